@@ -91,32 +91,16 @@ func (oneServer) lockArchivable(ctx context.Context, s session, want query.Rows,
 
 // deleteRows deletes the tasks in gone and the whole history of the keys in cut. It returns the deleted rows.
 func (s session) deleteRows(ctx context.Context, gone, cut query.Rows) (archived archive.Rows, err error) {
-	q := s.layout.deleteTasks(gone)
-	err = s.runOnce(ctx, q.SQL, q.Args, query.Append(&archived.Tasks))
+	args := query.Args{"r": query.InlineRows(gone), "gone": gone, "codes": gone.Texts("code")}
+	err = s.run(ctx, nil, statement("delete tasks", args, query.Append(&archived.Tasks)))
 	if err == nil && len(archived.Tasks) != len(gone.Values) {
 		err = errLost
 	}
 	if err == nil {
-		q = s.layout.deleteHistory(cut)
-		err = s.runOnce(ctx, q.SQL, q.Args, query.Append(&archived.Lines))
+		args = query.Args{"cut": cut, "codes": cut.Texts("code")}
+		err = s.run(ctx, nil, statement("delete history", args, query.Append(&archived.Lines)))
 	}
 	slices.SortFunc(archived.Tasks, func(x, y tasks.Task) int { return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(x.ID, y.ID)) })
 	slices.SortFunc(archived.Lines, func(x, y tasks.HistoryEntry) int { return cmp.Compare(x.Seq, y.Seq) })
 	return archived, err
-}
-
-// deleteTasks implements [layout].
-func (oneServer) deleteTasks(gone query.Rows) query.Query {
-	return query.Query{
-		SQL:  `WITH @gone DELETE FROM keyseat_tasks WHERE (code, id) IN (SELECT code, id FROM gone) RETURNING ` + taskTable.Columns.List("%"),
-		Args: query.Args{"gone": gone},
-	}
-}
-
-// deleteHistory implements [layout].
-func (oneServer) deleteHistory(cut query.Rows) query.Query {
-	return query.Query{
-		SQL:  `WITH @cut DELETE FROM keyseat_history WHERE code IN (SELECT code FROM cut) RETURNING seq, ` + historyTable.Columns.List("%"),
-		Args: query.Args{"cut": cut},
-	}
 }

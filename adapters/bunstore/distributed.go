@@ -2,6 +2,7 @@ package bunstore
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 
 	"github.com/uptrace/bun"
@@ -10,6 +11,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
 )
 
 // errNotPostgres refuses to distribute the tables of SQLite.
@@ -82,12 +84,179 @@ func (distributed) checkTables(context.Context, session) error { return nil }
 
 // Distributed reports whether the rows of keys and tasks may be on many servers, see [Options.Distributed]. While one of
 // them is away, a statement about keys of several servers fails, and a statement about the other keys alone succeeds.
-func (s *Store) Distributed() bool {
-	_, is := s.layout.(distributed)
+func (s *Store) Distributed() bool { return isDistributed(s.layout) }
+
+func isDistributed(where layout) bool {
+	_, is := where.(distributed)
 	return is
 }
 
 // snapshotQueries implements [layout].
 func (distributed) snapshotQueries(codes []keys.Code, read *snapshotSet) []query.Query {
 	return []query.Query{timeQuery(&read.at), statement("snapshots distributed", query.Args{"codes": codeTexts(codes)}, read.add())}
+}
+
+// lockArchivable implements [layout]. It waits for transactions that change the same keys.
+func (distributed) lockArchivable(ctx context.Context, s session, want query.Rows, entries map[keys.Code]int) (map[keys.Code]bool, error) {
+	type row struct {
+		code  keys.Code
+		n     int
+		fresh bool
+	}
+	ours := map[keys.Code]bool{}
+	named := query.Args{"codes": want.Texts("code")}
+	if err := s.runOnce(ctx, sqlOf("lock keys"), named, query.Discard); err != nil {
+		return nil, err
+	}
+	err := s.runOnce(ctx, `
+		SELECT h.code, count(*), bool_or(h.fresh) FROM keyseat_history h WHERE h.code = ANY (@codes) GROUP BY h.code`,
+		named, query.Each(func(r row) { ours[r.code] = r.n == entries[r.code] && !r.fresh }))
+	if err != nil {
+		return nil, err
+	}
+	return ours, s.runOnce(ctx, `
+		SELECT m.code FROM keyseat_listeners l JOIN keyseat_mail m ON m.listener = l.name
+		WHERE m.code = ANY (@codes) AND m.country = '' AND m.newest > m.told`,
+		named, query.Each(func(code keys.Code) { ours[code] = false }))
+}
+
+// lockUnrouted implements [layout]. It cannot lock history entries. It locks the subscribers instead, which are
+// all on one server, and [distributed.markRouted] checks that the entries are still fresh. It reads only entries of the
+// keys that were found, from the servers of these keys.
+func (distributed) lockUnrouted(ctx context.Context, s session, n int, found []tasks.HistoryEntry) ([]tasks.HistoryEntry, error) {
+	const lock = `SELECT l.name FROM keyseat_listeners l ORDER BY l.name FOR UPDATE OF l`
+	if err := s.runOnce(ctx, lock, nil, query.Discard); err != nil {
+		return nil, err
+	}
+	codes := make([]keys.Code, len(found))
+	for i, e := range found {
+		codes[i] = e.Code
+	}
+	return s.unrouted(ctx, n, "", codeTexts(codes))
+}
+
+// markRouted implements [layout]. It returns [dberr.ErrRetry] if another process has routed some of the entries.
+func (distributed) markRouted(ctx context.Context, s session, taken query.Rows) error {
+	n, err := s.exec(ctx, `
+		UPDATE keyseat_history AS x SET fresh = false FROM @r
+		WHERE x.code = r.code AND x.seq = r.seq AND x.fresh AND x.code = ANY (@codes)`,
+		query.Args{"r": query.InlineRows(taken), "codes": taken.Texts("code")})
+	if err == nil && n != int64(len(taken.Values)) {
+		err = dberr.ErrRetry
+	}
+	return err
+}
+
+// distributedTables lists the tables to distribute by their column code. The second and third are colocated with the
+// first: the rows of one key are on one server.
+var distributedTables = []string{keyTable.Name, taskTable.Name, historyTable.Name}
+
+const errNoCitus = dberr.Public("the database has no Citus: install the extension on every server " +
+	"(shared_preload_libraries = 'citus'), CREATE EXTENSION citus, and add the workers with citus_add_node")
+
+// A Distribution describes distributed tables.
+type Distribution struct {
+	Tables  []string // the tables that [Store.Distribute] has distributed
+	Shards  int      // the number of shards of each table
+	Servers int      // the number of servers with shards
+	Workers int      // the same without the coordinator
+}
+
+// shardsPerWorker is the default number of shards per worker. Each statement goes to every shard that has some of its
+// rows, so a large number of shards is slow. With more than one per worker, a new worker can take shards of the others.
+const shardsPerWorker = 2
+
+// Distribute distributes keyseat_keys, keyseat_tasks and keyseat_history over the workers of Citus 12 or
+// later. Each table gets the given number of shards; 0 means two per worker. The key's code decides the shard,
+// so all rows of a key are on one worker. The other tables stay on the coordinator. Distribute may be run
+// again, because it leaves tables alone that are distributed already.
+//
+// No other program may use the database while Distribute runs. Afterwards every store must be opened with
+// [Options.Distributed].
+func (s *Store) Distribute(ctx context.Context, shards int) (d Distribution, err error) {
+	if s.isSQLite {
+		return d, s.wrap("distribute", errNotPostgres)
+	}
+	if s.write.Stats().MaxOpenConnections == 1 { // the lock holds one connection
+		return d, s.wrap("distribute", dberr.Public("a pool of one connection is too small"))
+	}
+	err = s.withMigrationLock(ctx, func(ctx context.Context, _ bun.Tx) error {
+		known, citus, err := s.reader().readDistribution(ctx)
+		if err == nil && !citus {
+			err = errNoCitus
+		}
+		for _, table := range distributedTables {
+			if err == nil && !slices.Contains(known, table) {
+				if err = s.distributeTable(ctx, table, shards); err == nil {
+					d.Tables = append(d.Tables, table)
+				}
+			}
+			if err == nil {
+				err = s.dropLocalCopy(ctx, table)
+			}
+		}
+		if err == nil {
+			err = s.write.DB.QueryRowContext(ctx, sqlOf("citus shards"), distributedTables[0]).Scan(&d.Shards, &d.Servers, &d.Workers)
+		}
+		return err
+	})
+	return d, s.wrap("distribute", err)
+}
+
+// distributeTable distributes one table. The tables after the first of [distributedTables] are colocated with it, and
+// have as many shards.
+func (s *Store) distributeTable(ctx context.Context, table string, shards int) error {
+	first := distributedTables[0]
+	if table != first {
+		_, err := s.write.DB.ExecContext(ctx, `SELECT create_distributed_table($1, 'code', colocate_with => $2)`, table, first)
+		return err
+	}
+	if shards == 0 {
+		var workers int
+		if err := s.write.DB.QueryRowContext(ctx, sqlOf("citus workers")).Scan(&workers); err != nil {
+			return err
+		}
+		shards = shardsPerWorker * max(1, workers) // without workers the coordinator has the shards
+	}
+	// It is colocated with no table of another program.
+	_, err := s.write.DB.ExecContext(ctx, `SELECT create_distributed_table($1, 'code', colocate_with => 'none', shard_count => $2)`, table, shards)
+	return err
+}
+
+// dropLocalCopy removes the copy of a table's rows that Citus leaves on the disk of the coordinator, where no
+// query sees it. The copy holds sealed accounts, which must disappear together with their tasks. If a call
+// of [Store.Distribute] was interrupted, the next call removes the copy.
+func (s *Store) dropLocalCopy(ctx context.Context, table string) error {
+	_, err := s.write.DB.ExecContext(ctx, `SELECT truncate_local_data_after_distributing_table(CAST($1 AS text)::regclass)
+		WHERE pg_relation_size(CAST($1 AS text)::regclass) > 0`, table)
+	return err
+}
+
+// ErrDistributed is the error of a store that was opened without [Options.Distributed] although its tables
+// are distributed.
+var ErrDistributed error = dberr.Public("the tables are distributed by Citus: the store must be opened for that (--database-distributed)")
+
+// checkTables implements [layout]. It returns [ErrDistributed] if the tables are distributed.
+func (oneServer) checkTables(ctx context.Context, s session) error {
+	if s.isSQLite {
+		return nil
+	}
+	tables, _, err := s.readDistribution(ctx)
+	if err == nil && len(tables) > 0 {
+		err = ErrDistributed
+	}
+	return err
+}
+
+// readDistribution returns the distributed tables of keyseat, and whether the database has Citus.
+func (s session) readDistribution(ctx context.Context) (tables []string, citus bool, err error) {
+	err = s.runOnce(ctx, `SELECT 1 WHERE to_regclass('pg_dist_partition') IS NOT NULL`, nil, func(query.Row) error {
+		citus = true
+		return nil
+	})
+	if err != nil || !citus {
+		return nil, citus, err
+	}
+	tables, err = s.names(ctx, "citus tables")
+	return tables, citus, err
 }

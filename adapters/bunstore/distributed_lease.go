@@ -92,24 +92,6 @@ func (all candidates) views() (views []tasks.Snapshot) {
 	return views
 }
 
-// extend implements [layout].
-func (distributed) extend(ctx context.Context, s session, refs []tasks.Ref, ttl time.Duration, held map[tasks.Ref]bool) error {
-	now, err := readTime(ctx, s.runCached)
-	if err != nil {
-		return err
-	}
-	name := "extend distributed"
-	if ttl == 0 {
-		name = "return leases distributed"
-	}
-	rows := query.Rows{Columns: "code text, id text, fence bigint, until timestamptz"}
-	for i, ref := range refs {
-		rows.Add(string(ref.Code), ref.ID, ref.Fence, now.Add(ttl+time.Duration(i)*time.Microsecond))
-	}
-	args := query.Args{"r": query.InlineRows(rows), "codes": rows.Texts("code")}
-	return s.runOnce(ctx, sqlOf(name), args, query.Each(func(ref tasks.Ref) { held[ref] = true }))
-}
-
 // A candidate is a task that could be leased when it was read.
 type candidate struct {
 	view tasks.Snapshot // with a task

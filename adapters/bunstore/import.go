@@ -2,6 +2,7 @@ package bunstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"iter"
 	"regexp"
@@ -36,7 +37,7 @@ func (s *Store) ImportKeys(ctx context.Context, b adminstore.ImportBatch, all it
 	if s.isSQLite {
 		err = s.stageKeys(ctx, b, from)
 	} else {
-		err = s.layout.importKeys(ctx, s.session(nil), s.write, b, from)
+		err = s.importPostgres(ctx, b, from)
 	}
 	fault, found := errors.AsType[adminstore.RowError](err)
 	switch {
@@ -86,89 +87,83 @@ func chunks(from iter.Seq2[keys.Key, error], do func(before int, some []keys.Key
 	return do(before, some)
 }
 
-// An execFunc runs a statement of a transaction and returns the number of rows that it has changed.
-type execFunc func(ctx context.Context, text string, named query.Args) (int64, error)
-
-// importBatch imports a batch in the transaction of run. It records the batch, calls do, and adds a history entry
-// for each key. The function do must write the keys, each with the batch's id. The batch is recorded first,
-// so that another import with the same id waits until this one has ended.
-func importBatch(ctx context.Context, run execFunc, b adminstore.ImportBatch, do func() error) error {
-	err := recordBatch(ctx, run, b)
-	if err == nil {
-		err = do()
-	}
-	if err == nil {
-		_, err = run(ctx, `
-			INSERT INTO keyseat_history (code, change_id, n, at, cause, task_id, kind, outcome, plan_id, slot_from, slot_to, note, fresh)
-			SELECT code, batch_id, 0, @now, @cause, '', '', '', '', '', '', @note, `+hasSubscribersSQL+`
-			FROM keyseat_keys WHERE batch_id = @batch`,
-			query.Args{"batch": b.ID, "cause": string(b.Type), "note": b.Note})
-	}
-	return err
-}
-
 // recordBatch records a batch. It returns [adminstore.ErrBatch] if the batch is recorded already.
-func recordBatch(ctx context.Context, run execFunc, b adminstore.ImportBatch) error {
-	n, err := run(ctx, `INSERT INTO keyseat_batches (id, created_at) VALUES (@batch, @now) ON CONFLICT DO NOTHING`, query.Args{"batch": b.ID})
+//
+// It is the first statement of an import, so that another import with the same id waits until this one has ended.
+func (s session) recordBatch(ctx context.Context, b adminstore.ImportBatch) error {
+	n, err := s.exec(ctx, `INSERT INTO keyseat_batches (id, created_at) VALUES (@batch, @now) ON CONFLICT DO NOTHING`, query.Args{"batch": b.ID})
 	if err == nil && n == 0 {
 		err = adminstore.ErrBatch
 	}
 	return err
 }
 
-// importKeys implements [layout] for PostgreSQL: with COPY in one transaction.
-func (oneServer) importKeys(ctx context.Context, _ session, pool *bun.DB, b adminstore.ImportBatch, from iter.Seq2[keys.Key, error]) error {
-	conn, err := pool.DB.Conn(ctx)
-	if err != nil {
-		return err
+// recordImported adds a history entry for each key of a batch.
+func (s session) recordImported(ctx context.Context, b adminstore.ImportBatch) error {
+	_, err := s.exec(ctx, `
+		INSERT INTO keyseat_history (code, change_id, n, at, cause, task_id, kind, outcome, plan_id, slot_from, slot_to, note, fresh)
+		SELECT code, batch_id, 0, @now, @cause, '', '', '', '', '', '', @note, `+hasSubscribersSQL+`
+		FROM keyseat_keys WHERE batch_id = @batch`, query.Args{"batch": b.ID, "cause": string(b.Type), "note": b.Note})
+	return err
+}
+
+// importPostgres imports a batch in one transaction.
+func (s *Store) importPostgres(ctx context.Context, b adminstore.ImportBatch, from iter.Seq2[keys.Key, error]) error {
+	return s.withConn(ctx, func(conn bun.Conn) error {
+		tx, err := conn.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback() }() // Rollback does nothing after a COMMIT
+		on := s.session(tx.Tx)
+		if err := on.beginImport(ctx, b); err != nil {
+			return err
+		}
+		if err := s.layout.importKeys(ctx, on, conn.Conn, b, from); err != nil {
+			return err
+		}
+		return tx.Commit()
+	})
+}
+
+// beginImport removes the time limits of the transaction, because an import waits for other imports and its keys may
+// arrive slowly. It records the batch.
+//
+// Imports take turns, because two imports of the same codes could deadlock on each other's rows. Issued keys need not
+// wait, because their codes are new: no other batch has them.
+func (s session) beginImport(ctx context.Context, b adminstore.ImportBatch) error {
+	_, err := s.exec(ctx, `SELECT set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true),
+		set_config('idle_in_transaction_session_timeout', '0', true)`, nil)
+	if err == nil {
+		err = s.recordBatch(ctx, b)
 	}
-	defer func() { _ = conn.Close() }() // returns the connection to its pool
-	return conn.Raw(func(driver any) error {
+	if err == nil && b.Type == tasks.EventImported {
+		_, err = s.exec(ctx, "SELECT pg_advisory_xact_lock(hashtext('keyseat import'))", nil)
+	}
+	return err
+}
+
+// importKeys implements [layout] with COPY.
+func (oneServer) importKeys(ctx context.Context, s session, conn *sql.Conn, b adminstore.ImportBatch, from iter.Seq2[keys.Key, error]) error {
+	err := conn.Raw(func(driver any) error {
 		through, isPgx := driver.(*stdlib.Conn)
 		if !isPgx {
 			return dberr.Public("an import needs pgx's stdlib driver")
 		}
-		return pgx.BeginTxFunc(ctx, through.Conn(), pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, noTimeoutsSQL); err != nil {
-				return err
-			}
-			return importBatch(ctx, pgxExec(tx), b, func() error { return copyInto(ctx, tx, b, from) })
-		})
+		return copyKeys(ctx, through.Conn(), b, from)
 	})
+	if err != nil {
+		return err
+	}
+	return s.recordImported(ctx, b)
 }
 
-// noTimeoutsSQL removes the time limits of a transaction, because an import waits for other imports and its keys
-// may arrive slowly.
-const noTimeoutsSQL = `SELECT set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true),
-	set_config('idle_in_transaction_session_timeout', '0', true)`
-
-// pgxExec returns an [execFunc] for a transaction of pgx.
-func pgxExec(tx pgx.Tx) execFunc {
-	return func(ctx context.Context, text string, named query.Args) (int64, error) {
-		text, values, err := query.Compile(query.Postgres(), query.Query{SQL: text, Args: named})
-		if err != nil {
-			return 0, err
-		}
-		tag, err := tx.Exec(ctx, text, values...)
-		return tag.RowsAffected(), err
-	}
-}
-
-const importLockSQL = "SELECT pg_advisory_xact_lock(hashtext('keyseat import'))"
-
-func copyInto(ctx context.Context, tx pgx.Tx, b adminstore.ImportBatch, from iter.Seq2[keys.Key, error]) error {
-	// Imports take turns, because two imports of the same codes could deadlock on each other's rows. Issued
-	// keys need not wait, because their codes are new: no other batch has them.
-	if b.Type == tasks.EventImported {
-		if _, err := tx.Exec(ctx, importLockSQL); err != nil {
-			return err
-		}
-	}
+func copyKeys(ctx context.Context, conn *pgx.Conn, b adminstore.ImportBatch, from iter.Seq2[keys.Key, error]) error {
 	names := []string{"batch_id"}
 	keyTable.Columns.Each(func(name, _ string) { names = append(names, name) })
 	next, stop := iter.Pull2(from)
 	defer stop()
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{keyTable.Name}, names, pgx.CopyFromFunc(func() ([]any, error) {
+	_, err := conn.CopyFrom(ctx, pgx.Identifier{keyTable.Name}, names, pgx.CopyFromFunc(func() ([]any, error) {
 		k, err, more := next()
 		if !more || err != nil {
 			return nil, err
@@ -222,7 +217,14 @@ func (d *database) stageKeys(ctx context.Context, b adminstore.ImportBatch, from
 	}
 	return conn.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		moving := d.session(tx.Tx)
-		return importBatch(ctx, moving.exec, b, func() error { return moving.moveStaged(ctx, b) })
+		err := moving.recordBatch(ctx, b)
+		if err == nil {
+			err = moving.moveStaged(ctx, b)
+		}
+		if err == nil {
+			err = moving.recordImported(ctx, b)
+		}
+		return err
 	})
 }
 

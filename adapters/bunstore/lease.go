@@ -131,12 +131,29 @@ func (s session) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration
 	return errs, s.wrap("extend", err)
 }
 
+// extend extends or ends leases. A ttl of 0 ends them.
 func (s session) extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
 	if len(refs) == 0 {
 		return nil, nil
 	}
+	name := "extend"
+	if ttl == 0 {
+		name = "return leases"
+	}
+	want := query.Rows{Columns: "code text, id text, fence bigint"}
+	for _, ref := range refs {
+		want.Add(string(ref.Code), ref.ID, ref.Fence)
+	}
 	held := map[tasks.Ref]bool{}
-	if err := s.layout.extend(ctx, s, refs, ttl, held); err != nil {
+	args := query.Args{"want": want, "r": query.InlineRows(want), "codes": want.Texts("code"), "ttl": ttl, "tick": time.Microsecond}
+	if isDistributed(s.layout) { // each server has a clock of its own
+		at, err := readTime(ctx, s.runCached)
+		if err != nil {
+			return nil, err
+		}
+		args["at"] = at
+	}
+	if err := s.run(ctx, nil, statement(name, args, query.Each(func(ref tasks.Ref) { held[ref] = true }))); err != nil {
 		return nil, err
 	}
 	errs := make([]error, len(refs))
@@ -146,18 +163,4 @@ func (s session) extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration
 		}
 	}
 	return errs, nil
-}
-
-// extend implements [layout]. A ttl of 0 ends the leases.
-func (oneServer) extend(ctx context.Context, s session, refs []tasks.Ref, ttl time.Duration, held map[tasks.Ref]bool) error {
-	name := "extend"
-	if ttl == 0 {
-		name = "return leases"
-	}
-	want := query.Rows{Columns: "code text, id text, fence bigint"}
-	for _, ref := range refs {
-		want.Add(string(ref.Code), ref.ID, ref.Fence)
-	}
-	args := query.Args{"want": want, "ttl": ttl, "tick": time.Microsecond}
-	return s.runOnce(ctx, sqlOf(name), args, query.Each(func(ref tasks.Ref) { held[ref] = true }))
 }

@@ -44,11 +44,11 @@ var (
 var sqlFiles embed.FS
 
 // statements has the statements of the folder sql by name. A line "-- name: NAME" begins each of them. There k.* (keys),
-// t.* (tasks), p.* (plans) and m.* (queued deliveries) stand for the columns of the tables above, in their order.
+// t.* (tasks), p.* (plans), h.* (history) and m.* (queued deliveries) stand for the columns of the tables above, in their order.
 var statements = func() map[string]string {
 	columns := strings.NewReplacer(
-		"k.*", keyTable.Columns.List("k.%"), "t.*", taskTable.Columns.List("t.%"),
-		"p.*", planTable.Columns.List("p.%"), "m.*", queueTable.Columns.List("%"),
+		"k.*", keyTable.Columns.List("k.%"), "t.*", taskTable.Columns.List("t.%"), "p.*", planTable.Columns.List("p.%"),
+		"keyseat_tasks.*", taskTable.Columns.List("%"), "h.*", historyTable.Columns.List("%"), "m.*", queueTable.Columns.List("%"),
 	)
 	all, name := map[string]string{}, ""
 	for _, file := range must(sqlFiles.ReadDir("sql")) {
@@ -80,10 +80,13 @@ func sqlOf(name string) string {
 	return sql
 }
 
-// statement returns a query with the statement of that name. If there is one with the name and " sqlite", SQLite runs
-// that one.
+// statement returns a query with the statement of that name. If there is one with the name and " sqlite" or
+// " distributed", such a database runs that one.
 func statement(name string, args query.Args, scan func(query.Row) error) query.Query {
-	return query.Query{SQL: sqlOf(name), SQLite: statements[name+" sqlite"], Args: args, Scan: scan}
+	return query.Query{
+		SQL: sqlOf(name), SQLite: statements[name+" sqlite"], Distributed: statements[name+" distributed"],
+		Args: args, Scan: scan,
+	}
 }
 
 type keyModel struct {

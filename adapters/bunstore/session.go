@@ -53,8 +53,6 @@ type layout interface {
 	snapshotQueries(codes []keys.Code, read *snapshotSet) []query.Query
 	// lease does the work of [tasks.Store]. The runner write runs each query in a transaction.
 	lease(ctx context.Context, read, write query.Runner, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error)
-	// extend extends or ends leases, and sets held[ref] for each lease that was still valid.
-	extend(ctx context.Context, s session, refs []tasks.Ref, ttl time.Duration, held map[tasks.Ref]bool) error
 
 	// lockQueries returns queries that read the rows of the changes into c. They lock the rows that the layout locks
 	// before a write.
@@ -64,17 +62,12 @@ type layout interface {
 	// write writes the rows of c. The runner last runs the last queries, and may commit the transaction.
 	write(ctx context.Context, run, last query.Runner, c *changeset) error
 
-	// importKeys imports a batch into PostgreSQL, in a transaction of its own.
-	importKeys(ctx context.Context, s session, pool *bun.DB, b adminstore.ImportBatch, from iter.Seq2[keys.Key, error]) error
+	// importKeys writes the keys of a batch with their history entries into PostgreSQL, in the transaction of the session.
+	importKeys(ctx context.Context, s session, conn *sql.Conn, b adminstore.ImportBatch, from iter.Seq2[keys.Key, error]) error
 
 	// lockArchivable locks the wanted keys, and returns the keys that can be archived. The map entries has the number
 	// of history entries that each key must have.
 	lockArchivable(ctx context.Context, s session, want query.Rows, entries map[keys.Code]int) (map[keys.Code]bool, error)
-	// deleteTasks and deleteHistory return queries that delete rows and return them. The query of insertRouted inserts
-	// history entries that the outbox does not route.
-	deleteTasks(gone query.Rows) query.Query
-	deleteHistory(cut query.Rows) query.Query
-	insertRouted(entries []tasks.HistoryEntry) query.Query
 
 	// lockUnrouted reads up to n history entries to route, after a read without locks has found some. Then markRouted
 	// marks them as routed.
@@ -148,7 +141,11 @@ func (s session) selectInto(model any) query.Select { return query.NewSelect(s.s
 
 // exec runs a statement and returns the number of rows that it has changed.
 func (s session) exec(ctx context.Context, sql string, args query.Args) (int64, error) {
-	text, values, err := query.Compile(s.sql, query.Query{SQL: sql, Args: args})
+	return s.execQuery(ctx, query.Query{SQL: sql, Args: args})
+}
+
+func (s session) execQuery(ctx context.Context, q query.Query) (int64, error) {
+	text, values, err := query.Compile(s.sql, q)
 	if err != nil {
 		return 0, err
 	}

@@ -106,14 +106,12 @@ func assertFailed(err error) bool {
 
 // insertRouted inserts history entries that the outbox does not route, unlike the entries of [insertHistoryFrom].
 func (s session) insertRouted(ctx context.Context, entries []tasks.HistoryEntry) error {
-	q := s.layout.insertRouted(entries)
-	_, err := s.exec(ctx, q.SQL, q.Args)
+	rows := historyTable.Rows(entries)
+	_, err := s.execQuery(ctx, query.Query{
+		SQL: "WITH @h " + insertSQL(historyTable, "h"), Distributed: insertSQL(historyTable, "@r"),
+		Args: query.Args{"h": rows, "r": query.InlineRows(rows)},
+	})
 	return err
-}
-
-// insertRouted implements [layout].
-func (oneServer) insertRouted(entries []tasks.HistoryEntry) query.Query {
-	return query.Query{SQL: "WITH @h " + insertSQL(historyTable, "h"), Args: query.Args{"h": historyTable.Rows(entries)}}
 }
 
 // The statements that write the tables.

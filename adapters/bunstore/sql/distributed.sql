@@ -1,12 +1,5 @@
 -- Statements of a distributed store.
 
--- A statement cannot join the wanted codes with the keys of many servers, so unknown keys have no rows. The time comes
--- from one server.
--- name: snapshots distributed
-SELECT CAST(NULL AS timestamptz), k.*, t.* FROM keyseat_keys k
-LEFT JOIN keyseat_tasks t ON t.code = k.code AND t.id = k.task_id
-WHERE k.code = ANY (@codes)
-
 -- It locks keys only so that COMMIT waits for a synchronous standby, or for other transactions about them.
 -- name: lock keys
 UPDATE keyseat_keys AS x SET version = x.version WHERE x.code = ANY (@codes) RETURNING x.code
@@ -50,18 +43,6 @@ UPDATE keyseat_tasks AS x SET fence = x.fence + 1, worker = @worker, leased_unti
 FROM @r WHERE x.code = r.code AND x.id = r.id AND x.version = r.version AND x.fence = r.fence AND x.ended_at IS NULL
 	AND coalesce(x.leased_until, x.due) = r.since AND x.code = ANY (@codes)
 RETURNING x.code, x.id
-
--- name: extend distributed
-UPDATE keyseat_tasks AS x SET leased_until = r.until
-FROM @r WHERE x.code = r.code AND x.id = r.id AND x.fence = r.fence AND x.ended_at IS NULL
-	AND x.leased_until IS NOT NULL AND x.code = ANY (@codes)
-RETURNING x.code, x.id, x.fence
-
--- name: return leases distributed
-UPDATE keyseat_tasks AS x SET leased_until = NULL, worker = NULL
-FROM @r WHERE x.code = r.code AND x.id = r.id AND x.fence = r.fence AND x.ended_at IS NULL
-	AND x.leased_until IS NOT NULL AND x.code = ANY (@codes)
-RETURNING x.code, x.id, x.fence
 
 -- The servers that get shards.
 -- name: citus workers

@@ -1,4 +1,4 @@
--- Lease and Extend of tasks.Store, on one server.
+-- Lease and Extend of tasks.Store.
 --
 -- The statements use the index on coalesce(leased_until, due), because a poll that finds nothing must be cheap. There
 -- are two groups of tasks:
@@ -94,3 +94,15 @@ WITH @want, mine (its_code, its_id) AS MATERIALIZED (
 UPDATE keyseat_tasks SET leased_until = NULL, worker = NULL
 FROM mine WHERE code = its_code AND id = its_id
 RETURNING code, id, fence
+
+-- name: extend distributed
+UPDATE keyseat_tasks AS x SET leased_until = @at + @ttl + r.place * @tick
+FROM @r WHERE x.code = r.code AND x.id = r.id AND x.fence = r.fence AND x.ended_at IS NULL
+	AND x.leased_until IS NOT NULL AND x.code = ANY (@codes)
+RETURNING x.code, x.id, x.fence
+
+-- name: return leases distributed
+UPDATE keyseat_tasks AS x SET leased_until = NULL, worker = NULL
+FROM @r WHERE x.code = r.code AND x.id = r.id AND x.fence = r.fence AND x.ended_at IS NULL
+	AND x.leased_until IS NOT NULL AND x.code = ANY (@codes)
+RETURNING x.code, x.id, x.fence

@@ -49,16 +49,16 @@ func (c Conn) prepare(ctx context.Context, q query.Query) (string, []any, error)
 	return text, values, err
 }
 
-// send sends queries in one round trip and reads their results. It first prepares each query that the
-// connection has not prepared yet. A query without Scan is sent as it is.
-func (c Conn) send(ctx context.Context, all ...query.Query) error {
+// send sends queries in one round trip and reads their results. Before, prepare is called for each. A query without Scan is
+// sent as it is.
+func (c Conn) send(ctx context.Context, prepare func(context.Context, query.Query) (string, []any, error), all ...query.Query) error {
 	var batch pgx.Batch
 	for _, q := range all {
 		if q.Scan == nil {
 			batch.Queue(q.SQL)
 			continue
 		}
-		text, values, err := c.prepare(ctx, q)
+		text, values, err := prepare(ctx, q)
 		if err != nil {
 			return err
 		}
@@ -139,17 +139,9 @@ func Ordered(c Conn) query.Runner {
 // set returns a runner that changes settings first. Statements that are sent together are one transaction, and the
 // settings apply only to that transaction.
 func (c Conn) set(settings string) query.Runner {
+	compile := func(_ context.Context, q query.Query) (string, []any, error) { return query.Compile(c.dialect, q) }
 	return func(ctx context.Context, all ...query.Query) error {
-		var batch pgx.Batch
-		batch.Queue(settings)
-		for _, q := range all {
-			text, values, err := query.Compile(c.dialect, q)
-			if err != nil {
-				return err
-			}
-			batch.Queue(text, values...).Query(func(rows pgx.Rows) error { return readRows(rows, q) })
-		}
-		return c.pgx.SendBatch(ctx, &batch).Close()
+		return c.send(ctx, compile, slices.Concat([]query.Query{{SQL: settings}}, all)...)
 	}
 }
 
@@ -157,7 +149,7 @@ func (c Conn) set(settings string) query.Runner {
 func Transaction(c Conn) query.Runner {
 	return func(ctx context.Context, all ...query.Query) error {
 		all = append(append(c.begin(), all...), query.Query{SQL: "COMMIT"})
-		err := c.send(ctx, all...)
+		err := c.send(ctx, c.prepare, all...)
 		if err != nil && c.pgx.PgConn().TxStatus() != 'I' {
 			short, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 			defer cancel()
@@ -206,9 +198,9 @@ func (c Conn) Pipeline() *Pipeline { return &Pipeline{Conn: c} }
 // may run again. Errors of later calls are returned as they are.
 func (p *Pipeline) Run(ctx context.Context, all ...query.Query) error {
 	if p.started {
-		return p.send(ctx, all...)
+		return p.send(ctx, p.prepare, all...)
 	}
-	err := p.send(ctx, slices.Concat(p.begin(), all)...)
+	err := p.send(ctx, p.prepare, slices.Concat(p.begin(), all)...)
 	p.started = err == nil
 	return IfDead(ctx, p.Conn, err)
 }

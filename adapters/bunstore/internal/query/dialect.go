@@ -68,7 +68,12 @@ func (p postgres) name() string {
 	return "distributed at"
 }
 
-func (postgres) statement(q Query) string { return q.SQL }
+func (p postgres) statement(q Query) string {
+	if p.distributed {
+		return cmp.Or(q.Distributed, q.SQL)
+	}
+	return q.SQL
+}
 
 func (p postgres) rewrite(text string) string {
 	if p.distributed {
