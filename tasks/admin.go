@@ -3,6 +3,7 @@ package tasks
 import (
 	"errors"
 
+	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 )
 
@@ -20,32 +21,28 @@ var (
 
 // Revoke withdraws a key. An open task of the key continues until it ends.
 func Revoke(v Snapshot, id string) (Change, error) {
-	if !v.Key.Exists() {
-		return Change{}, ErrNoKey
-	}
-	key := v.Key.Revoke()
-	return Change{ID: id, Key: &key, Events: []Event{{At: v.At, Type: EventRevoked, Code: key.Code}}}, nil
+	return v.changeKey(v.Key.Revoke(), EventRevoked, id)
 }
 
 // Restore undoes [Revoke].
 func Restore(v Snapshot, id string) (Change, error) {
-	if !v.Key.Exists() {
-		return Change{}, ErrNoKey
-	}
-	key := v.Key.Restore()
-	return Change{ID: id, Key: &key, Events: []Event{{At: v.At, Type: EventRestored, Code: key.Code}}}, nil
+	return v.changeKey(v.Key.Restore(), EventRestored, id)
 }
 
 // Reset makes a key usable again, from any status. The error is [ErrTaskOpen] if the key has an open task.
 func Reset(v Snapshot, id string) (Change, error) {
-	switch {
-	case !v.Key.Exists():
-		return Change{}, ErrNoKey
-	case v.openTask() != nil:
+	if v.Key.Exists() && v.openTask() != nil {
 		return Change{}, ErrTaskOpen
 	}
-	key := v.Key.Reset()
-	return Change{ID: id, Key: &key, Events: []Event{{At: v.At, Type: EventReset, Code: key.Code}}}, nil
+	return v.changeKey(v.Key.Reset(), EventReset, id)
+}
+
+// changeKey returns a change that writes only the key, if it exists.
+func (v Snapshot) changeKey(key keys.Key, event EventType, id string) (Change, error) {
+	if !v.Key.Exists() {
+		return Change{}, ErrNoKey
+	}
+	return Change{ID: id, Key: &key, Events: []Event{{At: v.At, Type: event, Code: key.Code}}}, nil
 }
 
 // RetryNow makes an open task due now. The snapshot must be of that task. The error is [ErrTaskLeased] if
@@ -77,15 +74,12 @@ func Resolve(v Snapshot, outcome Outcome, id string) (Change, error) {
 		return Change{}, ErrOutcome
 	}
 	task := *v.Task
-	task.Outcome, task.Slot, task.InDoubt = outcome, stock.Free, false
+	task.Outcome, task.InDoubt = outcome, false
+	to := stock.Free
 	if outcome == Success {
-		task.Slot = stock.Spent
+		to = stock.Spent
 	}
-	event := task.Event(EventResolved, v.At)
-	event.Plan, event.From, event.To = task.Plan.ID, stock.Suspect, task.Slot
-	c := Change{ID: id, Task: &task, Events: []Event{event}, Transfer: &stock.Transfer{
-		Plan: task.Plan.ID, Country: task.Country, From: stock.Suspect, To: task.Slot, Fault: outcome.Fault(),
-	}}
+	c := task.moveSlot(to, outcome.Fault(), task.Event(EventResolved, v.At), id)
 	if v.Key.Task == task.ID {
 		key := task.KeyAfter(v.Key, v.At, ConnectorResult{})
 		c.Key = &key
@@ -102,11 +96,12 @@ func Release(v Snapshot, id string) (Change, error) {
 	case v.Task.Slot != stock.Spent:
 		return Change{}, ErrNotSpent
 	}
-	task := *v.Task
-	task.Slot = stock.Free
-	event := task.Event(EventReleased, v.At)
-	event.Plan, event.From, event.To = task.Plan.ID, stock.Spent, stock.Free
-	return Change{ID: id, Task: &task, Events: []Event{event}, Transfer: &stock.Transfer{
-		Plan: task.Plan.ID, Country: task.Country, From: stock.Spent, To: stock.Free,
-	}}, nil
+	return v.Task.moveSlot(stock.Free, "", v.Task.Event(EventReleased, v.At), id), nil
+}
+
+// moveSlot returns a change that moves the slot of the task from its state to another one.
+func (t Task) moveSlot(to stock.State, fault stock.Fault, event Event, id string) Change {
+	transfer := t.transfer(to, fault, &event)
+	t.Slot = to
+	return Change{ID: id, Task: &t, Events: []Event{event}, Transfer: transfer}
 }

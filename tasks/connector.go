@@ -97,11 +97,17 @@ func decodeAccount(plain []byte) (Account, error) {
 // Opens checks that the task's sealed account can be decrypted. The error contains the reason and no part
 // of the account.
 func (t Task) Opens(s Sealer) error {
-	plain, err := s.Open(t.Sealed, t.bound())
-	if err == nil {
-		_, err = decodeAccount(plain)
-	}
+	_, err := t.open(s)
 	return err
+}
+
+// open decrypts the account of the task.
+func (t Task) open(s Sealer) (Account, error) {
+	plain, err := s.Open(t.Sealed, t.bound())
+	if err != nil {
+		return Account{}, err
+	}
+	return decodeAccount(plain)
 }
 
 // A Connector carries out tasks at the provider. The package connectortest tests whether a connector

@@ -197,31 +197,31 @@ const (
 )
 
 // read repeats a failed read up to readTries times in total. That hides a broken connection from the caller.
-func (e Engine) read(ctx context.Context, do func() error) error {
-	err := do()
-	for i, pause := 1, firstPause; err != nil && i < readTries; i, pause = i+1, 2*pause {
-		if e.Pause(ctx, pause) != nil {
-			break
-		}
-		err = do()
-	}
-	return err
-}
+func (e Engine) read(ctx context.Context, do func() error) error { return e.retry(ctx, readTries, do) }
 
 // apply makes one change. If the store fails, it is unknown whether the change was made. apply then
 // applies the same change again, up to applyTries times in total. The store returns nil for a change that
 // it has already made. There is no other way to find the result of a commit after a lost connection.
-func (e Engine) apply(ctx context.Context, c Change) (err error) {
-	pause := firstPause
-	for range applyTries {
-		var errs []error
-		if errs, err = e.Store.Apply(ctx, []Change{c}); err == nil {
-			return errs[0]
-		}
+func (e Engine) apply(ctx context.Context, c Change) error {
+	var errs []error
+	err := e.retry(ctx, applyTries, func() (err error) {
+		errs, err = e.Store.Apply(ctx, []Change{c})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return errs[0]
+}
+
+// retry calls do until it succeeds, with pauses. It stops after that many tries, or if a pause ends early.
+func (e Engine) retry(ctx context.Context, tries int, do func() error) error {
+	err := do()
+	for pause := firstPause; err != nil && tries > 1; tries, pause = tries-1, min(2*pause, lastPause) {
 		if e.Pause(ctx, pause) != nil {
 			break
 		}
-		pause = min(2*pause, lastPause)
+		err = do()
 	}
 	return err
 }

@@ -166,11 +166,13 @@ func (d decision) releaseSlot(to stock.State, outcome Outcome) (*stock.Transfer,
 	if d.task.Slot != stock.Held {
 		return nil, event
 	}
-	event.Plan, event.From, event.To = d.task.Plan.ID, stock.Held, to
-	return &stock.Transfer{
-		Plan: d.task.Plan.ID, Country: d.task.Country,
-		From: stock.Held, To: to, Fault: outcome.Fault(),
-	}, event
+	return d.task.transfer(to, outcome.Fault(), &event), event
+}
+
+// transfer returns the transfer of the task's slot to another state, and records it in the event.
+func (t Task) transfer(to stock.State, fault stock.Fault, event *Event) *stock.Transfer {
+	event.Plan, event.From, event.To = t.Plan.ID, t.Slot, to
+	return &stock.Transfer{Plan: t.Plan.ID, Country: t.Country, From: t.Slot, To: to, Fault: fault}
 }
 
 func (d decision) change(events ...Event) Change {

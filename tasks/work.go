@@ -57,7 +57,7 @@ func (e Engine) Call(ctx context.Context, job Job) Attempt {
 		return Attempt{}
 	}
 	start, a := e.Now(), Attempt{Sent: e.at(job), Jitter: e.Jitter()}
-	account, err := e.open(*job.Task)
+	account, err := job.Task.open(e.Sealer)
 	if err != nil {
 		a.Unopened, a.Result = err, ConnectorResult{Effect: None, Note: "the sealed account does not open"}
 		return a
@@ -88,15 +88,6 @@ func (e Engine) Settle(ctx context.Context, job Job, a Attempt) Report {
 
 // at returns the current time of the store's clock.
 func (e Engine) at(job Job) time.Time { return job.At.Add(e.Now().Sub(job.LeasedAt)) }
-
-// open decrypts the account of the task.
-func (e Engine) open(t Task) (Account, error) {
-	plain, err := e.Sealer.Open(t.Sealed, t.bound())
-	if err != nil {
-		return Account{}, err
-	}
-	return decodeAccount(plain)
-}
 
 // call calls the connector. It returns a panic of the connector as a result with the effect [Unknown].
 func (e Engine) call(ctx context.Context, o ConnectorRequest) (answer ConnectorResult) {
