@@ -26,6 +26,7 @@
 package httpconnector
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,17 +59,14 @@ func New(base string, o Options) (*Connector, error) {
 	if err != nil {
 		return nil, fmt.Errorf("httpconnector: %w", err)
 	}
-	if err := o.check(); err != nil {
+	if o.Timeout < 0 {
+		return nil, ErrTimeout
+	}
+	if err := checkToken(o.Token); err != nil {
 		return nil, err
 	}
-	c := &Connector{base: u, timeout: o.Timeout, log: o.Logger}
+	c := &Connector{base: u, timeout: cmp.Or(o.Timeout, DefaultTimeout), log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler))}
 	c.token.Store(&o.Token)
-	if c.timeout == 0 {
-		c.timeout = DefaultTimeout
-	}
-	if c.log == nil {
-		c.log = slog.New(slog.DiscardHandler)
-	}
 	if o.Transport == nil {
 		c.pool = newTransport()
 		if o.NoProxy {
@@ -108,15 +106,14 @@ func (c *Connector) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.Conn
 		return tasks.ConnectorResult{Effect: tasks.None, Note: "the request cannot be encoded"}
 	}
 	response, err := c.client.Do(request)
+	defer discard(response)
 	if err != nil {
-		discard(response)
 		effect := tasks.None
 		if trace.MaybeSent() {
 			effect = tasks.Unknown
 		}
 		return tasks.ConnectorResult{Effect: effect, Note: describeError(ctx, err)}
 	}
-	defer discard(response)
 	return c.sanitize(ctx, o, interpret(ctx, response))
 }
 
@@ -166,13 +163,6 @@ var (
 	ErrToken     = errors.New("httpconnector: the token has a character that no header can carry")
 	ErrTimeout   = errors.New("httpconnector: the timeout is negative")
 )
-
-func (o Options) check() error {
-	if o.Timeout < 0 {
-		return ErrTimeout
-	}
-	return checkToken(o.Token)
-}
 
 func checkToken(token tasks.Secret) error {
 	if !httpclient.IsToken(token.Reveal()) {

@@ -40,11 +40,11 @@ func interpret(ctx context.Context, r *http.Response) tasks.ConnectorResult {
 // maxResponse is the maximum size of a response body, in bytes.
 const maxResponse = 64 << 10
 
-// readBody reads a response body. It returns errTooLong if the body is longer than [maxResponse].
+// readBody reads a response body. If it is longer than [maxResponse], the error is an unreadableError.
 func readBody(r io.Reader) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(r, maxResponse+1))
 	if err == nil && len(body) > maxResponse {
-		err = errTooLong
+		err = unreadableError("is longer than 64 KiB")
 	}
 	return body, err
 }
@@ -75,7 +75,7 @@ func parseResult(ctx context.Context, body []byte, err error) tasks.ConnectorRes
 		if err = json.Unmarshal(body, &result); err != nil {
 			err = unreadableReason(body, err)
 		} else if result.Outcome == "" {
-			err = errNoOutcome
+			err = unreadableError("has no outcome")
 		}
 	}
 	if err != nil {
@@ -128,35 +128,23 @@ type unreadableError string
 
 func (u unreadableError) Error() string { return "status 200, the answer " + string(u) }
 
-const (
-	errTooLong   unreadableError = "is longer than 64 KiB"
-	errEmpty     unreadableError = "is empty"
-	errMarkup    unreadableError = "is not JSON: it begins with <, as a page or a PHP notice does"
-	errNoJSON    unreadableError = "is not JSON"
-	errCut       unreadableError = "is JSON that ends too early"
-	errAfter     unreadableError = "is JSON with something after it"
-	errNoObject  unreadableError = "is JSON, but not an object"
-	errType      unreadableError = "has a field that is not text"
-	errNoOutcome unreadableError = "has no outcome"
-)
-
 // unreadableReason returns the reason why a body does not decode.
-func unreadableReason(body []byte, err error) error {
+func unreadableReason(body []byte, err error) unreadableError {
 	var kind *json.UnmarshalTypeError
 	body = bytes.TrimSpace(body)
 	switch {
 	case len(body) == 0:
-		return errEmpty
+		return "is empty"
 	case body[0] == '<':
-		return errMarkup
+		return "is not JSON: it begins with <, as a page or a PHP notice does"
 	case errors.As(err, &kind) && kind.Field == "":
-		return errNoObject
+		return "is JSON, but not an object"
 	case errors.As(err, &kind):
-		return errType
+		return "has a field that is not text"
 	case json.NewDecoder(bytes.NewReader(body)).Decode(new(json.RawMessage)) == nil:
-		return errAfter
+		return "is JSON with something after it"
 	case strings.HasPrefix(err.Error(), "unexpected end"):
-		return errCut
+		return "is JSON that ends too early"
 	}
-	return errNoJSON
+	return "is not JSON"
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"strings"
 	"sync"
@@ -61,22 +62,40 @@ type serviceRun struct {
 	leaked  string        // the name of a secret that an answer contained
 }
 
+// TestService runs the checks of a test against the connector's service, one after another. If the service carries
+// out no upgrade, TestService skips the other checks.
+func (c *Connector) TestService(ctx context.Context, t ServiceTest) iter.Seq[ServiceCheck] {
+	return func(yield func(ServiceCheck) bool) {
+		s := &serviceRun{ServiceTest: t, connector: c}
+		unusable := false
+		for i, check := range serviceChecks {
+			err := error(skipped("the check needs a service that answers an upgrade"))
+			if !unusable {
+				err = check.run(s, ctx)
+			}
+			result := newServiceCheck(check.name, err)
+			unusable = unusable || i == 0 && result.Verdict == Failed
+			if ctx.Err() != nil || !yield(result) {
+				return
+			}
+		}
+	}
+}
+
+func newServiceCheck(name string, err error) ServiceCheck {
+	if err == nil {
+		return ServiceCheck{name, Passed, ""}
+	}
+	if _, is := err.(skipped); is { //nolint:errorlint // only a check itself returns it
+		return ServiceCheck{name, Skipped, err.Error()}
+	}
+	return ServiceCheck{name, Failed, err.Error()}
+}
+
 // skipped is the reason why a check cannot run.
 type skipped string
 
 func (s skipped) Error() string { return string(s) }
-
-func (s *serviceRun) run(ctx context.Context, check serviceCheck) ServiceCheck {
-	err := check.run(s, ctx)
-	result := ServiceCheck{check.name, Passed, ""}
-	if err != nil {
-		result.Verdict, result.Note = Failed, err.Error()
-	}
-	if _, is := err.(skipped); is { //nolint:errorlint // only a check itself returns it
-		result.Verdict = Skipped
-	}
-	return result
-}
 
 // request returns the first attempt of a new task.
 func (s *serviceRun) request(kind tasks.Kind, login string) tasks.ConnectorRequest {
@@ -111,12 +130,11 @@ func (s *serviceRun) send(ctx context.Context, r tasks.ConnectorRequest, edit fu
 	}
 	start := time.Now()
 	response, err := c.client.Do(request)
+	defer discard(response)
 	if err != nil {
-		discard(response)
 		s.record(r, "", time.Since(start))
 		return reply{tasks.ConnectorResult{Effect: tasks.Unknown, Note: describeError(ctx, err)}, 0}
 	}
-	defer discard(response)
 	var text strings.Builder
 	response.Body = struct {
 		io.Reader
@@ -189,10 +207,4 @@ func describeResult(r tasks.ConnectorResult) string {
 		return string(r.Outcome)
 	}
 	return fmt.Sprintf("%s (username %.40q, verify_address %.40q)", r.Outcome, r.Username, r.VerifyAddress)
-}
-
-// A serviceCheck is one duty of a service. The error of run says what to fix, or is [skipped].
-type serviceCheck struct {
-	name string
-	run  func(*serviceRun, context.Context) error
 }

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 	"maps"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -16,18 +16,22 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// serviceChecks are the duties of a service. The last two judge all answers to the other checks.
-var serviceChecks = []serviceCheck{
-	{"upgrade", (*serviceRun).checkUpgrade},
-	{"renew", (*serviceRun).checkRenew},
-	{"renew to a new account", (*serviceRun).checkNewAccount},
+// serviceChecks are the duties of a service. An error says what to fix, or is [skipped]. The last two checks judge all
+// answers to the other checks.
+var serviceChecks = []struct {
+	name string
+	run  func(*serviceRun, context.Context) error
+}{
+	{"upgrade", endsTask(tasks.Upgrade, unedited)},
+	{"renew", endsTask(tasks.Renew, unedited)},
+	{"renew to a new account", endsTask(tasks.Renew, withNewAccount)},
 	{"outcomes", (*serviceRun).checkOutcomes},
 	{"repeated key", (*serviceRun).checkRepeated},
 	{"simultaneous requests", (*serviceRun).checkSimultaneous},
 	{"lost connection", (*serviceRun).checkLostConnection},
 	{"next plan", (*serviceRun).checkNextPlan},
 	{"unknown fields", (*serviceRun).checkUnknownFields},
-	{"odd characters", (*serviceRun).checkOddCharacters},
+	{"odd characters", endsTask(tasks.Upgrade, withOddCharacters)},
 	{"invalid requests", (*serviceRun).checkInvalidRequests},
 	{"missing key", (*serviceRun).checkMissingKey},
 	{"other method", (*serviceRun).checkMethod},
@@ -36,21 +40,25 @@ var serviceChecks = []serviceCheck{
 	{"secrets", (*serviceRun).checkSecrets},
 }
 
-func (s *serviceRun) checkUpgrade(ctx context.Context) error {
-	_, err := s.do(ctx, s.request(tasks.Upgrade, TestLogin), nil)
-	return err
+// endsTask returns the check that a task of a made-up account ends. The function edit changes its request first.
+func endsTask(kind tasks.Kind, edit func(*tasks.ConnectorRequest)) func(*serviceRun, context.Context) error {
+	return func(s *serviceRun, ctx context.Context) error {
+		r := s.request(kind, TestLogin)
+		edit(&r)
+		_, err := s.do(ctx, r, nil)
+		return err
+	}
 }
 
-func (s *serviceRun) checkRenew(ctx context.Context) error {
-	_, err := s.do(ctx, s.request(tasks.Renew, TestLogin), nil)
-	return err
-}
+func unedited(*tasks.ConnectorRequest) {}
 
-func (s *serviceRun) checkNewAccount(ctx context.Context) error {
-	r := s.request(tasks.Renew, TestLogin)
+func withNewAccount(r *tasks.ConnectorRequest) {
 	r.Country, r.Account.NewEmail, r.Account.NewPassword = "US", tasks.NewSecret("new-"+TestLogin), tasks.NewSecret("new-"+r.Task)
-	_, err := s.do(ctx, r, nil)
-	return err
+}
+
+func withOddCharacters(r *tasks.ConnectorRequest) {
+	r.Account.Password = tasks.NewSecret("\u00e9 \u2028 \U0001f511 \"quote\" 'quote' \\ <&> %41 \x7f;--" + r.Task)
+	r.Plan.Address = "Straße 1 “A”, 東京"
 }
 
 // checkOutcomes checks that the tasks of the test accounts end with the outcomes that Logins names.
@@ -206,14 +214,6 @@ func (s *serviceRun) checkUnknownFields(ctx context.Context) error {
 	return nil
 }
 
-func (s *serviceRun) checkOddCharacters(ctx context.Context) error {
-	r := s.request(tasks.Upgrade, TestLogin)
-	r.Account.Password = tasks.NewSecret("\u00e9 \u2028 \U0001f511 \"quote\" 'quote' \\ <&> %41 \x7f;--" + r.Task)
-	r.Plan.Address = "Straße 1 “A”, 東京"
-	_, err := s.do(ctx, r, nil)
-	return err
-}
-
 // checkSlowness checks that every answer came well within the timeout.
 func (s *serviceRun) checkSlowness(context.Context) error {
 	if limit := s.connector.timeout; s.slowest > limit/2 {
@@ -231,21 +231,66 @@ func (s *serviceRun) checkSecrets(context.Context) error {
 	return nil
 }
 
-// TestService runs the checks of a test against the connector's service, one after another. If the service carries
-// out no upgrade, TestService skips the other checks.
-func (c *Connector) TestService(ctx context.Context, t ServiceTest) iter.Seq[ServiceCheck] {
-	return func(yield func(ServiceCheck) bool) {
-		s := &serviceRun{ServiceTest: t, connector: c}
-		unusable := false
-		for i, check := range serviceChecks {
-			result := ServiceCheck{check.name, Skipped, "the check needs a service that answers an upgrade"}
-			if !unusable {
-				result = s.run(ctx, check)
-			}
-			unusable = unusable || i == 0 && result.Verdict == Failed
-			if ctx.Err() != nil || !yield(result) {
-				return
-			}
+// sendEdited sends an upgrade whose HTTP request edit has changed.
+func (s *serviceRun) sendEdited(ctx context.Context, edit func(*retryablehttp.Request) error) reply {
+	return s.send(ctx, s.request(tasks.Upgrade, TestLogin), edit)
+}
+
+// checkInvalidRequests checks that a service refuses a body that it cannot read, and ends its task by that.
+func (s *serviceRun) checkInvalidRequests(ctx context.Context) error {
+	for _, body := range []struct{ name, text string }{
+		{"an empty body", ""}, {"half a JSON object", `{"task_id":`}, {"a JSON array", "[]"}, {"an object without an account", "{}"},
+	} {
+		answer := s.sendEdited(ctx, func(h *retryablehttp.Request) error { return h.SetBody([]byte(body.text)) })
+		if err := answer.refused(body.name); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// refused returns an error unless the answer to what was sent is a 4xx that ends a task.
+func (a reply) refused(sent string) error {
+	switch a.Effect {
+	case tasks.Refused:
+		return nil
+	case tasks.Settled:
+		return fmt.Errorf("%s got the outcome %.40q: answer 400", sent, a.Outcome)
+	}
+	return fmt.Errorf("%s got %s, so keyseat would repeat it: answer 400", sent, a.Note)
+}
+
+func (s *serviceRun) checkMissingKey(ctx context.Context) error {
+	return s.sendEdited(ctx, func(h *retryablehttp.Request) error {
+		h.Header.Del("Idempotency-Key")
+		return nil
+	}).refused("a request without an Idempotency-Key")
+}
+
+func (s *serviceRun) checkMethod(ctx context.Context) error {
+	answer := s.sendEdited(ctx, func(h *retryablehttp.Request) error {
+		h.Method = http.MethodGet
+		return h.SetBody(nil)
+	})
+	if answer.status < 400 {
+		return fmt.Errorf("GET got %s: answer 405, because only POST carries out work", describeResult(answer.ConnectorResult))
+	}
+	return nil
+}
+
+// checkToken checks that a service refuses a wrong token and a missing one.
+func (s *serviceRun) checkToken(ctx context.Context) error {
+	if s.connector.token.Load().Reveal() == "" {
+		return skipped("the test has no token, so anyone who reaches the service can use it")
+	}
+	for name, header := range map[string][]string{"a wrong token": {"Bearer wrong"}, "no token": nil} {
+		answer := s.sendEdited(ctx, func(h *retryablehttp.Request) error {
+			h.Header["Authorization"] = header
+			return nil
+		})
+		if answer.status != http.StatusUnauthorized && answer.status != http.StatusForbidden {
+			return fmt.Errorf("a request with %s got %s: answer 401", name, describeResult(answer.ConnectorResult))
+		}
+	}
+	return nil
 }
