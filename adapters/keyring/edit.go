@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/keyseat/keyseat/internal/safefile"
@@ -15,25 +14,23 @@ import (
 
 // Create makes a file with one new key, readable by its owner only, and returns the key's id. If the file exists,
 // the error is [fs.ErrExist] and the file stays as it is.
-func Create(path string) (id string, err error) {
-	err = edit{path: path}.do(func(old []line) (all []line, err error) {
-		if old != nil {
-			return nil, fs.ErrExist
-		}
-		id, all = insertKey(old, time.Now())
-		return all, nil
-	})
-	return id, err
-}
+func Create(path string) (id string, err error) { return edit{path: path, create: true}.add() }
 
 // Add inserts a new key as the first one of the file, and returns the key's id. If there is no file, Add creates
 // it.
-func Add(path string) (id string, err error) { return AddFor(path, nil) }
+func Add(path string) (id string, err error) { return edit{path: path}.add() }
 
 // AddFor is like [Add]. If root creates the file, the file gets the owner and group of like, so that a daemon of
 // another user can read it.
 func AddFor(path string, like fs.FileInfo) (id string, err error) {
-	err = edit{path: path, like: like}.do(func(old []line) (all []line, err error) {
+	return edit{path: path, like: like}.add()
+}
+
+func (e edit) add() (id string, err error) {
+	err = e.do(func(old []line) (all []line, err error) {
+		if e.create && old != nil {
+			return nil, fs.ErrExist
+		}
 		id, all = insertKey(old, time.Now())
 		return all, nil
 	})
@@ -50,6 +47,7 @@ func insertKey(old []line, now time.Time) (id string, all []line) {
 // An edit rewrites a file. The comments in the file stay.
 type edit struct {
 	path    string
+	create  bool        // the file must not exist
 	like    fs.FileInfo // a new file gets its owner; nil: that of this process
 	destroy bool        // overwrite the content of the old file
 }
@@ -100,49 +98,140 @@ func (e edit) do(change func(old []line) ([]line, error)) error {
 
 // fill writes the changed lines to the new file f.
 func (e edit) fill(f *os.File, change func(old []line) ([]line, error)) error {
-	old, info, err := current(e.path)
-	if err != nil {
+	old, info, err := readFile(e.path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	lines, err := change(old)
 	if err != nil {
 		return err
 	}
-	if err := copyRights(f, info, e.like); err != nil {
-		return err
+	switch { // the new file gets the owner and the mode of the old one
+	case info != nil:
+		err = errors.Join(safefile.ChownLike(f, info), f.Chmod(info.Mode().Perm()))
+	case e.like != nil:
+		err = safefile.ChownLike(f, e.like)
 	}
-	_, err = f.WriteString(render(lines))
+	for _, l := range lines {
+		if err == nil {
+			_, err = f.WriteString(l.text + "\n")
+		}
+	}
 	return err
 }
 
-// copyRights gives f the owner and mode of the old file. If old is nil, f gets the owner of like, if like is not nil.
-func copyRights(f *os.File, old, like fs.FileInfo) error {
-	switch {
-	case old != nil:
-		return errors.Join(safefile.ChownLike(f, old), f.Chmod(old.Mode().Perm()))
-	case like != nil:
-		return safefile.ChownLike(f, like)
-	}
-	return nil
+// Rest is the minimum time that a key stays in the file after another key has become the first one. Only then may [Rotate]
+// destroy it. A daemon that is about to store an envelope needs a moment, and the clocks of machines differ.
+const Rest = 10 * time.Minute
+
+// A Rotation is one step in the rotation of a file.
+type Rotation struct {
+	Now time.Time
+
+	// Period is the age at which the first key gets a successor. A first key of unknown age gets one too. 0: Rotate adds
+	// no key.
+	Period time.Duration
+
+	// InUse returns the reason to keep the key with the given id, or "". Open tasks and daemons that use a copy of the
+	// file are such reasons.
+	InUse func(id string) string
 }
 
-// current reads the file. Without a file, all its results are nil.
-func current(path string) ([]line, fs.FileInfo, error) {
-	text, info, err := safefile.Read(path, maxFile+1)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, nil
-	}
+// A Rotated is the result of [Rotate].
+type Rotated struct {
+	Added     string   // the id of the new first key; "": none
+	Destroyed []string // ids
+	Kept      []Kept   // the other keys that are not the first one
+}
+
+// A Kept is a key that [Rotate] kept, and the reason.
+type Kept struct{ ID, Reason string }
+
+// A KeyInfo describes a key of a file, without its secret bytes.
+type KeyInfo struct {
+	ID      string
+	Created time.Time // zero: unknown
+}
+
+// Rotate destroys the keys of a file that are not the first one, have rested and are not in use. Then it adds a key if
+// the first one is old. When it destroys a key, it overwrites the content of the old file. Any number of processes may
+// rotate a file simultaneously.
+func Rotate(path string, r Rotation) (done Rotated, err error) {
+	err = edit{path: path, destroy: true}.do(func(old []line) ([]line, error) {
+		all := infos(keysOf(old))
+		if len(all) == 0 {
+			return nil, fs.ErrNotExist
+		}
+		done = r.decide(all)
+		lines := slices.DeleteFunc(old, func(l line) bool { return l.key != nil && slices.Contains(done.Destroyed, l.key.hexID()) })
+		switch {
+		case r.IsDue(all[0]):
+			done.Added, lines = insertKey(lines, r.Now)
+		case len(done.Destroyed) == 0:
+			return nil, errUnchanged
+		}
+		return lines, nil
+	})
 	if err != nil {
-		return nil, nil, err
+		return Rotated{}, err
 	}
-	lines, err := parseChecked(text, path, info)
-	return lines, info, err
+	return done, nil
 }
 
-func render(lines []line) string {
-	var b strings.Builder
-	for _, l := range lines {
-		b.WriteString(l.text + "\n")
+// decide returns which keys are destroyed and which are kept.
+func (r Rotation) decide(all []KeyInfo) (done Rotated) {
+	for i, k := range all[1:] {
+		reason := r.restReason(all[:i+1])
+		if reason == "" {
+			reason = r.InUse(k.ID)
+		}
+		if reason == "" {
+			done.Destroyed = append(done.Destroyed, k.ID)
+		} else {
+			done.Kept = append(done.Kept, Kept{k.ID, reason})
+		}
 	}
-	return b.String()
+	return done
+}
+
+// IsDue reports whether the first key needs a successor. A time in the future counts as unknown.
+func (r Rotation) IsDue(first KeyInfo) bool {
+	age := r.Now.Sub(first.Created)
+	return r.Period > 0 && (first.Created.IsZero() || age >= r.Period || age < -Rest)
+}
+
+// HasRested reports whether a key after the first one has rested for [Rest], so that Rotate may destroy it.
+func (r Rotation) HasRested(all []KeyInfo) bool {
+	for i := range all {
+		if i > 0 && r.restReason(all[:i]) == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// restReason returns the reason why a key has not rested for [Rest], or "". The argument later has the keys that were added
+// after this key. The rest began at the earliest of their known times.
+func (r Rotation) restReason(later []KeyInfo) string {
+	var since time.Time
+	for _, k := range later {
+		if !k.Created.IsZero() && (since.IsZero() || k.Created.Before(since)) {
+			since = k.Created
+		}
+	}
+	switch {
+	case since.IsZero():
+		return "the file does not show since when another key is the first: add a key, and prune 10 minutes later"
+	case r.Now.Sub(since) < Rest:
+		return "a daemon may still encrypt with it until " + since.Add(Rest).UTC().Format(time.RFC3339)
+	}
+	return ""
+}
+
+func infos(keys []key) []KeyInfo {
+	var all []KeyInfo
+	for _, k := range keys {
+		all = append(all, KeyInfo{k.hexID(), k.created})
+	}
+	return all
 }

@@ -108,23 +108,19 @@ func newKey(master [KeySize]byte) key {
 }
 
 func newAEAD(derived []byte) cipher.AEAD {
-	block, err := aes.NewCipher(derived)
-	if err != nil {
-		panic("keyring: " + err.Error()) // the only error is about the size of the key
-	}
-	aead, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		panic("keyring: " + err.Error()) // the only error is about ciphers other than AES
-	}
-	return aead
+	block := must(aes.NewCipher(derived))            // the only error is about the size of the key
+	return must(cipher.NewGCMWithRandomNonce(block)) // the only error is about ciphers other than AES
 }
 
 func (k key) hexID() string { return hex.EncodeToString([]byte(k.id)) }
 
 func deriveBytes(master [KeySize]byte, purpose string, size int) []byte {
-	out, err := hkdf.Key(sha256.New, master[:], nil, purpose, size)
+	return must(hkdf.Key(sha256.New, master[:], nil, purpose, size)) // the only errors are about sizes
+}
+
+func must[T any](made T, err error) T {
 	if err != nil {
-		panic("keyring: " + err.Error()) // the only errors are about sizes
+		panic("keyring: " + err.Error())
 	}
-	return out
+	return made
 }

@@ -13,12 +13,18 @@ import (
 	"github.com/keyseat/keyseat/internal/safefile"
 )
 
-// parseChecked parses the text of a file, and returns an error if other users can read or write the file.
-func parseChecked(text []byte, path string, info fs.FileInfo) ([]line, error) {
-	if err := safefile.CheckPrivate(path, info); err != nil {
-		return nil, err
+// readFile reads and parses a file that other users can neither read nor write. The state of the file is nil if its
+// text could not be read.
+func readFile(path string) ([]line, fs.FileInfo, error) {
+	text, info, err := safefile.Read(path, maxFile+1)
+	if err != nil {
+		return nil, nil, err
 	}
-	return parse(text)
+	if err := safefile.CheckPrivate(path, info); err != nil {
+		return nil, info, err
+	}
+	lines, err := parse(text)
+	return lines, info, err
 }
 
 // wrapErr adds "key ring" and the path of the file to an error. It omits the path if an error of package os has it

@@ -60,6 +60,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -171,10 +172,9 @@ func (r *Ring) Keys() ([]KeyInfo, error) {
 }
 
 func (r *Ring) find(id string) (key, bool) {
-	for _, k := range *r.keys.Load() {
-		if k.id == id {
-			return k, true
-		}
+	keys := *r.keys.Load()
+	if i := slices.IndexFunc(keys, func(k key) bool { return k.id == id }); i >= 0 {
+		return keys[i], true
 	}
 	return key{}, false
 }
@@ -183,10 +183,6 @@ func (r *Ring) find(id string) (key, bool) {
 type fileState struct {
 	fs.FileInfo
 	err error
-}
-
-func (s *fileState) unchanged(now fs.FileInfo) bool {
-	return s != nil && safefile.Unchanged(s.FileInfo, now)
 }
 
 // refresh reads the file if it has changed since the last read. If it has not, refresh returns the error of the
@@ -199,7 +195,7 @@ func (r *Ring) refresh() error {
 	if err != nil {
 		return wrapErr(r.path, err)
 	}
-	if last := r.lastRead.Load(); last.unchanged(now) {
+	if last := r.lastRead.Load(); last != nil && safefile.Unchanged(last.FileInfo, now) {
 		return last.err
 	}
 	return r.reload()
@@ -214,27 +210,21 @@ func (r *Ring) reload() error {
 	if info == nil {
 		return wrapErr(r.path, err)
 	}
-	if last := r.lastRead.Load(); last.unchanged(info) {
+	if last := r.lastRead.Load(); last != nil && safefile.Unchanged(last.FileInfo, info) {
 		return last.err
 	}
 	if err == nil {
-		keys := keysOf(lines)
-		r.keys.Store(&keys)
+		r.keys.Store(new(keysOf(lines)))
 	}
 	err = wrapErr(r.path, err)
 	r.lastRead.Store(&fileState{info, err})
 	return err
 }
 
-// read reads and parses the file. If the file was replaced and overwritten during the read, read reads the new file.
-// info is nil if there is no file to read.
+// read reads the file. If the file was replaced and overwritten during the read, read reads the new file.
 func (r *Ring) read() (lines []line, info fs.FileInfo, err error) {
 	for range 3 {
-		var text []byte
-		if text, info, err = safefile.Read(r.path, maxFile+1); err != nil {
-			return nil, nil, err
-		}
-		if lines, err = parseChecked(text, r.path, info); err == nil {
+		if lines, info, err = readFile(r.path); err == nil || info == nil {
 			break
 		}
 		if now, gone := os.Stat(r.path); gone != nil || os.SameFile(info, now) {
