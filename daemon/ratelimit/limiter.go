@@ -31,10 +31,12 @@ package ratelimit
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"maps"
 	"math"
+	"net/http"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -74,19 +76,6 @@ func New(limit int, trusted []netip.Prefix, now func() time.Time) (*Limiter, err
 	return &Limiter{limit: limit, trusted: trusted, now: now, windows: map[netip.Prefix]window{}}, nil
 }
 
-// UseShared makes l count unknown keys in a shared counter too. Call it before the first use of l.
-func (l *Limiter) UseShared(c SharedCounter) {
-	l.shared = newCounter(c, l.applyShared)
-}
-
-// SendHeartbeats sends heartbeats to the shared counter until ctx ends. From them each daemon knows
-// how many daemons there are. Without a shared counter SendHeartbeats returns immediately.
-func (l *Limiter) SendHeartbeats(ctx context.Context, log *slog.Logger) {
-	if l.shared != nil {
-		l.shared.sendHeartbeats(ctx, log)
-	}
-}
-
 // Blocked returns how long the address is still blocked, or 0 if it is not blocked.
 func (l *Limiter) Blocked(a netip.Addr) time.Duration {
 	if l.unlimited(a) {
@@ -102,14 +91,23 @@ func (l *Limiter) Blocked(a netip.Addr) time.Duration {
 // a trusted address may share its block with a blocked address.
 func (l *Limiter) unlimited(a netip.Addr) bool { return l.limit == 0 || containsAddr(l.trusted, a) }
 
-// blocks returns the blocks in which an address counts, the smallest first, and their limits.
+// allFactor is how many limits of one address all clients together have.
+const allFactor = 100
+
+// allClients is the block of all clients together.
+var allClients = netip.MustParsePrefix("::/0")
+
+// blocks returns the blocks in which an address counts, the smallest first, and their limits. An IPv6 client can have a
+// /56 or a /48 to itself, and change its /64 at will.
 func (l *Limiter) blocks(a netip.Addr) (blocks []netip.Prefix, limits []int) {
-	blocks, limits = blocksOf(a)
-	for i, factor := range limits {
-		limits[i] = l.limit * factor
+	blocks, limits = []netip.Prefix{AddressBlock(a)}, []int{l.limit}
+	if a = a.Unmap().WithZone(""); a.Is6() {
+		for _, network := range []struct{ bits, factor int }{{56, 4}, {48, 16}} {
+			block, _ := a.Prefix(network.bits) // an IPv6 address has such a prefix
+			blocks, limits = append(blocks, block), append(limits, network.factor*l.limit)
+		}
 	}
-	limits[len(limits)-1] = max(l.limit, min(l.limit*allFactor, maxAll))
-	return blocks, limits
+	return append(blocks, allClients), append(limits, max(l.limit, min(l.limit*allFactor, maxAll)))
 }
 
 // blocked returns the longest time for which one of the blocks is over its limit. The caller holds the lock.
@@ -196,4 +194,66 @@ func (l *Limiter) applyShared(block netip.Prefix, total int, left time.Duration)
 	w := l.windows[block]
 	w.ends, w.total = l.now().Add(left), total
 	l.windows[block] = w
+}
+
+// ClientAddress returns the address of a request's client. That is the peer, unless the peer is a
+// trusted proxy. Then it is the last address in X-Forwarded-For that is not a trusted proxy.
+// Entries further to the left are ignored, because the client can write anything there.
+//
+// If every entry is a trusted proxy, the first entry is returned. At an entry that cannot be
+// parsed, the search stops at the address before it. If the peer cannot be parsed, the result is
+// the zero Addr.
+func ClientAddress(r *http.Request, proxies []netip.Prefix) netip.Addr {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	client := peer.Addr()
+	if !containsAddr(proxies, client) {
+		return client
+	}
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && containsAddr(proxies, client); i-- {
+		hop, err := parseHop(hops[i])
+		if err != nil {
+			break
+		}
+		client = hop
+	}
+	return client
+}
+
+// parseHop parses an address as proxies write it: with or without a port, in brackets or not.
+func parseHop(s string) (netip.Addr, error) {
+	s = strings.TrimSpace(s)
+	if with, err := netip.ParseAddrPort(s); err == nil {
+		return with.Addr(), nil
+	}
+	return netip.ParseAddr(strings.Trim(s, "[]"))
+}
+
+// AddressBlock returns the prefix that counts as one address: a single IPv4 address, or the /64 of
+// an IPv6 subscriber. All addresses that are not valid count as one, the zero Prefix.
+func AddressBlock(a netip.Addr) netip.Prefix {
+	bits := 64
+	if a = a.Unmap().WithZone(""); a.Is4() {
+		bits = 32
+	}
+	p, err := a.Prefix(bits)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return p
+}
+
+// FromProxy reports whether the peer of a request is one of the proxies.
+func FromProxy(r *http.Request, proxies []netip.Prefix) bool {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && containsAddr(proxies, peer.Addr())
+}
+
+// containsAddr reports whether one of the prefixes contains a.
+func containsAddr(prefixes []netip.Prefix, a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
 }

@@ -36,6 +36,27 @@ const (
 	flushTimeout   = 2 * time.Second        // timeout of a heartbeat and of a batch; later counts wait for the next batch
 )
 
+// UseShared makes l count unknown keys in a shared counter too. Call it before the first use of l.
+func (l *Limiter) UseShared(c SharedCounter) {
+	l.shared = newCounter(c, l.applyShared)
+}
+
+// SendHeartbeats sends heartbeats to the shared counter until ctx ends. From them each daemon knows
+// how many daemons there are. Without a shared counter SendHeartbeats returns immediately.
+func (l *Limiter) SendHeartbeats(ctx context.Context, log *slog.Logger) {
+	if l.shared == nil {
+		return
+	}
+	var repeated loglimit.Limiter
+	const message = "cannot count unknown keys with the other daemons, the limit is stricter meanwhile"
+	for ctx.Err() == nil {
+		if err := l.shared.heartbeat(ctx); err == nil || ctx.Err() == nil {
+			repeated.LogState(ctx, log, loglimit.Event{Level: slog.LevelWarn, Message: message}, err)
+		}
+		_ = clock.Sleep(ctx, heartbeatEvery) // an error means that ctx has ended
+	}
+}
+
 // A counter batches counts for a [SharedCounter] while a statement is running. So at most one
 // statement runs at a time, however many clients guess keys.
 type counter struct {
@@ -96,18 +117,7 @@ func (c *counter) count(ctx context.Context, blocks []netip.Prefix) ([]position,
 	}
 }
 
-// sendHeartbeats sends heartbeats until ctx ends.
-func (c *counter) sendHeartbeats(ctx context.Context, log *slog.Logger) {
-	var repeated loglimit.Limiter
-	const message = "cannot count unknown keys with the other daemons, the limit is stricter meanwhile"
-	for ctx.Err() == nil {
-		if err := c.heartbeat(ctx); err == nil || ctx.Err() == nil {
-			repeated.LogState(ctx, log, loglimit.Event{Level: slog.LevelWarn, Message: message}, err)
-		}
-		_ = clock.Sleep(ctx, heartbeatEvery) // an error means that ctx has ended
-	}
-}
-
+// heartbeat records that this daemon is alive, and reads the number of daemons.
 func (c *counter) heartbeat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()

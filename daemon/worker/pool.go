@@ -94,15 +94,8 @@ func (p *Pool) track(work context.Context, leased tasks.Job) {
 
 func (p *Pool) interval() time.Duration { return cmp.Or(p.PollInterval, time.Second) }
 
-// leaseCapacity returns how many tasks to lease now.
-func (p *Pool) leaseCapacity() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.spareCapacity()
-}
-
-// spareCapacity returns idle workers plus prefetch, minus the jobs that wait already. The caller
-// holds mu.
+// spareCapacity returns how many tasks to lease now: idle workers plus prefetch, minus the jobs that wait already. The
+// caller holds mu.
 func (p *Pool) spareCapacity() int { return p.idleWorkers() + p.prefetch() - len(p.waiting) }
 
 // idleWorkers returns how many workers may start a job: Workers minus the running connector calls. It
@@ -124,6 +117,27 @@ func (p *Pool) prefetch() int {
 		return 0
 	}
 	return p.Workers
+}
+
+// shouldReturnPrefetched reports whether jobs wait although the throughput is too low for a prefetch.
+func (p *Pool) shouldReturnPrefetched() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.waiting) > 0 && p.prefetch() == 0
+}
+
+// takeWaiting removes the jobs that no worker has started, and returns them.
+func (p *Pool) takeWaiting() []*job {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	waiting := p.waiting
+	p.waiting = nil
+	for _, j := range waiting {
+		delete(p.jobs, j.Task.Ref())
+		j.expiry.Stop()
+		j.cancel()
+	}
+	return waiting
 }
 
 // A throughput measures tasks finished per second, over the last second or more.

@@ -3,6 +3,8 @@ package worker
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/keyseat/keyseat/internal/clock"
@@ -31,17 +33,11 @@ func (p *Pool) Run(ctx context.Context, drain time.Duration) error {
 func (p *Pool) pollLoop(ctx, calls context.Context) {
 	for ctx.Err() == nil {
 		p.poll(ctx, calls)
-		p.waitForPoll(ctx)
+		less := time.Duration(float64(p.interval()) * p.Engine.Jitter() / 5) // so that daemons do not poll in step
+		clock.SleepOrWake(ctx, p.interval()-less, p.wake)
 	}
 	unused := p.takeWaiting()
 	p.workers.Go(func() { p.returnLeases(ctx, unused) })
-}
-
-// waitForPoll waits for the poll interval less up to a fifth, so that daemons do not poll in step. It
-// returns earlier if ctx ends or a poll is requested.
-func (p *Pool) waitForPoll(ctx context.Context) {
-	d := p.interval()
-	clock.SleepOrWake(ctx, d-time.Duration(float64(d)*p.Engine.Jitter()/5), p.wake)
 }
 
 // pollTimeout limits the duration of a poll. The end of ctx does not cancel a poll. Otherwise the
@@ -54,7 +50,9 @@ func (p *Pool) poll(ctx, calls context.Context) {
 	if p.shouldReturnPrefetched() {
 		p.returnLeases(ctx, p.takeWaiting())
 	}
-	capacity, moreDue := p.leaseCapacity(), true
+	p.mu.Lock()
+	capacity, moreDue := p.spareCapacity(), true
+	p.mu.Unlock()
 	if capacity > 0 {
 		n, err := p.lease(ctx, capacity)
 		p.logState(ctx, "cannot lease tasks", err)
@@ -80,27 +78,6 @@ func (p *Pool) lease(ctx context.Context, limit int) (n int, err error) {
 	return len(leased), err
 }
 
-// shouldReturnPrefetched reports whether jobs wait although the throughput is too low for a prefetch.
-func (p *Pool) shouldReturnPrefetched() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.waiting) > 0 && p.prefetch() == 0
-}
-
-// takeWaiting removes the jobs that no worker has started, and returns them.
-func (p *Pool) takeWaiting() []*job {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	waiting := p.waiting
-	p.waiting = nil
-	for _, j := range waiting {
-		delete(p.jobs, j.Task.Ref())
-		j.expiry.Stop()
-		j.cancel()
-	}
-	return waiting
-}
-
 // returnLeases ends the leases of unused jobs, so that any daemon can lease those tasks.
 func (p *Pool) returnLeases(ctx context.Context, unused []*job) {
 	if len(unused) == 0 {
@@ -123,27 +100,17 @@ func (p *Pool) returnLeases(ctx context.Context, unused []*job) {
 // is being made, so each lease still takes many tasks. The caller holds mu.
 func (p *Pool) dispatch(ctx, calls context.Context) {
 	for ctx.Err() == nil && !p.storeFailing && p.idleWorkers() > 0 && len(p.waiting) > 0 {
-		p.dispatchJob(ctx, calls, p.pop())
+		j := p.waiting[0] // it has waited longest
+		p.waiting = p.waiting[1:]
+		p.calling++ // until its connector call returns, because settling occupies no worker
+		p.workers.Go(func() {
+			err := p.work(calls, j, func() { p.release(ctx, calls) })
+			p.done(ctx, calls, j, err)
+		})
 	}
 	if p.moreDue && len(p.waiting) <= p.prefetch()/2 && p.spareCapacity() > 0 {
 		p.Wake()
 	}
-}
-
-// pop removes the job that has waited longest from waiting and returns it.
-func (p *Pool) pop() (j *job) {
-	j, p.waiting = p.waiting[0], p.waiting[1:]
-	return j
-}
-
-// dispatchJob works on a job in a new goroutine. The job occupies a worker only until its connector
-// call returns; settling occupies no worker. The caller holds mu.
-func (p *Pool) dispatchJob(ctx, calls context.Context, j *job) {
-	p.calling++
-	p.workers.Go(func() {
-		err := p.work(calls, j, func() { p.release(ctx, calls) })
-		p.done(ctx, calls, j, err)
-	})
 }
 
 // work calls the connector, then release, and settles the task. It returns an error if the store
@@ -160,7 +127,9 @@ func (p *Pool) work(calls context.Context, j *job, release func()) error {
 	release()
 	report := p.Engine.Settle(j.ctx, j.Job, attempt) //nolint:contextcheck // the job's context ends with its lease
 	p.report(context.WithoutCancel(calls), report)
-	p.wakeWhenDue(report)
+	if report.Err == nil && report.Task.Open() && report.Again < p.interval() { // it is due before the next regular poll
+		time.AfterFunc(report.Again+clockSlack, p.Wake)
+	}
 	if errors.Is(report.Err, tasks.ErrFenced) {
 		return nil
 	}
@@ -197,9 +166,96 @@ func (p *Pool) done(ctx, calls context.Context, j *job, err error) {
 // ahead of the store's clock.
 const clockSlack = 2 * time.Millisecond
 
-// wakeWhenDue polls as soon as the task is due again, if the next regular poll would be later.
-func (p *Pool) wakeWhenDue(r tasks.Report) {
-	if r.Err == nil && r.Task.Open() && r.Again < p.interval() {
-		time.AfterFunc(r.Again+clockSlack, p.Wake)
+// keepAlive sends heartbeats: it extends the leases of all jobs, also of waiting jobs, three times
+// per lease duration.
+func (p *Pool) keepAlive(ctx context.Context) {
+	tick := time.NewTicker(p.Lease / 3)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			p.extendLeases(ctx)
+		}
+	}
+}
+
+// extendLeases extends all leases in one call. It cancels jobs whose lease is lost, or would expire
+// before the next heartbeat.
+func (p *Pool) extendLeases(ctx context.Context) {
+	refs := p.refs()
+	if len(refs) == 0 {
+		return
+	}
+	start := p.Engine.Now() // before the store reads its clock, so that no lease is assumed to last longer than it does
+	ctx, cancel := context.WithTimeout(ctx, p.Lease/3)
+	defer cancel()
+	verdicts, err := p.Engine.Store.Extend(ctx, refs, p.Lease)
+	p.logState(ctx, "cannot extend leases", err)
+	for i, ref := range refs {
+		verdict := err
+		if err == nil {
+			verdict = verdicts[i]
+		}
+		p.onExtended(ref, start, verdict)
+	}
+}
+
+func (p *Pool) refs() []tasks.Ref {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Collect(maps.Keys(p.jobs))
+}
+
+// onExtended handles the result of the heartbeat for one lease.
+func (p *Pool) onExtended(ref tasks.Ref, start time.Time, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	j, tracked := p.jobs[ref]
+	switch {
+	case !tracked:
+	case err == nil:
+		j.leasedUntil = start.Add(p.Lease)
+		j.expiry.Reset(j.leasedUntil.Sub(p.Engine.Now()))
+	case errors.Is(err, tasks.ErrFenced), !p.Engine.Now().Add(p.Lease / 3).Before(j.leasedUntil):
+		j.cancel()
+	}
+}
+
+// cancelBefore is the time between the cancellation of the remaining connector calls and the end of
+// the drain. The tasks that these calls leave open are settled in that time. If the drain is shorter
+// than twice this time, the connector calls get half of the drain.
+const cancelBefore = 2 * time.Second
+
+// errNotDrained says that some tasks were not settled.
+var errNotDrained = errors.New("some tasks could not be settled in time: their leases expire by themselves")
+
+// waitDrained waits up to drain for all jobs. It calls cancelCalls shortly before that, to cancel the
+// remaining connector calls.
+func (p *Pool) waitDrained(cancelCalls context.CancelFunc, drain time.Duration) error {
+	done := make(chan struct{})
+	go func() {
+		p.workers.Wait()
+		close(done)
+	}()
+	late := time.NewTimer(max(drain-cancelBefore, drain/2))
+	defer late.Stop()
+	end := time.NewTimer(drain)
+	defer end.Stop()
+	for {
+		select {
+		case <-done:
+			return nil
+		case <-late.C:
+			cancelCalls()
+		case <-end.C:
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			for _, j := range p.jobs {
+				j.cancel()
+			}
+			return errNotDrained
+		}
 	}
 }

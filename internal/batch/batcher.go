@@ -82,13 +82,6 @@ func (r request[Q, R]) cancelled() bool {
 	return err != nil
 }
 
-// wait blocks until the request is completed. It does not select on ctx.Done, which would cost a timer per caller.
-// Instead, a slow call completes the requests of all callers whose context has ended.
-func (r request[Q, R]) wait() ([]R, error) {
-	got := <-r.done
-	return got.Value, got.Err
-}
-
 // acquire reports whether another goroutine may send batches, and counts it as fast. The caller holds b.mu.
 func (b *Batcher[Q, R]) acquire() bool {
 	if b.fastInFlight > 0 || b.inFlight >= b.MaxInFlight {

@@ -17,7 +17,10 @@ func (b *Batcher[Q, R]) Do(ctx context.Context, item Q) ([]R, error) {
 		}
 		go b.runLoop()
 	}
-	return r.wait()
+	// Do does not select on ctx.Done, which would cost a timer per caller. Instead, a slow call completes the requests of
+	// all callers whose context has ended.
+	got := <-r.done
+	return got.Value, got.Err
 }
 
 // Start sends one item without waiting. The returned channel receives one result. Use it for an item that must be
@@ -176,22 +179,16 @@ func (c *slowCall[Q, R]) onSlow() {
 		return
 	case !c.slow:
 		c.slow = true
-		b.startAnother()
+		b.fastInFlight--
+		if len(b.queue) > 0 && b.acquire() {
+			go b.runLoop()
+		}
 	}
 	for _, r := range c.batch {
 		r.cancelled()
 	}
 	b.queue = slices.DeleteFunc(b.queue, request[Q, R].cancelled)
 	c.timer.Reset(cancelPoll)
-}
-
-// startAnother counts the goroutine of a slow call as not fast. If requests are queued, it starts another
-// goroutine for them. The caller holds b.mu.
-func (b *Batcher[Q, R]) startAnother() {
-	b.fastInFlight--
-	if len(b.queue) > 0 && b.acquire() {
-		go b.runLoop()
-	}
 }
 
 // finish stops the timer. The goroutine of the call is fast again.

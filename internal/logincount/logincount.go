@@ -2,6 +2,7 @@
 package logincount
 
 import (
+	"maps"
 	"sync"
 	"time"
 )
@@ -76,19 +77,9 @@ func (c *Counter) deleteExpired(now time.Time) {
 		c.logins, c.keys = map[string]window{}, map[string]map[string]time.Time{}
 	}
 	c.sweep = now.Add(c.Window)
-	for login, w := range c.logins {
-		if !now.Before(w.ends) {
-			delete(c.logins, login)
-		}
-	}
-	for key, logins := range c.keys {
-		for login, until := range logins {
-			if !now.Before(until) {
-				delete(logins, login)
-			}
-		}
-		if len(logins) == 0 {
-			delete(c.keys, key)
-		}
-	}
+	maps.DeleteFunc(c.logins, func(_ string, w window) bool { return !now.Before(w.ends) })
+	maps.DeleteFunc(c.keys, func(_ string, logins map[string]time.Time) bool {
+		maps.DeleteFunc(logins, func(_ string, until time.Time) bool { return !now.Before(until) })
+		return len(logins) == 0
+	})
 }
