@@ -48,8 +48,10 @@ package holderpage
 import (
 	"bytes"
 	"html/template"
+	"io"
 	"io/fs"
 	"net/http"
+	"time"
 
 	"golang.org/x/text/language"
 
@@ -59,7 +61,7 @@ import (
 // A Page serves the page. It can be mounted at any path. It is safe for concurrent use.
 type Page struct {
 	api       http.Handler
-	languages []*Language
+	languages []*Language // English first, then in the order of their tags
 	matcher   language.Matcher
 	policy    string // the Content-Security-Policy
 	style     template.CSS
@@ -80,12 +82,10 @@ type Options struct {
 //
 // [daemon.API]: https://pkg.go.dev/github.com/keyseat/keyseat/daemon#API
 func New(api http.Handler, o Options) (*Page, error) {
-	t, err := loadTheme(o)
-	if err != nil {
+	p := &Page{api: api}
+	if err := p.load(o); err != nil {
 		return nil, err
 	}
-	p := &Page{api: api, languages: t.languages, matcher: t.matcher, policy: t.policy(), icon: t.icon}
-	p.style, p.script = template.CSS(t.style), template.JS(t.script) //nolint:gosec // they are files of the program or of its operator
 	if o.Files == nil {
 		return p, nil // a test renders the files of the package
 	}
@@ -190,4 +190,42 @@ func (p *Page) render(w http.ResponseWriter, t *texts, response *httpclient.Reco
 	}
 	w.WriteHeader(response.Status())
 	_, _ = w.Write(text.Bytes()) // the client may have disconnected
+}
+
+// selfTest renders the page once in each language and state, so that New finds an invalid template before a
+// reader does.
+func (p *Page) selfTest() error {
+	stock := Stock{Known: true, Free: []Country{{"A", "AA", 1}}, Others: []Country{{"B", "BB", 0}}}
+	for _, l := range p.languages {
+		texts, err := l.texts()
+		if err != nil {
+			return err
+		}
+		for _, answer := range sampleAnswers() {
+			data := pageData{Language: l, Languages: p.languages, Stock: stock, Answer: &answer}
+			if err := texts.templates.ExecuteTemplate(io.Discard, "page", data); err != nil {
+				return describe(err)
+			}
+		}
+	}
+	return nil
+}
+
+// sampleAnswers returns an answer for each state.
+func sampleAnswers() []Answer {
+	var all []Answer
+	for _, status := range []string{stateActive, stateInQueue, stateSuccess, stateFailedUpgrade, stateSuccessRenew, stateFailed, stateNotExist, "error"} {
+		all = append(all, Answer{
+			Do: doInfo, Code: http.StatusOK, Status: status, Message: "m", Text: "t", Field: "key", Task: doRenew, Waited: newWaited(2 * time.Hour),
+			Used: 1, Username: "u", UsedDate: &time.Time{},
+		})
+	}
+	all = append(all,
+		Answer{Do: doInfo, Code: http.StatusOK, Status: stateActive},
+		Answer{Do: doInfo, Code: http.StatusOK, Status: stateActive, Invite: "https://h", Address: "a"},
+		Answer{Do: doUpgrade, Code: http.StatusOK, Status: stateSuccess, Task: doUpgrade})
+	for _, code := range []int{http.StatusBadRequest, http.StatusTooManyRequests, http.StatusServiceUnavailable} {
+		all = append(all, Answer{Do: doRenew, Code: code, Status: "error", Wait: "1"})
+	}
+	return all
 }

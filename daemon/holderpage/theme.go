@@ -7,13 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
-	"io"
 	"io/fs"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/text/language"
 )
@@ -23,39 +20,32 @@ import (
 //go:embed files
 var embedded embed.FS
 
-// A theme contains the languages of the page, its style and its script.
-type theme struct {
-	languages     []*Language // English first, then in the order of their tags
-	matcher       language.Matcher
-	style, script string
-	icon          string // the color of the icon, as rrggbb
-}
-
-// loadTheme reads the package's files and then the files of o, which replace them.
-func loadTheme(o Options) (t theme, err error) {
+// load reads the package's files and then the files of o, which replace them.
+func (p *Page) load(o Options) error {
 	built, err := fs.Sub(embedded, "files")
 	if err != nil {
-		return t, err
+		return err
 	}
 	sources := []fs.FS{built}
 	if o.Files != nil {
 		if err := checkFiles(built, o.Files); err != nil {
-			return t, err
+			return err
 		}
 		sources = append(sources, o.Files)
 	}
-	if err := t.readStyle(sources, o.Color); err != nil {
-		return t, err
+	if err := p.readStyle(sources, o.Color); err != nil {
+		return err
 	}
-	return t, t.readLanguages(sources, o)
+	return p.readLanguages(sources, o)
 }
 
-// readStyle reads the style and the script.
-func (t *theme) readStyle(sources []fs.FS, accent string) error {
-	css, added := "", ""
-	t.icon = "4b4ddb"
+// readStyle reads the style and the script. The Content-Security-Policy allows them by their hashes, and the page's own
+// forms, and requests to its own origin.
+func (p *Page) readStyle(sources []fs.FS, accent string) error {
+	style, script, css, added := "", "", "", ""
+	p.icon = "4b4ddb"
 	for _, from := range sources {
-		err := errors.Join(readFile(from, "style.css", &t.style), readFile(from, "script.js", &t.script), readFile(from, "theme.css", &added))
+		err := errors.Join(readFile(from, "style.css", &style), readFile(from, "script.js", &script), readFile(from, "theme.css", &added))
 		if err != nil {
 			return err
 		}
@@ -65,26 +55,28 @@ func (t *theme) readStyle(sources []fs.FS, accent string) error {
 		if err != nil {
 			return err
 		}
-		css, t.icon = c.style(), c.lightShade().String()[1:]
+		css, p.icon = c.style(), c.lightShade().String()[1:]
 	}
-	t.style += css + added
+	style += css + added
+	p.style, p.script = template.CSS(style), template.JS(script) //nolint:gosec // they are files of the program or of its operator
+	p.policy = strings.Join([]string{
+		"default-src 'none'", "style-src " + hash(style), "script-src " + hash(script),
+		"img-src data:", "connect-src 'self'", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'",
+	}, "; ")
 	return nil
 }
 
 // readLanguages finds the languages. Each parses its templates when it is first used, because that takes some
 // milliseconds.
-func (t *theme) readLanguages(sources []fs.FS, o Options) error {
+func (p *Page) readLanguages(sources []fs.FS, o Options) error {
 	tags, err := findLanguages(sources)
-	if err != nil {
-		return err
-	}
 	for _, tag := range tags {
-		t.languages = append(t.languages, newLanguage(tag, func(funcs template.FuncMap) (*template.Template, error) {
+		p.languages = append(p.languages, newLanguage(tag, func(funcs template.FuncMap) (*template.Template, error) {
 			return parseTemplates(sources, tag, funcs, o)
 		}))
 	}
-	t.matcher = language.NewMatcher(tags)
-	return nil
+	p.matcher = language.NewMatcher(tags)
+	return err
 }
 
 // languageFile matches the names of the files with the texts of one language, such as texts.de.html.
@@ -164,55 +156,76 @@ func readFile(from fs.FS, name string, text *string) error {
 	return err
 }
 
-// policy returns the Content-Security-Policy of the page. It allows the style and the script by their
-// hashes, the page's own forms, and requests to its own origin.
-func (t *theme) policy() string {
-	return strings.Join([]string{
-		"default-src 'none'", "style-src " + hash(t.style), "script-src " + hash(t.script),
-		"img-src data:", "connect-src 'self'", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'",
-	}, "; ")
-}
-
 // hash returns the hash of a text in the form of a Content-Security-Policy.
 func hash(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// selfTest renders the page once in each language and state, so that New finds an invalid template before a
-// reader does.
-func (p *Page) selfTest() error {
-	stock := Stock{Known: true, Free: []Country{{"A", "AA", 1}}, Others: []Country{{"B", "BB", 0}}}
-	for _, l := range p.languages {
-		texts, err := l.texts()
+// errNoFiles means that a folder has no file that the page uses. Probably it is the wrong folder.
+var errNoFiles = errors.New("no file that the page uses: give the folder that has *.html, theme.css, style.css or script.js at its top")
+
+// checkFiles checks that the page uses at least one of the custom files, and the name of every template in them. A
+// name with a typing error would otherwise replace nothing.
+func checkFiles(built, custom fs.FS) error {
+	known := map[string]bool{} // the templates that the package defines, or that a template uses
+	for _, from := range []fs.FS{built, custom} {
+		err := eachTemplate(from, func(_, content string) error {
+			for _, m := range templateName.FindAllStringSubmatch(content, -1) {
+				known[m[2]] = known[m[2]] || from == built || m[1] == "template"
+			}
+			return nil
+		})
 		if err != nil {
 			return err
 		}
-		for _, answer := range sampleAnswers() {
-			data := pageData{Language: l, Languages: p.languages, Stock: stock, Answer: &answer}
-			if err := texts.templates.ExecuteTemplate(io.Discard, "page", data); err != nil {
-				return describe(err)
-			}
+	}
+	used := slices.ContainsFunc([]string{"style.css", "script.js", "theme.css"}, func(name string) bool {
+		_, err := fs.Stat(custom, name)
+		return err == nil
+	})
+	err := eachTemplate(custom, func(name, content string) error {
+		used = true
+		return checkNames(name, content, known)
+	})
+	if err == nil && !used {
+		err = errNoFiles
+	}
+	return err
+}
+
+// eachTemplate calls do with the name and the content of each file of templates.
+func eachTemplate(from fs.FS, do func(name, content string) error) error {
+	names, err := fs.Glob(from, "*.html")
+	for _, name := range names {
+		var content []byte
+		if content, err = fs.ReadFile(from, name); err == nil {
+			err = do(name, string(content))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// templateName matches where a template is defined or used, with the action and the name of the template.
+var templateName = regexp.MustCompile(`{{-?\s*(define|block|template)\s+["` + "`" + `]([^"` + "`" + `]+)["` + "`" + `]`)
+
+// checkNames checks the names of the templates that a file defines. The name of any country is allowed.
+func checkNames(name, content string, known map[string]bool) error {
+	for _, at := range templateName.FindAllStringSubmatchIndex(content, -1) {
+		defined := content[at[4]:at[5]]
+		if !known[defined] && !strings.HasPrefix(defined, "country-") {
+			line := 1 + strings.Count(content[:at[0]], "\n")
+			return fmt.Errorf("%s:%d: the page has no text with the name %q: correct the name", name, line, defined)
 		}
 	}
 	return nil
 }
 
-// sampleAnswers returns an answer for each state.
-func sampleAnswers() []Answer {
-	var all []Answer
-	for _, status := range []string{stateActive, stateInQueue, stateSuccess, stateFailedUpgrade, stateSuccessRenew, stateFailed, stateNotExist, "error"} {
-		all = append(all, Answer{
-			Do: doInfo, Code: http.StatusOK, Status: status, Message: "m", Text: "t", Field: "key", Task: doRenew, Waited: newWaited(2 * time.Hour),
-			Used: 1, Username: "u", UsedDate: &time.Time{},
-		})
-	}
-	all = append(all,
-		Answer{Do: doInfo, Code: http.StatusOK, Status: stateActive},
-		Answer{Do: doInfo, Code: http.StatusOK, Status: stateActive, Invite: "https://h", Address: "a"},
-		Answer{Do: doUpgrade, Code: http.StatusOK, Status: stateSuccess, Task: doUpgrade})
-	for _, code := range []int{http.StatusBadRequest, http.StatusTooManyRequests, http.StatusServiceUnavailable} {
-		all = append(all, Answer{Do: doRenew, Code: code, Status: "error", Wait: "1"})
-	}
-	return all
+// describe returns the error of a template with the file and the line first, and what to do last.
+func describe(err error) error {
+	text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "html/"), "template:")
+	return fmt.Errorf("%s: correct the file, or remove it to use the built-in one", strings.TrimSpace(text))
 }
