@@ -93,7 +93,8 @@ func (s *Store) CountLogins(ctx context.Context, tests []tasks.LoginTest) ([]tas
 			Login string
 			Code  keys.Code
 			N     int64
-		}) {
+		},
+		) {
 			logins[r.Login], codes[r.Code] = r.N, r.N
 		}),
 	}

@@ -8,12 +8,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/keyseat/keyseat/tasks"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/stdout/stdouttrace"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/keyseat/keyseat/tasks"
 )
 
 // canaries are texts that no span may contain. Each is a part of a code, an account or a provider's text.

@@ -12,20 +12,20 @@ import (
 	"os"
 	"time"
 
+	"go.opentelemetry.io/otel/exporters/stdout/stdouttrace"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+
 	"github.com/keyseat/keyseat/adapters/batchstore"
 	"github.com/keyseat/keyseat/adapters/keyring"
 	"github.com/keyseat/keyseat/adapters/memory"
 	"github.com/keyseat/keyseat/adapters/simulator"
 	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/otel"
 	"github.com/keyseat/keyseat/daemon/worker"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
-	"go.opentelemetry.io/otel/exporters/stdout/stdouttrace"
-	sdk "go.opentelemetry.io/otel/sdk/trace"
-
-	"github.com/keyseat/keyseat/daemon/otel"
 )
 
 // tracedShop returns an API and a worker pool whose spans an exporter writes to out.

@@ -36,12 +36,13 @@ import (
 	"sync"
 
 	lru "github.com/hashicorp/golang-lru/v2"
-	"github.com/keyseat/keyseat/daemon"
-	"github.com/keyseat/keyseat/tasks"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/tasks"
 )
 
 // A Tracer makes the decorators, and joins their spans. All decorators of an engine must be of one Tracer. It is safe

@@ -200,7 +200,8 @@ func NewPlan(p stock.Plan, now time.Time) Plan {
 	}
 	return Plan{
 		p.ID, p.Country, planState(p, now), p.Size, free, p.Held, p.Spent, p.Suspect, idle,
-		Time{p.ExpiresAt}, p.Address, p.Invite,
+		Time{p.ExpiresAt},
+		p.Address, p.Invite,
 	}
 }
 
