@@ -1,3 +1,5 @@
+// Package api_test tests the interfaces for holders, shops and the provider. They are the public API, the Go clients,
+// the page for key holders, and the requests to the provider.
 package api_test
 
 import (

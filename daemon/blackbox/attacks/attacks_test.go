@@ -1,3 +1,4 @@
+// Package attacks_test tests that attackers disturb no other client, and that secrets are found nowhere.
 package attacks_test
 
 import (

@@ -3,7 +3,6 @@ package harness
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -102,14 +101,11 @@ func (s *Shop) ServeAdmin(flags ...string) (o *Operator, file string) {
 // Call sends a request with the operator's token. headers are pairs of names and values.
 func (o *Operator) Call(method, target, body string, headers ...string) Response {
 	o.Helper()
-	header := http.Header{"Authorization": {"Bearer " + o.Token}}
+	common := []string{"Authorization", "Bearer " + o.Token}
 	if body != "" {
-		header.Set("Content-Type", "application/json")
+		common = append(common, "Content-Type", "application/json")
 	}
-	for i := 0; i < len(headers); i += 2 {
-		header.Set(headers[i], headers[i+1])
-	}
-	a, err := o.Send(method, o.AdminURL+"/admin/v1"+target, body, header)
+	a, err := o.Send(method, o.AdminURL+"/admin/v1"+target, body, Headers(append(common, headers...)...))
 	if err == nil {
 		err = o.Doc.Check(method, "/admin/v1"+target, a)
 	}

@@ -46,7 +46,7 @@ var removeFolder = func() {}
 // of the go command has almost all of it.
 func Program(t testing.TB) string {
 	t.Helper()
-	return built(t, buildProgram)
+	return Build(t, "keyseatd")
 }
 
 // FaultInjectingProgram returns the path of a keyseatd with fault injection. It kills itself at the point that
@@ -54,23 +54,17 @@ func Program(t testing.TB) string {
 // KEYSEAT_SKEW names. The first call in a test process builds the program.
 func FaultInjectingProgram(t testing.TB) string {
 	t.Helper()
-	return built(t, buildFaultInjecting)
+	return Build(t, "keyseatd-crashpoints", "-tags", "crashpoints")
 }
 
-var (
-	buildProgram        = sync.OnceValues(func() (string, error) { return build("keyseatd") })
-	buildFaultInjecting = sync.OnceValues(func() (string, error) { return build("keyseatd-crashpoints", "-tags", "crashpoints") })
-)
+// builds has the result of each build, by the name of the program.
+var builds sync.Map
 
-// Build builds keyseatd with further flags of the go command, and returns the path of the program.
+// Build returns the path of a keyseatd with that name. The first call builds it, with further flags of the go command.
 func Build(t testing.TB, name string, flags ...string) string {
 	t.Helper()
-	return built(t, func() (string, error) { return build(name, flags...) })
-}
-
-func built(t testing.TB, build func() (string, error)) string {
-	t.Helper()
-	path, err := build()
+	once, _ := builds.LoadOrStore(name, sync.OnceValues(func() (string, error) { return build(name, flags...) }))
+	path, err := once.(func() (string, error))()
 	if err != nil {
 		t.Fatal(err)
 	}

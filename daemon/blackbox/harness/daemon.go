@@ -50,13 +50,7 @@ func (s *Shop) Start(flags ...string) *Daemon {
 			flags = append(flags, flag[0]+"="+flag[1])
 		}
 	}
-	return s.Launch(append([]string{"serve"}, flags...)...)
-}
-
-// Launch starts a command that runs until it is stopped.
-func (s *Shop) Launch(args ...string) *Daemon {
-	s.Helper()
-	return s.StartCommand(s.Command(args...))
+	return s.StartCommand(s.Command(append([]string{"serve"}, flags...)...))
 }
 
 // StartCommand starts a command that runs until it is stopped. Its standard error goes to Logs, unless the command

@@ -86,20 +86,6 @@ func (s Sample) has(labels []string) bool {
 	return true
 }
 
-// LabelsByMetric returns the names of the labels of each metric, and "" for a metric without labels.
-func (s Scrape) LabelsByMetric() map[string]map[string]bool {
-	all := map[string]map[string]bool{}
-	for _, sample := range s.Samples {
-		if all[sample.Name] == nil {
-			all[sample.Name] = map[string]bool{"": true}
-		}
-		for label := range sample.Labels {
-			all[sample.Name][label] = true
-		}
-	}
-	return all
-}
-
 // A LogBuffer collects the log of a process. Several goroutines may use it.
 type LogBuffer struct {
 	mu   sync.Mutex
@@ -120,15 +106,35 @@ func (j *LogBuffer) String() string {
 	return j.text.String()
 }
 
-// Find returns the first line with a message, or nil.
-func (j *LogBuffer) Find(message string) map[string]any {
+// entries returns the lines with a message.
+func (j *LogBuffer) entries(message string) (all []map[string]any) {
 	for line := range bytes.Lines([]byte(j.String())) {
 		var entry map[string]any
 		if json.Unmarshal(line, &entry) == nil && entry["msg"] == message {
-			return entry
+			all = append(all, entry)
 		}
 	}
+	return all
+}
+
+// Find returns the first line with a message, or nil.
+func (j *LogBuffer) Find(message string) map[string]any {
+	if all := j.entries(message); len(all) > 0 {
+		return all[0]
+	}
 	return nil
+}
+
+// Lines returns the lines with a message that are above the level debug, and the number of those at debug.
+func (j *LogBuffer) Lines(message string) (shown []map[string]any, debug int) {
+	for _, entry := range j.entries(message) {
+		if entry["level"] == "debug" {
+			debug++
+		} else {
+			shown = append(shown, entry)
+		}
+	}
+	return shown, debug
 }
 
 // Reset removes all lines.
@@ -142,19 +148,4 @@ func (j *LogBuffer) Reset() {
 func (j *LogBuffer) Tail() string {
 	text := j.String()
 	return text[max(0, len(text)-3000):]
-}
-
-// Lines returns the lines with a message that are above the level debug, and the number of those at debug.
-func (j *LogBuffer) Lines(message string) (shown []map[string]any, debug int) {
-	for line := range bytes.Lines([]byte(j.String())) {
-		var entry map[string]any
-		switch {
-		case json.Unmarshal(line, &entry) != nil || entry["msg"] != message:
-		case entry["level"] == "debug":
-			debug++
-		default:
-			shown = append(shown, entry)
-		}
-	}
-	return shown, debug
 }

@@ -1,3 +1,5 @@
+// Package operator_test tests the interfaces for an operator: commands, settings, the admin API, the console, webhooks,
+// logs and metrics.
 package operator_test
 
 import (

@@ -210,7 +210,7 @@ func TestKilledArchiveLosesNothing(t *testing.T) {
 		killed := 0
 		for n := range kills {
 			folder := filepath.Join(s.Folder, fmt.Sprint("run", n))
-			run := s.Launch("archive", "--before", weekAgo(), "--to", folder)
+			run := s.StartCommand(s.Command("archive", "--before", weekAgo(), "--to", folder))
 			was := len(historyEntries(o))
 			s.Eventually("it has moved something", func() bool { return len(historyEntries(o)) < was || run.HasEnded() })
 			time.Sleep(time.Duration(rand.IntN(50)) * time.Millisecond) // so that it dies at any moment

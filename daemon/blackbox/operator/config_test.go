@@ -62,7 +62,7 @@ func TestSettingsPrecedence(t *testing.T) {
 				s.Errorf("%s is %q, not %q", name, got[name], want)
 			}
 		}
-		d := s.Launch("serve", "--unknown-key-limit=1")
+		d := s.StartCommand(s.Command("serve", "--unknown-key-limit=1"))
 		d.WaitReady()
 		expectPOSTOnly(d, harness.Upgrade("K", "l", "US"))
 		d.Expect(d.GetFrom("192.0.2.1", "info=a"), http.StatusOK, harness.NotExist)
@@ -106,7 +106,7 @@ func TestSettingsFromVariables(t *testing.T) {
 		}
 		s.AddKeys("K")
 		s.ImportPlans("p,US,1,,")
-		d := s.Launch("serve")
+		d := s.StartCommand(s.Command("serve"))
 		d.WaitReady()
 		d.Expect(d.GetFrom("192.0.2.1", "info=a"), http.StatusOK, harness.NotExist)
 		d.ExpectLimited(d.GetFrom("192.0.2.1", "info=a"), 60)
