@@ -64,7 +64,7 @@ func (s *Store) applyPipelined(ctx, life context.Context, p *pgxconn.Pipeline, c
 	}()
 	short, cancel := context.WithTimeout(ctx, dberr.TxTimeout)
 	defer cancel()
-	cs, errs, err := lockAndCheck(short, s.layout, p.Run, changes)
+	cs, errs, err := s.session(nil).lockAndCheck(short, p.Run, changes)
 	if err == nil {
 		err = short.Err()
 	}
@@ -89,7 +89,7 @@ func (s session) Apply(ctx context.Context, changes []tasks.Change) ([]error, er
 }
 
 func (s session) apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
-	cs, errs, err := lockAndCheck(ctx, s.layout, s.runCached, changes)
+	cs, errs, err := s.lockAndCheck(ctx, s.runCached, changes)
 	if err != nil {
 		return nil, err
 	}
@@ -100,12 +100,12 @@ func (s session) apply(ctx context.Context, changes []tasks.Change) ([]error, er
 // changeset with the rows of the accepted changes, which the caller must write, and one error per change. The snapshots
 // and plans to read do not depend on the locked rows, so all queries go in one round trip. Each is a statement of its
 // own, because a statement that has waited for a lock still sees the rows from before the wait.
-func lockAndCheck(ctx context.Context, where layout, run query.Runner, changes []tasks.Change) (changeset, []error, error) {
+func (s session) lockAndCheck(ctx context.Context, run query.Runner, changes []tasks.Change) (changeset, []error, error) {
 	cs := newChangeset()
 	at, plans := time.Time{}, map[string]stock.Plan{}
-	first := where.lockQueries(&cs, changes)
+	first := s.layout.lockQueries(&cs, changes)
 	if codes := undecidedKeys(changes); len(codes) > 0 {
-		first = append(first, where.snapshotQueries(codes, &cs.snapshots)...)
+		first = append(first, s.snapshotQueries(codes, &cs.snapshots)...)
 	}
 	if load, needed := plansQuery(&at, plans, changes); needed {
 		first = append(first, load)
@@ -118,7 +118,7 @@ func lockAndCheck(ctx context.Context, where layout, run query.Runner, changes [
 	for i, c := range changes {
 		errs[i] = cs.apply(c)
 	}
-	return cs, errs, forgiveApplied(ctx, where, run, changes, errs)
+	return cs, errs, s.forgiveApplied(ctx, run, changes, errs)
 }
 
 // lockQueries implements [layout]. It locks the keys, tasks and countries of the changes.
@@ -173,20 +173,28 @@ func plansQuery(at *time.Time, plans map[string]stock.Plan, changes []tasks.Chan
 // made the change. This call may see the earlier change before a synchronous standby has it. The row locks
 // of this transaction are written to the log too, so its COMMIT waits for the standby. Therefore Apply
 // returns only after the standby has the earlier change.
-func forgiveApplied(ctx context.Context, where layout, run query.Runner, changes []tasks.Change, errs []error) error {
-	refused := query.Rows{Columns: "code text, id text, i bigint"}
+//
+// In a distributed store, which has locked no key, this first locks the keys for that reason.
+func (d dialect) forgiveApplied(ctx context.Context, run query.Runner, changes []tasks.Change, errs []error) error {
+	refused := query.Rows{Columns: "code text, id text"}
+	places := map[taskKey][]int{} // of the refused changes
 	for i, c := range changes {
-		if errs[i] != nil {
-			refused.Add(string(c.Code()), c.ID, int64(i))
+		if name := (taskKey{c.Code(), c.ID}); errs[i] != nil {
+			refused.Add(string(name.code), name.id)
+			places[name] = append(places[name], i)
 		}
 	}
 	if len(refused.Values) == 0 {
 		return nil
 	}
-	return run(ctx, where.appliedQueries(changes, refused, errs)...)
-}
-
-// appliedQueries implements [layout].
-func (oneServer) appliedQueries(_ []tasks.Change, refused query.Rows, errs []error) []query.Query {
-	return []query.Query{statement("applied", query.Args{"refused": refused}, query.Each(func(i int) { errs[i] = nil }))}
+	args := query.Args{"refused": refused, "codes": refused.Texts("code"), "ids": refused.Texts("id")}
+	all := []query.Query{statement("applied", args, query.Each(func(done taskKey) {
+		for _, i := range places[done] {
+			errs[i] = nil
+		}
+	}))}
+	if d.isDistributed {
+		all = slices.Insert(all, 0, statement("lock keys", args, query.Discard))
+	}
+	return run(ctx, all...)
 }

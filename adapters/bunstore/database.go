@@ -3,7 +3,6 @@ package bunstore
 import (
 	"context"
 	"database/sql"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,7 +46,8 @@ func retry(ctx context.Context, run func() error) (err error) {
 // postgresDatabase returns a database of PostgreSQL with one pool.
 func postgresDatabase(db *bun.DB, isDistributed bool) database {
 	if isDistributed {
-		return database{dialect: dialect{sql: query.Distributed(time.Time{})}, layout: distributed{&atomic.Int32{}}, read: db, write: db}
+		d := dialect{sql: query.Distributed(time.Time{}), isDistributed: true}
+		return database{dialect: d, layout: distributed{&atomic.Int32{}}, read: db, write: db}
 	}
 	return database{dialect: dialect{sql: query.Postgres()}, layout: oneServer{}, read: db, write: db}
 }
@@ -59,9 +59,15 @@ func (d *database) session(on conn) session {
 
 // mode returns what each transaction of a connection needs.
 func (d *database) mode() pgxconn.Mode {
-	m := pgxconn.Mode{Pooled: d.pooled, TxSettings: d.layout.txSettings(d.pooled)}
+	m := pgxconn.Mode{Pooled: d.pooled}
 	if d.pooled {
-		m.TxSettings = slices.Concat([]string{pgxconn.PooledSettings}, m.TxSettings)
+		m.TxSettings = append(m.TxSettings, pgxconn.PooledSettings)
+	}
+	if d.pooled && d.isDistributed {
+		m.TxSettings = append(m.TxSettings, pooledCitusSettings)
+	}
+	if d.isDistributed {
+		m.TxSettings = append(m.TxSettings, workerSettings)
 	}
 	return m
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/keys"
-	"github.com/keyseat/keyseat/tasks"
 )
 
 // errNotPostgres refuses to distribute the tables of SQLite.
@@ -41,60 +40,39 @@ type distributed struct {
 	contention *atomic.Int32 // see [contentionTTL]
 }
 
-// timed returns a session whose @now is the present time of the database, which it reads first.
-func (distributed) timed(ctx context.Context, s session) (session, error) {
-	now, err := readTime(ctx, s.runCached)
-	s.sql = query.Distributed(now)
-	return s, err
-}
-
-// retry runs the statement again after a conflict, see [retry].
-func (distributed) retry(ctx context.Context, run func() error) error { return retry(ctx, run) }
-
-// whereCodes implements [layout]. Citus does not skip a server because of a join with the codes, but because of this
-// condition.
-func (distributed) whereCodes(table string) string { return "AND " + table + ".code = ANY (@codes)" }
-
-// sessionSettings returns these settings, of which other databases than Citus ignore the last two:
+// distributedSettings sets up a session of a distributed store. Other databases than Citus ignore the last two settings:
 //
 //   - The server plans a statement each time, because Citus needs the arguments to plan a statement on several
 //     servers.
-//   - Citus sends SET LOCAL to the workers, see [distributed.txSettings].
+//   - Citus sends SET LOCAL to the workers.
 //   - Citus opens one connection to each worker for a statement. By default it opens several if the statement is about
 //     several shards, and spends more time on connections than on the statement.
-func (distributed) sessionSettings() string {
-	return `SET plan_cache_mode = force_custom_plan;
+//
+// Behind a pooler in transaction mode, each transaction has the last two, because sessions have no settings there.
+const (
+	distributedSettings = `SET plan_cache_mode = force_custom_plan;
 		SET citus.propagate_set_commands = 'local';
 		SET citus.max_adaptive_executor_pool_size = 1`
-}
+	pooledCitusSettings = `SELECT set_config('citus.propagate_set_commands', 'local', true),
+		set_config('citus.max_adaptive_executor_pool_size', '1', true)`
+)
 
-// txSettings sets the timeout for locks on the workers too. A worker does not have the settings of the session. Without
-// the timeout, a locked row would delay all changes of a batch until the context ends.
-func (distributed) txSettings(pooled bool) []string {
-	all := []string{`SET LOCAL lock_timeout = '2s'`}
-	if pooled {
-		all = append([]string{`SELECT set_config('citus.propagate_set_commands', 'local', true),
-			set_config('citus.max_adaptive_executor_pool_size', '1', true)`}, all...)
+// workerSettings sets the timeout for locks in each transaction. A worker does not have the settings of the session.
+// Without the timeout, a locked row would delay all changes of a batch until the context ends.
+const workerSettings = `SET LOCAL lock_timeout = '2s'`
+
+// whereCodes returns a condition, after AND, by which only the servers with one of the @codes are asked for rows of a
+// table. It returns "" where one server has all rows. Citus does not skip a server because of a join with the codes.
+func (s session) whereCodes(table string) string {
+	if !s.isDistributed {
+		return ""
 	}
-	return all
+	return "AND " + table + ".code = ANY (@codes)"
 }
-
-// checkTables accepts all tables, because some databases distribute them by other means than Citus.
-func (distributed) checkTables(context.Context, session) error { return nil }
 
 // Distributed reports whether the rows of keys and tasks may be on many servers, see [Options.Distributed]. While one of
 // them is away, a statement about keys of several servers fails, and a statement about the other keys alone succeeds.
-func (s *Store) Distributed() bool { return isDistributed(s.layout) }
-
-func isDistributed(where layout) bool {
-	_, is := where.(distributed)
-	return is
-}
-
-// snapshotQueries implements [layout].
-func (distributed) snapshotQueries(codes []keys.Code, read *snapshotSet) []query.Query {
-	return []query.Query{timeQuery(&read.at), statement("snapshots distributed", query.Args{"codes": codeTexts(codes)}, read.add())}
-}
+func (s *Store) Distributed() bool { return s.isDistributed }
 
 // lockArchivable implements [layout]. It waits for transactions that change the same keys.
 func (distributed) lockArchivable(ctx context.Context, s session, want query.Rows, entries map[keys.Code]int) (map[keys.Code]bool, error) {
@@ -118,33 +96,6 @@ func (distributed) lockArchivable(ctx context.Context, s session, want query.Row
 		SELECT m.code FROM keyseat_listeners l JOIN keyseat_mail m ON m.listener = l.name
 		WHERE m.code = ANY (@codes) AND m.country = '' AND m.newest > m.told`,
 		named, query.Each(func(code keys.Code) { ours[code] = false }))
-}
-
-// lockUnrouted implements [layout]. It cannot lock history entries. It locks the subscribers instead, which are
-// all on one server, and [distributed.markRouted] checks that the entries are still fresh. It reads only entries of the
-// keys that were found, from the servers of these keys.
-func (distributed) lockUnrouted(ctx context.Context, s session, n int, found []tasks.HistoryEntry) ([]tasks.HistoryEntry, error) {
-	const lock = `SELECT l.name FROM keyseat_listeners l ORDER BY l.name FOR UPDATE OF l`
-	if err := s.runOnce(ctx, lock, nil, query.Discard); err != nil {
-		return nil, err
-	}
-	codes := make([]keys.Code, len(found))
-	for i, e := range found {
-		codes[i] = e.Code
-	}
-	return s.unrouted(ctx, n, "", codeTexts(codes))
-}
-
-// markRouted implements [layout]. It returns [dberr.ErrRetry] if another process has routed some of the entries.
-func (distributed) markRouted(ctx context.Context, s session, taken query.Rows) error {
-	n, err := s.exec(ctx, `
-		UPDATE keyseat_history AS x SET fresh = false FROM @r
-		WHERE x.code = r.code AND x.seq = r.seq AND x.fresh AND x.code = ANY (@codes)`,
-		query.Args{"r": query.InlineRows(taken), "codes": taken.Texts("code")})
-	if err == nil && n != int64(len(taken.Values)) {
-		err = dberr.ErrRetry
-	}
-	return err
 }
 
 // distributedTables lists the tables to distribute by their column code. The second and third are colocated with the
@@ -236,9 +187,10 @@ func (s *Store) dropLocalCopy(ctx context.Context, table string) error {
 // are distributed.
 var ErrDistributed error = dberr.Public("the tables are distributed by Citus: the store must be opened for that (--database-distributed)")
 
-// checkTables implements [layout]. It returns [ErrDistributed] if the tables are distributed.
-func (oneServer) checkTables(ctx context.Context, s session) error {
-	if s.isSQLite {
+// checkTables returns [ErrDistributed] if the tables are distributed, but the store is not. A distributed store accepts all
+// tables, because some databases distribute them by other means than Citus.
+func (s session) checkTables(ctx context.Context) error {
+	if s.isSQLite || s.isDistributed {
 		return nil
 	}
 	tables, _, err := s.readDistribution(ctx)

@@ -54,23 +54,6 @@ func (distributed) lockQueries(cs *changeset, changes []tasks.Change) []query.Qu
 	})
 }
 
-// appliedQueries implements [layout]. The first query locks the keys, only so that COMMIT waits for a synchronous
-// standby: see [forgiveApplied].
-func (distributed) appliedQueries(changes []tasks.Change, refused query.Rows, errs []error) []query.Query {
-	named := query.Args{"codes": refused.Texts("code"), "ids": refused.Texts("id")}
-	return []query.Query{statement("lock keys", named, query.Discard), {
-		SQL:  `SELECT h.code, h.change_id FROM keyseat_history h WHERE h.code = ANY (@codes) AND h.change_id = ANY (@ids)`,
-		Args: named,
-		Scan: query.Each(func(done taskKey) {
-			for i, c := range changes {
-				if c.Code() == done.code && c.ID == done.id {
-					errs[i] = nil
-				}
-			}
-		}),
-	}}
-}
-
 // The statements with which a distributed store writes. They are compare-and-set operations: they
 // change a row only if it still has the version that was read.
 //

@@ -104,7 +104,7 @@ func (s session) tasksOf(ctx context.Context, want query.Rows, at map[keys.Code]
 	args, reader := query.Args{"want": want, "codes": want.Texts("code")}, query.NewReader[tasks.Task]()
 	return s.runOnce(ctx, `
 		WITH @want SELECT `+taskTable.Columns.List("t.%")+` FROM want
-		JOIN keyseat_tasks t ON t.code = want.code `+s.layout.whereCodes("t")+` ORDER BY t.created_at, t.id`, args, func(r query.Row) error {
+		JOIN keyseat_tasks t ON t.code = want.code `+s.whereCodes("t")+` ORDER BY t.created_at, t.id`, args, func(r query.Row) error {
 		t, err := reader.Read(r)
 		switch one := at[t.Code]; { // the code and the id are readable even if a later column is not
 		case err == nil:

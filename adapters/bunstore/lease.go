@@ -26,11 +26,20 @@ func (s *Store) Lease(ctx context.Context, worker string, n int, ttl time.Durati
 	if len(s.mode().TxSettings) > 0 {
 		write = s.runInTx
 	}
-	err = s.layout.retry(ctx, func() error {
+	err = s.retryConflict(ctx, func() error {
 		views, err = s.layout.lease(ctx, read, write, worker, n, ttl)
 		return err
 	})
 	return views, s.wrap("lease", err)
+}
+
+// retryConflict runs a statement that writes, outside a transaction. Only in a distributed store it can conflict with
+// others; then it runs again, see [retry].
+func (d *database) retryConflict(ctx context.Context, run func() error) error {
+	if d.isDistributed {
+		return retry(ctx, run)
+	}
+	return run()
 }
 
 // leaseSQLite leases tasks in a transaction. If there is nothing to lease, it writes nothing.
@@ -103,11 +112,11 @@ func readableViews(ctx context.Context, run query.Runner, name string, named que
 // Extend implements [tasks.Store].
 func (s *Store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) (errs []error, err error) {
 	on := s.writer()
-	err = s.layout.retry(ctx, func() error {
+	err = s.retryConflict(ctx, func() error {
 		errs, err = on.extend(ctx, refs, ttl)
 		return err
 	})
-	if s.Distributed() && dberr.WorkerAway(err) && len(refs) > 1 {
+	if s.isDistributed && dberr.WorkerAway(err) && len(refs) > 1 {
 		return s.extendEach(ctx, refs, ttl), nil
 	}
 	return errs, s.wrap("extend", err)
@@ -146,7 +155,7 @@ func (s session) extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration
 	}
 	held := map[tasks.Ref]bool{}
 	args := query.Args{"want": want, "r": query.InlineRows(want), "codes": want.Texts("code"), "ttl": ttl, "tick": time.Microsecond}
-	if isDistributed(s.layout) { // each server has a clock of its own
+	if s.isDistributed { // each server has a clock of its own
 		at, err := readTime(ctx, s.runCached)
 		if err != nil {
 			return nil, err

@@ -22,7 +22,7 @@ import (
 // then, also on a standby. A store without [Options.Distributed] gets [ErrDistributed] if the tables
 // are distributed. Many processes may call Migrate simultaneously: one migrates, the others wait for it.
 func (s *Store) Migrate(ctx context.Context) error {
-	err := s.layout.checkTables(ctx, s.reader())
+	err := s.reader().checkTables(ctx)
 	if err == nil {
 		err = s.applyMissing(ctx)
 	}

@@ -51,7 +51,7 @@ func openPostgres(ctx context.Context, url string, o Options) (*Store, error) {
 		return nil, dberr.DescribeURL(err)
 	}
 	d := postgresDatabase(nil, o.Distributed)
-	pool, err := pgxconn.Open(ctx, config, string(o.Pooler), sessionSettings(d.layout))
+	pool, err := pgxconn.Open(ctx, config, string(o.Pooler), sessionSettings(o.Distributed))
 	if err != nil {
 		return nil, d.wrap("connect", err)
 	}
@@ -110,13 +110,17 @@ const idleTime = 10 * time.Second
 //   - enable_memoize is off, because no statement looks up the same row twice.
 //   - jit is off. With enable_seqscan off, an unavoidable sequential scan has a huge estimated cost. The
 //     server would compile such a statement, and that takes even longer.
-func sessionSettings(where layout) string {
+func sessionSettings(isDistributed bool) string {
+	plans := "SET plan_cache_mode = force_generic_plan"
+	if isDistributed {
+		plans = distributedSettings
+	}
 	return `
 		SET IntervalStyle = postgres;
 		SET default_transaction_isolation = 'read committed';
 		SET idle_in_transaction_session_timeout = '10s';
 		SET lock_timeout = '2s';
-		` + where.sessionSettings() + `;
+		` + plans + `;
 		SET enable_seqscan = off;
 		SET enable_bitmapscan = off;
 		SET enable_memoize = off;

@@ -6,22 +6,44 @@ import (
 	"strings"
 	"time"
 
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
-// Route implements [outbox.Outbox]. It locks the oldest fresh history entries, which no call has routed yet. A second
-// call waits for the lock and then finds the entries after them. Therefore two entries of a key are never routed in
-// the wrong order.
+// A freshEntry is a history entry that no call has routed yet.
+type freshEntry struct {
+	seq  int64
+	code keys.Code
+	kind tasks.EventType
+}
+
+// Route implements [outbox.Outbox]. It locks the oldest fresh history entries. A second call waits for the lock and then
+// finds the entries after them. Therefore two entries of a key are never routed in the wrong order.
+//
+// A distributed store cannot lock history entries. It locks the subscribers instead, which are all on one server, and
+// markRouted checks that the entries are still fresh. It reads only entries of the keys that were found, from the servers
+// of these keys.
 func (s *Store) Route(ctx context.Context, types []tasks.EventType, n int) (routed int, err error) {
-	found, err := s.reader().unrouted(ctx, n, "", nil)
+	var found []freshEntry
+	err = s.reader().runOnce(ctx, sqlOf("fresh"), query.Args{"n": n}, query.Append(&found))
 	if err != nil || len(found) == 0 { // a poll that finds nothing locks nothing
 		return 0, s.wrap("route", err)
 	}
+	var codes query.TextArray
+	for _, e := range found {
+		codes = append(codes, string(e.code))
+	}
 	err = s.transact(ctx, func(tx session) error {
-		fresh, err := tx.layout.lockUnrouted(ctx, tx, n, found)
+		if tx.isDistributed {
+			if err := tx.runOnce(ctx, sqlOf("lock subscribers"), nil, query.Discard); err != nil {
+				return err
+			}
+		}
+		var fresh []freshEntry
+		err := tx.run(ctx, nil, statement("lock fresh", query.Args{"n": n, "codes": codes}, query.Append(&fresh)))
 		routed = len(fresh)
 		if err != nil || routed == 0 {
 			return err
@@ -31,47 +53,28 @@ func (s *Store) Route(ctx context.Context, types []tasks.EventType, n int) (rout
 	return routed, s.wrap("route", err)
 }
 
-// lockUnrouted implements [layout]. It reads and locks the oldest fresh history entries.
-func (oneServer) lockUnrouted(ctx context.Context, s session, n int, _ []tasks.HistoryEntry) ([]tasks.HistoryEntry, error) {
-	return s.unrouted(ctx, n, "FOR UPDATE OF h", nil)
-}
-
-// unrouted reads the oldest fresh history entries, or only those of some codes if there are any. It fills in only their
-// sequence number, key and event type.
-func (s session) unrouted(ctx context.Context, n int, lock string, codes query.TextArray) (entries []tasks.HistoryEntry, err error) {
-	type row struct {
-		Seq  int64
-		Code keys.Code
-		Type tasks.EventType
-	}
-	only := ""
-	if codes != nil {
-		only = s.layout.whereCodes("h")
-	}
-	err = s.runOnce(ctx, `SELECT h.seq, h.code, h.cause FROM keyseat_history h WHERE h.fresh `+only+` ORDER BY h.seq LIMIT @n `+lock,
-		query.Args{"n": n, "codes": codes}, query.Each(func(r row) {
-			entries = append(entries, tasks.HistoryEntry{Seq: r.Seq, Event: tasks.Event{Code: r.Code, Type: r.Type}})
-		}))
-	return entries, err
-}
-
-func (s session) route(ctx context.Context, fresh []tasks.HistoryEntry, types []tasks.EventType) error {
+func (s session) route(ctx context.Context, fresh []freshEntry, types []tasks.EventType) error {
 	taken, kept := query.Rows{Columns: "code text, seq bigint"}, query.Rows{Columns: "code text, seq bigint"}
 	for _, e := range fresh {
-		taken.Add(string(e.Code), e.Seq)
-		if slices.Contains(types, e.Type) {
-			kept.Add(string(e.Code), e.Seq)
+		taken.Add(string(e.code), e.seq)
+		if slices.Contains(types, e.kind) {
+			kept.Add(string(e.code), e.seq)
 		}
 	}
 	if _, err := s.exec(ctx, sqlOf("route"), query.Args{"kept": kept}); err != nil {
 		return err
 	}
-	return s.layout.markRouted(ctx, s, taken)
+	return s.markRouted(ctx, taken)
 }
 
-// markRouted implements [layout]. It marks history entries as no longer fresh.
-func (oneServer) markRouted(ctx context.Context, s session, taken query.Rows) error {
-	_, err := s.exec(ctx, `WITH @taken UPDATE keyseat_history SET fresh = false WHERE fresh AND seq IN (SELECT seq FROM taken)`, query.Args{"taken": taken})
+// markRouted marks history entries as no longer fresh. It returns [dberr.ErrRetry] if another process has routed some of
+// them, which can happen only in a distributed store.
+func (s session) markRouted(ctx context.Context, taken query.Rows) error {
+	args := query.Args{"taken": taken, "r": query.InlineRows(taken), "codes": taken.Texts("code")}
+	n, err := s.execQuery(ctx, statement("mark routed", args, nil))
+	if err == nil && n != int64(len(taken.Values)) {
+		err = dberr.ErrRetry
+	}
 	return err
 }
 
@@ -145,7 +148,7 @@ func (s session) addEntries(ctx context.Context, all []outbox.QueuedDelivery) er
 		SELECT x.i, x.seq, `+historyTable.Columns.List("x.%")+` FROM (
 			SELECT want.i, h.seq, `+historyTable.Columns.List("h.%")+`, row_number() OVER (PARTITION BY h.code, want.i ORDER BY h.seq) AS nth
 			FROM want JOIN keyseat_history h ON h.code = want.code AND h.seq > want.told AND h.seq <= want.newest
-			`+s.layout.whereCodes("h")+`) AS x
+			`+s.whereCodes("h")+`) AS x
 		WHERE x.nth <= @most ORDER BY x.i, x.seq`,
 		query.Args{"want": want, "codes": want.Texts("code"), "most": outbox.MaxEntries}, query.Each(func(r row) { all[r.I].Entries = append(all[r.I].Entries, r.Entry) }))
 }

@@ -32,7 +32,7 @@ func (s session) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snap
 	var read snapshotSet
 	err := s.retryRead(ctx, pgxconn.Statements, func(run query.Runner) error {
 		read = snapshotSet{found: make(map[keys.Code]tasks.Snapshot, len(codes))}
-		return run(ctx, s.layout.snapshotQueries(codes, &read)...)
+		return run(ctx, s.snapshotQueries(codes, &read)...)
 	})
 	views := make([]tasks.Snapshot, len(codes))
 	for i, code := range codes {
@@ -41,8 +41,13 @@ func (s session) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snap
 	return views, s.wrap("view", err)
 }
 
-// snapshotQueries implements [layout].
-func (oneServer) snapshotQueries(codes []keys.Code, read *snapshotSet) []query.Query {
+// snapshotQueries returns queries that read the snapshots of keys. In a distributed store a statement cannot join the
+// wanted codes with the keys of many servers, so unknown keys have no rows, and the time comes from one server.
+func (d dialect) snapshotQueries(codes []keys.Code, read *snapshotSet) []query.Query {
+	if d.isDistributed {
+		args := query.Args{"codes": codeTexts(codes)}
+		return []query.Query{timeQuery(&read.at), statement("snapshots distributed", args, read.add())}
+	}
 	want := query.Rows{Columns: "code text"}
 	for _, code := range codes {
 		want.Add(string(code))

@@ -32,33 +32,14 @@ type session struct {
 }
 
 // A layout is where the rows of keys, tasks and the history are: on one server ([oneServer]) or on many
-// ([distributed]). It has the statements that differ.
+// ([distributed]). It does the work whose order differs.
 type layout interface {
-	// timed returns a session whose @now comes from one clock, also if a statement runs on many servers.
-	timed(ctx context.Context, s session) (session, error)
-	// retry runs a statement that writes, outside a transaction.
-	retry(ctx context.Context, run func() error) error
-	// checkTables returns [ErrDistributed] if the tables have another layout.
-	checkTables(ctx context.Context, s session) error
-	// whereCodes returns a condition, after AND, by which only the servers with one of the @codes are asked for rows of a
-	// table. It returns "" where one server has all rows.
-	whereCodes(table string) string
-	// sessionSettings returns SQL that sets the parameters of a session in which the layouts differ.
-	sessionSettings() string
-	// txSettings returns statements to run after each BEGIN. The argument pooled is true behind a pooler in transaction
-	// mode, where sessions have no settings.
-	txSettings(pooled bool) []string
-
-	// snapshotQueries returns queries that read the snapshots of keys.
-	snapshotQueries(codes []keys.Code, read *snapshotSet) []query.Query
 	// lease does the work of [tasks.Store]. The runner write runs each query in a transaction.
 	lease(ctx context.Context, read, write query.Runner, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error)
 
 	// lockQueries returns queries that read the rows of the changes into c. They lock the rows that the layout locks
 	// before a write.
 	lockQueries(c *changeset, changes []tasks.Change) []query.Query
-	// appliedQueries returns queries that set the error of a refused change to nil if the history has the change.
-	appliedQueries(changes []tasks.Change, refused query.Rows, errs []error) []query.Query
 	// write writes the rows of c. The runner last runs the last queries, and may commit the transaction.
 	write(ctx context.Context, run, last query.Runner, c *changeset) error
 
@@ -68,32 +49,20 @@ type layout interface {
 	// lockArchivable locks the wanted keys, and returns the keys that can be archived. The map entries has the number
 	// of history entries that each key must have.
 	lockArchivable(ctx context.Context, s session, want query.Rows, entries map[keys.Code]int) (map[keys.Code]bool, error)
-
-	// lockUnrouted reads up to n history entries to route, after a read without locks has found some. Then markRouted
-	// marks them as routed.
-	lockUnrouted(ctx context.Context, s session, n int, found []tasks.HistoryEntry) ([]tasks.HistoryEntry, error)
-	markRouted(ctx context.Context, s session, taken query.Rows) error
 }
 
 // oneServer is the layout of a PostgreSQL server and of an SQLite file.
 type oneServer struct{}
 
-// timed returns the session: one server has one clock.
-func (oneServer) timed(_ context.Context, s session) (session, error) { return s, nil }
-
-// retry runs the statement once.
-func (oneServer) retry(_ context.Context, run func() error) error { return run() }
-
-func (oneServer) whereCodes(string) string { return "" }
-
-// sessionSettings makes the server plan a prepared statement once, because planning takes longer than running it.
-func (oneServer) sessionSettings() string { return "SET plan_cache_mode = force_generic_plan" }
-
-// txSettings returns nothing: the settings of the session suffice.
-func (oneServer) txSettings(bool) []string { return nil }
-
-// timed returns a session whose @now comes from one clock, see [layout].
-func (s session) timed(ctx context.Context) (session, error) { return s.layout.timed(ctx, s) }
+// timed returns a session whose @now comes from one clock, also if a statement runs on many servers.
+func (s session) timed(ctx context.Context) (session, error) {
+	if !s.isDistributed {
+		return s, nil
+	}
+	now, err := readTime(ctx, s.runCached)
+	s.sql = query.Distributed(now)
+	return s, err
+}
 
 // retryRead calls do with a runner on a connection of the pool, and again on another one if the first was dead. In a
 // session without [database.onPgx], do runs its queries on the conn.
@@ -169,10 +138,11 @@ func timeQuery(now *time.Time) query.Query {
 
 // A dialect is the kind of database of a store, and how statements are written for it.
 type dialect struct {
-	sql      query.Dialect
-	isSQLite bool
-	pooled   bool   // a pooler in transaction mode is in between: see [PoolerTransaction]
-	path     string // of the SQLite file, for error texts; "" if unknown
+	sql           query.Dialect
+	isSQLite      bool
+	isDistributed bool   // the layout is [distributed]
+	pooled        bool   // a pooler in transaction mode is in between: see [PoolerTransaction]
+	path          string // of the SQLite file, for error texts; "" if unknown
 }
 
 func sqliteDialect(clock func() time.Time, path string) dialect {

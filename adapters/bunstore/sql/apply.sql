@@ -71,5 +71,8 @@ JOIN keyseat_plans p ON p.seq IN (
 
 -- name: applied
 WITH @refused
-SELECT refused.i FROM refused
+SELECT refused.code, refused.id FROM refused
 WHERE EXISTS (SELECT 1 FROM keyseat_history h WHERE h.code = refused.code AND h.change_id = refused.id)
+
+-- name: applied distributed
+SELECT h.code, h.change_id FROM keyseat_history h WHERE h.code = ANY (@codes) AND h.change_id = ANY (@ids)

@@ -13,6 +13,26 @@ SELECT l.name, '', low.country, 0, 0, @mark, 0, @now, @now, '' FROM low CROSS JO
 WHERE l.name = @listener ORDER BY low.country
 ON CONFLICT (listener, code, country) DO UPDATE SET newest = m.newest
 
+-- name: fresh
+SELECT h.seq, h.code, h.cause FROM keyseat_history h WHERE h.fresh ORDER BY h.seq LIMIT @n
+
+-- name: lock fresh
+SELECT h.seq, h.code, h.cause FROM keyseat_history h WHERE h.fresh ORDER BY h.seq LIMIT @n FOR UPDATE OF h
+
+-- name: lock fresh distributed
+SELECT h.seq, h.code, h.cause FROM keyseat_history h
+WHERE h.fresh AND h.code = ANY (@codes) ORDER BY h.seq LIMIT @n
+
+-- name: lock subscribers
+SELECT l.name FROM keyseat_listeners l ORDER BY l.name FOR UPDATE OF l
+
+-- name: mark routed
+WITH @taken UPDATE keyseat_history SET fresh = false WHERE fresh AND seq IN (SELECT seq FROM taken)
+
+-- name: mark routed distributed
+UPDATE keyseat_history AS x SET fresh = false FROM @r
+WHERE x.code = r.code AND x.seq = r.seq AND x.fresh AND x.code = ANY (@codes)
+
 -- It queues history entries for all subscribers.
 -- name: route
 WITH @kept

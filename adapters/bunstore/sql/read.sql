@@ -21,8 +21,6 @@ LEFT JOIN keyseat_keys k ON k.code = want.code
 LEFT JOIN keyseat_tasks t ON t.code = k.code AND t.id = k.task_id
 ORDER BY want.place
 
--- A statement cannot join the wanted codes with the keys of many servers, so unknown keys have no rows. The time comes
--- from one server.
 -- name: snapshots distributed
 SELECT CAST(NULL AS timestamptz), k.*, t.* FROM keyseat_keys k
 LEFT JOIN keyseat_tasks t ON t.code = k.code AND t.id = k.task_id
