@@ -74,8 +74,8 @@ func (k Key) Apply(m Transition, message string) Key {
 		return k
 	}
 	k.Status, k.Message = s.to, message
-	if s.use != unchanged {
-		k.Used = s.use == used
+	if s.used != nil {
+		k.Used = *s.used
 	}
 	if s.clearsAccount {
 		k.Username, k.VerifyAddress = "", ""
@@ -214,27 +214,18 @@ func Transitions() []Transition {
 	return []Transition{Queue, Upgraded, NotUpgraded, Renewed, NotRenewed, Reset}
 }
 
-// use is the effect of a transition on Key.Used.
-type use uint8
-
-const (
-	unchanged use = iota
-	used
-	unused
-)
-
 // A transitionRule describes the effect of one transition on a key.
 type transitionRule struct {
 	to            Status
-	use           use
-	clearsAccount bool // removes the account's username and address
+	used          *bool // the new value of Key.Used; nil: unchanged
+	clearsAccount bool  // removes the account's username and address
 }
 
 var transitions = map[Transition]transitionRule{
-	Queue:       {to: InQueue, use: unchanged},
-	Upgraded:    {to: Success, use: used, clearsAccount: true}, // [Key.Upgrade] then sets the new ones
-	NotUpgraded: {to: FailedUpgrade, use: unused},
-	Renewed:     {to: SuccessRenew, use: unused, clearsAccount: true},
-	NotRenewed:  {to: Failed, use: used},
-	Reset:       {to: Active, use: unused, clearsAccount: true},
+	Queue:       {to: InQueue},
+	Upgraded:    {to: Success, used: new(true), clearsAccount: true}, // [Key.Upgrade] then sets the new ones
+	NotUpgraded: {to: FailedUpgrade, used: new(false)},
+	Renewed:     {to: SuccessRenew, used: new(false), clearsAccount: true},
+	NotRenewed:  {to: Failed, used: new(true)},
+	Reset:       {to: Active, used: new(false), clearsAccount: true},
 }

@@ -87,24 +87,11 @@ var ErrSlotState = errors.New("stock: the plan has no slot in that state")
 
 // transfer returns the plan after one slot has moved from one state to another.
 func (p Plan) transfer(from, to State) (Plan, error) {
-	p = p.add(from, -1).add(to, +1)
-	if !p.Valid() {
-		return p, fmt.Errorf("plan %s, %s to %s: %w", p.ID, from, to, ErrSlotState)
+	moved, err := p.WithCounts(p.Counts().Transfer(from, to, 1))
+	if err != nil {
+		return moved, fmt.Errorf("plan %s, %s to %s: %w", p.ID, from, to, ErrSlotState)
 	}
-	return p, nil
-}
-
-func (p Plan) add(s State, n int) Plan {
-	switch s {
-	case Free: // not counted: the remaining slots are free
-	case Held:
-		p.Held += n
-	case Spent:
-		p.Spent += n
-	case Suspect:
-		p.Suspect += n
-	}
-	return p
+	return moved, nil
 }
 
 // A SlotCounts holds the number of a plan's slots in each state except [Free]. The remaining slots of the
@@ -129,8 +116,8 @@ func (p Plan) Valid() bool { return min(p.Free(), p.Held, p.Spent, p.Suspect) >=
 
 // Add returns the counts with n more slots in a state. For [Free] it changes nothing.
 func (c SlotCounts) Add(s State, n int) SlotCounts {
-	p := Plan{Held: c.Held, Spent: c.Spent, Suspect: c.Suspect}
-	return p.add(s, n).Counts()
+	*c.of(s) += n
+	return c
 }
 
 // Transfer returns the counts after n slots have moved from one state to another.
@@ -142,17 +129,20 @@ func (c SlotCounts) Sub(d SlotCounts) SlotCounts {
 }
 
 // Of returns the number of slots in a state. For [Free] it returns 0, because c has no count of free slots.
-func (c SlotCounts) Of(s State) int {
-	switch s {
+func (c SlotCounts) Of(s State) int { return *c.of(s) }
+
+// of returns the counter of a state. For [Free] it returns a counter that is not part of c, because the remaining slots are
+// free.
+func (c *SlotCounts) of(s State) *int {
+	switch s { //nolint:exhaustive // Free has no counter
 	case Held:
-		return c.Held
+		return &c.Held
 	case Spent:
-		return c.Spent
+		return &c.Spent
 	case Suspect:
-		return c.Suspect
-	case Free: // not counted: the remaining slots are free
+		return &c.Suspect
 	}
-	return 0
+	return new(int)
 }
 
 // String returns the counts as a text for people.

@@ -95,21 +95,16 @@ func New(inner tasks.Store, o Options) *Store {
 	return s
 }
 
+// newBatcher returns a batcher of call, with a call of o.Observe before each batch.
 func newBatcher[Q, R any](o Options, name string, call func(context.Context, []Q) ([]R, error), maxInFlight int) *batch.Batcher[Q, R] {
-	return &batch.Batcher[Q, R]{
-		Call: withObserver(o, name, call), MaxBatch: o.MaxBatch, MaxInFlight: maxInFlight, CallTimeout: o.CallTimeout,
+	observed := call
+	if o.Observe != nil {
+		observed = func(ctx context.Context, items []Q) ([]R, error) {
+			o.Observe(name, len(items))
+			return call(ctx, items)
+		}
 	}
-}
-
-// withObserver returns call with a call of o.Observe before each batch. It returns call itself if Observe is nil.
-func withObserver[Q, R any](o Options, name string, call func(context.Context, []Q) ([]R, error)) func(context.Context, []Q) ([]R, error) {
-	if o.Observe == nil {
-		return call
-	}
-	return func(ctx context.Context, items []Q) ([]R, error) {
-		o.Observe(name, len(items))
-		return call(ctx, items)
-	}
+	return &batch.Batcher[Q, R]{Call: observed, MaxBatch: o.MaxBatch, MaxInFlight: maxInFlight, CallTimeout: o.CallTimeout}
 }
 
 // Snapshots implements [tasks.Store]. A call for several keys goes directly to the inner store.

@@ -18,8 +18,7 @@ import (
 // ImportKeys implements [adminstore.AdminStore].
 func (s *Store) ImportKeys(_ context.Context, b adminstore.ImportBatch, all iter.Seq2[keys.Key, error]) error {
 	imported := map[keys.Code]keys.Key{}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	if _, known := s.batches[b.ID]; known {
 		return adminstore.ErrBatch
 	}
@@ -45,8 +44,7 @@ func (s *Store) ImportKeys(_ context.Context, b adminstore.ImportBatch, all iter
 
 // Batch implements [adminstore.AdminStore].
 func (s *Store) Batch(_ context.Context, id string) ([]keys.Key, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	var all []keys.Key
 	for _, code := range s.batches[id] {
 		all = append(all, s.keys[code])
@@ -56,8 +54,7 @@ func (s *Store) Batch(_ context.Context, id string) ([]keys.Key, error) {
 
 // EditPlans implements [adminstore.AdminStore].
 func (s *Store) EditPlans(_ context.Context, edits []stock.PlanEdit) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	plans, seq := maps.Clone(s.plans), s.planSeq
 	for i, e := range edits {
 		p, err := e.Apply(plans[e.ID])
@@ -76,8 +73,7 @@ func (s *Store) EditPlans(_ context.Context, edits []stock.PlanEdit) error {
 
 // Keys implements [adminstore.AdminStore].
 func (s *Store) Keys(_ context.Context, f adminstore.KeyFilter, p adminstore.Page) (adminstore.List, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	all := slices.DeleteFunc(s.keySnapshots(), func(v tasks.Snapshot) bool { return !f.Match(v) })
 	return adminstore.Cut(all, func(v tasks.Snapshot) adminstore.Position { return f.Position(p.Order, v) }, p), nil
 }
@@ -92,8 +88,7 @@ func (s *Store) keySnapshots() (all []tasks.Snapshot) {
 
 // Plans implements [adminstore.AdminStore].
 func (s *Store) Plans(_ context.Context, after int64, n int) ([]stock.Plan, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	var page []stock.Plan
 	for _, p := range s.plansInOrder() {
 		if p.Seq > after && len(page) < n {
@@ -105,8 +100,7 @@ func (s *Store) Plans(_ context.Context, after int64, n int) ([]stock.Plan, erro
 
 // PlansByID implements [adminstore.AdminStore].
 func (s *Store) PlansByID(_ context.Context, ids []string) ([]stock.Plan, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	found := map[string]stock.Plan{}
 	for _, id := range ids {
 		if p, is := s.plans[id]; is {
@@ -118,8 +112,7 @@ func (s *Store) PlansByID(_ context.Context, ids []string) ([]stock.Plan, error)
 
 // Tasks implements [adminstore.AdminStore].
 func (s *Store) Tasks(_ context.Context, f adminstore.TaskFilter, p adminstore.Page) (adminstore.List, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	all := slices.DeleteFunc(s.taskSnapshots(), func(v tasks.Snapshot) bool { return !f.Match(*v.Task) })
 	return adminstore.Cut(all, f.Position, p), nil
 }
@@ -134,29 +127,25 @@ func (s *Store) taskSnapshots() (all []tasks.Snapshot) {
 
 // Search implements [adminstore.AdminStore].
 func (s *Store) Search(_ context.Context, q adminstore.Search) (adminstore.Found, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	return q.In(s.keySnapshots(), s.taskSnapshots(), s.plansInOrder()), nil
 }
 
 // Task implements [adminstore.AdminStore].
 func (s *Store) Task(_ context.Context, id string) (tasks.Snapshot, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	return s.snapshot(s.keys[s.tasks[id].Code], id), nil
 }
 
 // History implements [adminstore.AdminStore].
 func (s *Store) History(_ context.Context, code keys.Code) ([]tasks.Event, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	return slices.Clone(s.history[code]), nil
 }
 
 // QueueStats implements [adminstore.AdminStore].
 func (s *Store) QueueStats(context.Context) (q stats.Queue, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	now := s.now()
 	for _, t := range s.tasks {
 		q = q.Add(t, now)
@@ -168,8 +157,7 @@ var _ stats.TaskStats = (*Store)(nil)
 
 // CountSold implements [stats.TaskStats].
 func (s *Store) CountSold(_ context.Context, countries []stock.Country, since time.Time, n int) ([]stats.Sold, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	var all []stats.Sold
 	for _, country := range countries {
 		var done []tasks.Task
@@ -197,8 +185,7 @@ func (s *Store) CountSold(_ context.Context, countries []stock.Country, since ti
 
 // CountByHour implements [stats.TaskStats].
 func (s *Store) CountByHour(_ context.Context, from time.Time, n int, f stats.Filter) ([]stats.HourCount, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	sums := map[stats.HourCount]int{}
 	for _, t := range s.tasks {
 		hour := int(t.CreatedAt.Sub(from) / time.Hour)

@@ -15,8 +15,7 @@ func (s *Store) Apply(ctx context.Context, changes []tasks.Change) ([]error, err
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	errs := make([]error, len(changes))
 	for i, c := range changes {
 		errs[i] = s.apply(c)

@@ -20,8 +20,7 @@ var _ audit.Inspector = (*Store)(nil)
 
 // Records implements [audit.Inspector].
 func (s *Store) Records(_ context.Context, after keys.Code, n int) ([]audit.Record, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	codes := map[keys.Code]bool{}
 	for code := range s.keys {
 		codes[code] = true
@@ -43,8 +42,7 @@ func (s *Store) Records(_ context.Context, after keys.Code, n int) ([]audit.Reco
 
 // Record implements [audit.Inspector].
 func (s *Store) Record(_ context.Context, code keys.Code) (audit.Record, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	return s.record(code), nil
 }
 
@@ -63,8 +61,7 @@ func (s *Store) record(code keys.Code) audit.Record {
 
 // PlanAudits implements [audit.Inspector].
 func (s *Store) PlanAudits(context.Context) ([]audit.PlanAudit, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	return slices.SortedFunc(maps.Values(s.planAudits()), func(x, y audit.PlanAudit) int { return cmp.Compare(x.Plan.ID, y.Plan.ID) }), nil
 }
 
@@ -74,7 +71,7 @@ func (s *Store) planAudits() map[string]audit.PlanAudit {
 	for id, p := range s.plans {
 		all[id] = audit.PlanAudit{At: s.now(), Plan: p}
 	}
-	count := func(id string, from, to stock.State, counts func(*audit.PlanAudit) *stock.SlotCounts) {
+	count := func(id string, from, to stock.State, ofTask bool) {
 		if from == to {
 			return
 		}
@@ -82,16 +79,19 @@ func (s *Store) planAudits() map[string]audit.PlanAudit {
 		if !found {
 			plan = audit.PlanAudit{At: s.now(), Plan: stock.Plan{ID: id}}
 		}
-		c := counts(&plan)
-		*c = c.Transfer(from, to, 1)
+		if ofTask {
+			plan.Tasks = plan.Tasks.Transfer(from, to, 1)
+		} else {
+			plan.Moves = plan.Moves.Transfer(from, to, 1)
+		}
 		all[id] = plan
 	}
 	for _, t := range s.tasks {
-		count(t.Plan.ID, "", t.Slot, func(a *audit.PlanAudit) *stock.SlotCounts { return &a.Tasks })
+		count(t.Plan.ID, "", t.Slot, true)
 	}
 	for _, events := range s.history {
 		for _, e := range events {
-			count(e.Plan, e.From, e.To, func(a *audit.PlanAudit) *stock.SlotCounts { return &a.Moves })
+			count(e.Plan, e.From, e.To, false)
 		}
 	}
 	return all
@@ -99,8 +99,7 @@ func (s *Store) planAudits() map[string]audit.PlanAudit {
 
 // FixCounters implements [audit.Inspector].
 func (s *Store) FixCounters(_ context.Context, c audit.CounterFix) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	plan, err := c.Apply(s.planAudits()[c.Event.Plan])
 	if err != nil {
 		return err
@@ -121,8 +120,7 @@ var _ archive.Archiver = (*Store)(nil)
 
 // Archive implements [archive.Archiver].
 func (s *Store) Archive(_ context.Context, plans []archive.Plan, keep func(archive.Rows) error) ([]error, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	errs, archived := make([]error, len(plans)), map[keys.Code]bool{}
 	var rows archive.Rows
 	for i, p := range plans {
@@ -162,8 +160,7 @@ var _ activity.Store = (*Store)(nil)
 
 // RecordActivity implements [activity.Store].
 func (s *Store) RecordActivity(_ context.Context, e activity.Entry) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	if !slices.ContainsFunc(s.activity, func(known activity.Entry) bool { return known.ID == e.ID }) {
 		e.At = s.now()
 		s.activity = append(s.activity, e)
@@ -173,16 +170,14 @@ func (s *Store) RecordActivity(_ context.Context, e activity.Entry) error {
 
 // Activity implements [activity.Store].
 func (s *Store) Activity(_ context.Context, f activity.Filter, p adminstore.Page) (activity.List, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	all := slices.DeleteFunc(slices.Clone(s.activity), func(e activity.Entry) bool { return !f.Match(e) })
 	return adminstore.Cut(all, f.Position, p), nil
 }
 
 // DeleteActivity implements [activity.Store].
 func (s *Store) DeleteActivity(_ context.Context, before time.Time, n int) (deleted int, _ error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	s.activity = slices.DeleteFunc(s.activity, func(e activity.Entry) bool {
 		gone := deleted < n && e.At.Before(before)
 		if gone {

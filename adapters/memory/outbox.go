@@ -67,11 +67,7 @@ func (o *outboxState) hasPending(code keys.Code) bool {
 
 // Subscribe implements [outbox.Outbox].
 func (s *Store) Subscribe(_ context.Context, names []string, ttl time.Duration) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.outbox.subscribers == nil {
-		s.outbox.subscribers = map[string]outbox.Subscriber{}
-	}
+	defer s.lock()()
 	now := s.now()
 	for _, name := range names {
 		subscriber := s.outbox.subscribers[name]
@@ -89,8 +85,7 @@ func (s *Store) Subscribe(_ context.Context, names []string, ttl time.Duration) 
 
 // Resume implements [outbox.Outbox].
 func (s *Store) Resume(_ context.Context, name string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	subscriber, found := s.outbox.subscribers[name]
 	if !found {
 		return outbox.ErrNoSubscriber
@@ -102,8 +97,7 @@ func (s *Store) Resume(_ context.Context, name string) error {
 
 // Unsubscribe implements [outbox.Outbox].
 func (s *Store) Unsubscribe(_ context.Context, name string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	if _, found := s.outbox.subscribers[name]; !found {
 		return outbox.ErrNoSubscriber
 	}
@@ -114,8 +108,7 @@ func (s *Store) Unsubscribe(_ context.Context, name string) error {
 
 // Subscribers implements [outbox.Outbox].
 func (s *Store) Subscribers(context.Context) ([]outbox.Subscriber, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	var all []outbox.Subscriber
 	for _, name := range s.outbox.subscribersAt(s.now()) {
 		subscriber := s.outbox.subscribers[name]
@@ -135,8 +128,7 @@ func (s *Store) Subscribers(context.Context) ([]outbox.Subscriber, error) {
 
 // Deliveries implements [outbox.Outbox].
 func (s *Store) Deliveries(_ context.Context, subscriber, event string, before int64, n int) ([]outbox.Delivery, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	var all []outbox.Delivery
 	for _, d := range s.outbox.deliveries {
 		if cmp.Or(subscriber, d.Subscriber) == d.Subscriber && cmp.Or(event, d.Event) == d.Event && (before == 0 || d.Seq < before) {

@@ -14,8 +14,7 @@ import (
 
 // Route implements [outbox.Outbox].
 func (s *Store) Route(_ context.Context, types []tasks.EventType, n int) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	n = min(n, len(s.outbox.unrouted))
 	for _, entry := range s.outbox.unrouted[:n] {
 		if !slices.Contains(types, entry.Type) {
@@ -39,17 +38,11 @@ func (o *outboxState) enqueue(subscriber string, e tasks.HistoryEntry, at time.T
 	o.put(q)
 }
 
-func (o *outboxState) put(q queued) {
-	if o.queue == nil {
-		o.queue = map[deliveryKey]queued{}
-	}
-	o.queue[q.key()] = q
-}
+func (o *outboxState) put(q queued) { o.queue[q.key()] = q }
 
 // Replay implements [outbox.Outbox].
 func (s *Store) Replay(_ context.Context, r outbox.Replay) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	replayed := map[keys.Code]bool{}
 	if _, found := s.outbox.subscribers[r.Subscriber]; !found {
 		return 0, nil
@@ -75,8 +68,7 @@ func (o *outboxState) replay(subscriber string, e tasks.HistoryEntry, at time.Ti
 
 // SetLowStock implements [outbox.Outbox].
 func (s *Store) SetLowStock(_ context.Context, subscriber string, countries []stock.Country, mark int64) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	maps.DeleteFunc(s.outbox.queue, func(key deliveryKey, _ queued) bool {
 		return key.subscriber == subscriber && key.code == "" && !slices.Contains(countries, key.country)
 	})
@@ -95,8 +87,7 @@ func (s *Store) SetLowStock(_ context.Context, subscriber string, countries []st
 
 // LeaseDeliveries implements [outbox.Outbox].
 func (s *Store) LeaseDeliveries(_ context.Context, subscriber, lease string, n int, ttl time.Duration) ([]outbox.QueuedDelivery, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	now := s.now()
 	if !s.outbox.subscribers[subscriber].Disabled.IsZero() {
 		return nil, nil
@@ -130,8 +121,7 @@ func (o *outboxState) entriesOf(q outbox.QueuedDelivery) (entries []tasks.Histor
 
 // CompleteDelivery implements [outbox.Outbox].
 func (s *Store) CompleteDelivery(_ context.Context, q outbox.QueuedDelivery, d *outbox.Delivery) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	s.outbox.record(d)
 	key := queued{QueuedDelivery: q}.key()
 	stored, found := s.outbox.queue[key]

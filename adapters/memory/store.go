@@ -60,6 +60,7 @@ func New(clock func() time.Time) *Store {
 		history: map[keys.Code][]tasks.Event{},
 		applied: map[changeKey]bool{},
 		batches: map[string][]keys.Code{},
+		outbox:  outboxState{subscribers: map[string]outbox.Subscriber{}, queue: map[deliveryKey]queued{}},
 		logins:  &logincount.Counter{Now: clock, Window: tasks.LoginTestTTL, PerKey: tasks.KeyLoginTTL},
 	}
 }
@@ -70,13 +71,18 @@ var (
 	_ adminstore.AdminStore = (*Store)(nil)
 )
 
+// lock locks the store and returns the function that unlocks it.
+func (s *Store) lock() (unlock func()) {
+	s.mu.Lock()
+	return s.mu.Unlock
+}
+
 // Snapshots implements [tasks.Store].
 func (s *Store) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	snapshots := make([]tasks.Snapshot, len(codes))
 	for i, code := range codes {
 		snapshots[i] = s.snapshot(s.keys[code], s.keys[code].Task)
@@ -89,8 +95,7 @@ func (s *Store) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	found := make([]keys.Key, len(codes))
 	for i, code := range codes {
 		found[i] = s.keys[code]
@@ -116,8 +121,7 @@ func (s *Store) Stock(ctx context.Context) ([]stock.Level, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	return stock.Levels(s.now(), s.plansInOrder()), nil
 }
 
@@ -131,8 +135,7 @@ func (s *Store) Lease(ctx context.Context, _ string, n int, ttl time.Duration) (
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	var snapshots []tasks.Snapshot
 	for _, t := range s.due(n, ttl) {
 		if !t.LeasedUntil.IsZero() {
@@ -177,8 +180,7 @@ func (s *Store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	errs := make([]error, len(refs))
 	for i, ref := range refs {
 		t, found := s.tasks[ref.ID]
@@ -215,8 +217,7 @@ func (s *Store) ReleaseLogins(ctx context.Context, tests []tasks.LoginTest) erro
 	return ctx.Err()
 }
 
-// An outboxState holds the history, the subscribers and their queued deliveries. Its zero value is empty. [Store.mu]
-// protects it.
+// An outboxState holds the history, the subscribers and their queued deliveries. [Store.mu] protects it.
 type outboxState struct {
 	entries     []tasks.HistoryEntry // the history of all keys, ordered by Seq
 	lastSeq     int64                // the Seq of the newest entry

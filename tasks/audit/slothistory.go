@@ -1,8 +1,10 @@
 package audit
 
 import (
+	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -10,8 +12,8 @@ import (
 
 // A SlotHistory is the history of one task's slot.
 type SlotHistory struct {
-	sums   map[string]stock.SlotCounts // by plan: the sums of all transfers
-	broken bool                        // since the last repair, a transfer began at a location without the slot
+	sums   map[slotLocation]int // the sums of all transfers, without zeros
+	broken bool                 // since the last repair, a transfer began at a location without the slot
 	at     slotLocation
 }
 
@@ -25,7 +27,7 @@ type slotLocation struct {
 // SlotHistory reads the record's events about the slot of the given task. After the event of a repair,
 // earlier transfers in the wrong order no longer count as broken.
 func (r Record) SlotHistory(id string) SlotHistory {
-	t := SlotHistory{sums: map[string]stock.SlotCounts{}}
+	t := SlotHistory{sums: map[slotLocation]int{}}
 	for _, e := range r.Events {
 		if e.Task == id {
 			t.follow(e)
@@ -36,13 +38,21 @@ func (r Record) SlotHistory(id string) SlotHistory {
 
 func (t *SlotHistory) follow(e tasks.Event) {
 	if e.To != "" {
-		t.broken = t.broken || newSlotLocation(e.Plan, e.From) != t.at
-		t.at = newSlotLocation(e.Plan, e.To)
-		t.sums[e.Plan] = t.sums[e.Plan].Transfer(e.From, e.To, 1)
+		from, to := newSlotLocation(e.Plan, e.From), newSlotLocation(e.Plan, e.To)
+		t.broken, t.at = t.broken || from != t.at, to
+		add(t.sums, from, -1)
+		add(t.sums, to, 1)
 	}
 	if e.Type == tasks.EventRepaired {
 		t.broken = false
 		t.at, _ = t.place()
+	}
+}
+
+// add adds n slots at a location to the sums.
+func add(sums map[slotLocation]int, at slotLocation, n int) {
+	if sums[at] += n; sums[at] == 0 || at == (slotLocation{}) {
+		delete(sums, at)
 	}
 }
 
@@ -64,80 +74,53 @@ func (t SlotHistory) Matches(task tasks.Task) bool { return len(t.missingMoves(t
 
 // String returns the sums as a text for people, or "nothing" if all sums are zero.
 func (t SlotHistory) String() string {
-	s := ""
-	for _, plan := range slices.Sorted(maps.Keys(t.sums)) {
-		if c := t.sums[plan]; c != (stock.SlotCounts{}) {
-			s += ", " + c.String() + " of plan " + plan
-		}
+	counts := map[string]stock.SlotCounts{}
+	for at, n := range t.sums {
+		counts[at.plan] = counts[at.plan].Add(at.state, n)
 	}
-	if s == "" {
-		return "nothing"
+	var texts []string
+	for _, plan := range slices.Sorted(maps.Keys(counts)) {
+		texts = append(texts, counts[plan].String()+" of plan "+plan)
 	}
-	return s[2:]
+	return cmp.Or(strings.Join(texts, ", "), "nothing")
 }
 
 // place returns the location of the slot according to the sums. It returns false if the sums are not
 // those of one slot or no slot.
-func (t SlotHistory) place() (slotLocation, bool) {
-	var found []slotLocation
-	for plan, c := range t.sums {
-		for _, s := range taken {
-			for range max(c.Of(s), 0) {
-				found = append(found, slotLocation{plan, s})
-			}
-			if c.Of(s) < 0 {
-				return slotLocation{}, false
-			}
+func (t SlotHistory) place() (at slotLocation, ok bool) {
+	for at, n := range t.sums {
+		if n == 1 && len(t.sums) == 1 {
+			return at, true
 		}
 	}
-	switch len(found) {
-	case 0:
-		return slotLocation{}, true
-	case 1:
-		return found[0], true
-	}
-	return slotLocation{}, false
+	return slotLocation{}, len(t.sums) == 0
 }
-
-// taken lists the states of a slot that belongs to a task.
-var taken = []stock.State{stock.Held, stock.Spent, stock.Suspect}
 
 // missingMoves returns the transfers that the history lacks. With them, the sum of the transfers is the
 // location of the slot in the task. The events have only Plan, From and To.
 func (t SlotHistory) missingMoves(task tasks.Task) []tasks.Event {
-	want := map[string]stock.SlotCounts{}
-	for plan := range t.sums {
-		want[plan] = stock.SlotCounts{}
+	missing := map[slotLocation]int{}
+	for at, n := range t.sums {
+		missing[at] = -n
 	}
-	if at := newSlotLocation(task.Plan.ID, task.Slot); at != (slotLocation{}) {
-		want[at.plan] = want[at.plan].Add(at.state, 1)
+	add(missing, newSlotLocation(task.Plan.ID, task.Slot), 1)
+	taken, given := map[string][]stock.State{}, map[string][]stock.State{} // by plan
+	for at, n := range missing {
+		taken[at.plan] = append(taken[at.plan], slices.Repeat([]stock.State{at.state}, max(-n, 0))...)
+		given[at.plan] = append(given[at.plan], slices.Repeat([]stock.State{at.state}, max(n, 0))...)
 	}
 	var moves []tasks.Event
-	for _, plan := range slices.Sorted(maps.Keys(want)) {
-		moves = append(moves, movesFor(plan, want[plan].Sub(t.sums[plan]))...)
-	}
-	return moves
-}
-
-// movesFor returns the transfers of one plan with the sum d.
-func movesFor(plan string, d stock.SlotCounts) []tasks.Event {
-	var from, to []stock.State
-	for _, s := range taken {
-		for range max(-d.Of(s), 0) {
-			from = append(from, s)
-		}
-		for range max(d.Of(s), 0) {
-			to = append(to, s)
-		}
-	}
-	moves := make([]tasks.Event, max(len(from), len(to)))
-	for i := range moves {
-		moves[i] = tasks.Event{Plan: plan, From: stock.Free, To: stock.Free}
-		if i < len(from) {
-			moves[i].From = from[i]
-		}
-		if i < len(to) {
-			moves[i].To = to[i]
+	for _, plan := range slices.Sorted(maps.Keys(taken)) {
+		from, to := slices.Sorted(slices.Values(taken[plan])), slices.Sorted(slices.Values(given[plan]))
+		for i := range max(len(from), len(to)) {
+			move := tasks.Event{Plan: plan, From: stock.Free, To: stock.Free}
+			if i < len(from) {
+				move.From = from[i]
+			}
+			if i < len(to) {
+				move.To = to[i]
+			}
+			moves = append(moves, move)
 		}
 	}
 	return moves
