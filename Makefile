@@ -32,12 +32,12 @@ VERSIONS := 14 15 16 17 18
 test-postgres:
 	@.ci/postgres $(VERSIONS)
 
+# The linters read all modules at once, in a workspace, so that they read what these share once.
 lint:
 	@folder=$$(mktemp -d) && trap 'rm -r "$$folder"' EXIT && trap 'exit 1' INT TERM && \
-	GOBIN=$$folder go install $(GOLANGCI) && \
+	GOBIN=$$folder go install $(GOLANGCI) && export GOWORK=$$folder/go.work && go work init . $(MODULES) && \
 	lint="$$folder/golangci-lint run --allow-parallel-runners" && \
-	$$lint ./... && \
-	for m in $(MODULES); do (cd $$m && $$lint ./...) || exit 1; done && \
+	$$lint ./... $(MODULES:%=./%/...) && \
 	$$lint --tests=false --enable-only gosec ./...
 	@.ci/vulns
 

@@ -61,7 +61,7 @@ exec "$@"`,
 
 // hostPrograms are the programs of this machine that the scripts and the stubs use.
 var hostPrograms = []string{
-	"bash", "chmod", "cp", "dirname", "env", "grep", "gzip", "mkdir", "mktemp", "mv", "rm", "sed", "sh", "sort", "tail", "tar", "tee", "tr", "uniq",
+	"bash", "cat", "chmod", "cp", "dirname", "env", "grep", "gzip", "mkdir", "mktemp", "mv", "nice", "rm", "sed", "setsid", "sh", "sleep", "sort", "tail", "tar", "tee", "tr", "uniq",
 }
 
 // A machine is a PATH of stubs and a root folder of its own.

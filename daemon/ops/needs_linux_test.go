@@ -212,8 +212,8 @@ func read(t *testing.T, file string) string {
 	return string(text)
 }
 
-// TestRun checks that .ci/run installs the missing programs, including make, and then runs make. It tests a further
-// version of PostgreSQL, which cannot be downloaded here.
+// TestRun checks that .ci/run installs the missing programs, including make, and then runs the tests and the linters. It
+// tests a further version of PostgreSQL, which cannot be downloaded here.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	for _, missing := range []string{"", "make", "chromium"} {
@@ -227,8 +227,31 @@ func TestRun(t *testing.T) {
 		}
 		m.program("bin/curl", "exit 6")
 		status, out, log := m.run(".ci/run")
-		if status != 0 || !strings.Contains(out, "PostgreSQL 18 was not tested") || !strings.HasSuffix(log, "make test\nmake lint\n") || strings.Contains(log, "apt-get") != (missing != "") {
+		if status != 0 || !strings.Contains(out, "PostgreSQL 18 was not tested") || !strings.Contains(log, "make test\n") || !strings.Contains(log, "make lint\n") || strings.Contains(log, "apt-get") != (missing != "") {
 			t.Errorf("without %q: status %d\n%s%s", missing, status, out, log)
+		}
+	}
+}
+
+// TestRunFails checks that .ci/run fails if the linters or the tests fail. It prints what the linters find. If the tests
+// fail, it ends the linters.
+func TestRunFails(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ lint, test, output, log string }{
+		{"echo a finding; exit 2", "exit 0", "a finding\n", ""},
+		{
+			`trap 'echo ended >>"$LOG"; exit 2' TERM; sleep 60 & echo >"$ROOT/started"; wait`,
+			`until [ -e "$ROOT/started" ]; do sleep 0.01; done; exit 1`, "", "ended\n",
+		},
+	} {
+		m := linux(t)
+		m.install("")
+		m.program("bin/go", "exit 0")
+		m.program("bin/git", "exit 0")
+		m.program("bin/curl", "exit 6")
+		m.program("bin/make", "case $1 in lint) "+c.lint+";; test) "+c.test+";; esac")
+		if status, out, log := m.run(".ci/run"); status != 1 || !strings.HasSuffix(out, c.output) || log != c.log {
+			t.Errorf("lint %q, test %q: status %d\n%s%s", c.lint, c.test, status, out, log)
 		}
 	}
 }
