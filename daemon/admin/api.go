@@ -156,10 +156,9 @@ func (a *API) limiter() *ratelimit.Limiter {
 // client returns the address of the client. All invalid addresses are the same one.
 func (c *call) client() netip.Addr { return ratelimit.ClientAddress(c.r, c.Proxies) }
 
-// log writes a line about the request. Each write that was tried with a token has a line in the
-// audit log, at info, or at error if the store failed. The line contains the name of the token, the
-// action and its target. A response with whole codes has such a line too, with their number. Each of these lines
-// has an entry in the activity.
+// log writes a line about the request. Each write that was tried with a token has a line in the audit log, at info, or
+// at error if the store failed. The line contains the name of the token, the action and its target. A response with
+// whole codes has such a line too, with their number. Each of these lines has an entry in the activity.
 //
 // The lines about other refused or failed requests are limited. A client without a token can repeat
 // its requests, and so can any client while the store fails.

@@ -59,8 +59,7 @@ func (c *call) shownKey(k view.Key, whole bool) view.Key {
 // fingerprint returns the fingerprint of a code, for the log and for responses.
 func (c *call) fingerprint(code keys.Code) string { return c.Engine.Fingerprints.Fingerprint(code) }
 
-// code returns the key's code from the path. Text that cannot be a code counts as a key that does
-// not exist.
+// code returns the key's code from the path. Text that cannot be a code counts as a key that does not exist.
 func (c *call) code() (keys.Code, error) {
 	code, err := keys.ParseTyped(c.pathParam)
 	if err != nil {

@@ -114,8 +114,7 @@ func (c *call) planID() (string, error) {
 	return c.pathParam, nil
 }
 
-// edit makes one edit. If the plan does not allow it, the error contains the reason, because
-// operators may see it.
+// edit makes one edit. If the plan does not allow it, the error contains the reason, because operators may see it.
 func (c *call) edit(e stock.PlanEdit) error {
 	err := c.AdminStore.EditPlans(c.r.Context(), []stock.PlanEdit{e})
 	row, isRow := errors.AsType[adminstore.RowError](err)

@@ -84,8 +84,7 @@ func (r response) write(w http.ResponseWriter) {
 	_, _ = w.Write(line) // an error means that the client has disconnected
 }
 
-// A Code identifies a kind of error for programs: the member "code" of a problem. Its meaning never
-// changes.
+// A Code identifies a kind of error for programs: the member "code" of a problem. Its meaning never changes.
 type Code string
 
 // The codes.

@@ -89,8 +89,7 @@ func (l TokenList) Find(text string) (found Token, err error) {
 	return found, nil
 }
 
-// minToken is the minimum length of a token, in bytes. Tokens must be long, because their hash is
-// fast to compute.
+// minToken is the minimum length of a token, in bytes. Tokens must be long, because their hash is fast to compute.
 const minToken = 16
 
 // hashPrefix is the prefix of a hash. A line can contain a hash instead of the token itself.

@@ -11,9 +11,8 @@ import (
 	"github.com/keyseat/keyseat/internal/safefile"
 )
 
-// A TokenFile is the path of a file of tokens. The file is read again for each request: it is
-// small, and a removed token must stop working immediately. While the file has an error, no token
-// is accepted.
+// A TokenFile is the path of a file of tokens. The file is read again for each request: it is small, and a removed
+// token must stop working immediately. While the file has an error, no token is accepted.
 type TokenFile string
 
 // maxFileSize limits a file of tokens, in bytes.
@@ -28,8 +27,7 @@ func (f TokenFile) Find(text string) (Token, error) {
 	return all.Find(text)
 }
 
-// Load reads the tokens. An error contains the file name and the line number, never the content of
-// the line.
+// Load reads the tokens. An error contains the file name and the line number, never the content of the line.
 func (f TokenFile) Load() (TokenList, error) {
 	file, err := os.Open(string(f))
 	if err != nil {

@@ -97,8 +97,7 @@ func (r *Run) archive(ctx context.Context) error {
 	return r.apply(ctx, plans)
 }
 
-// apply applies the archive plans and counts the archived rows. A plan that the store rejects counts as
-// skipped.
+// apply applies the archive plans and counts the archived rows. A plan that the store rejects counts as skipped.
 func (r *Run) apply(ctx context.Context, plans []taskarchive.Plan) error {
 	if len(plans) == 0 {
 		return nil

@@ -52,8 +52,7 @@ type (
 // errEmptyName says that a code or an id is empty. A path cannot contain an empty name.
 var errEmptyName = errors.New("client: the code or id is empty")
 
-// segment escapes a name as one segment of a path, even if the name contains slashes or consists only of
-// dots.
+// segment escapes a name as one segment of a path, even if the name contains slashes or consists only of dots.
 func segment(name string) string {
 	if strings.Trim(name, ".") == "" {
 		return strings.ReplaceAll(name, ".", "%2E")
@@ -104,8 +103,7 @@ func call[T any](ctx context.Context, a *Admin, q adminCall) (value T, err error
 	return value, err
 }
 
-// isInvalid reports whether a decoded value lacks a required field. Then the response was not what a daemon
-// sends.
+// isInvalid reports whether a decoded value lacks a required field. Then the response was not what a daemon sends.
 func isInvalid(value any) bool {
 	switch v := value.(type) {
 	case Key:
@@ -168,8 +166,7 @@ func page[T any](ctx context.Context, a *Admin, list string, query url.Values, a
 	return entries, next, nil
 }
 
-// A PlanEdit contains the changes of a plan. A nil field keeps its value. A new plan needs a country and
-// slots.
+// A PlanEdit contains the changes of a plan. A nil field keeps its value. A new plan needs a country and slots.
 type PlanEdit struct {
 	Country   *string    `json:"country,omitempty"` // the country code, in upper or lower case
 	Slots     *int       `json:"slots,omitempty"`   // at least the number of slots that are held, spent or suspect

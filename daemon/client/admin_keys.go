@@ -88,8 +88,7 @@ func setTime(q url.Values, name string, at time.Time) {
 	}
 }
 
-// Key returns a key with its explanation and its history. If the key does not exist, the error is
-// [KeyNotFound].
+// Key returns a key with its explanation and its history. If the key does not exist, the error is [KeyNotFound].
 func (a *Admin) Key(ctx context.Context, code keys.Code) (KeyDetail, error) {
 	return call[KeyDetail](ctx, a, adminCall{path: []string{"keys", string(code)}})
 }

@@ -111,9 +111,8 @@ type CountryStock struct {
 
 func (s CountryStock) invalid() bool { return s.Code == "" || s.Slots < 1 }
 
-// Upgrade requests that the account joins a plan in the country (an ISO 3166-1 alpha-2 code). If Upgrade
-// returns nil, the daemon has stored the request and carries it out within a few minutes: see
-// [Client.Wait].
+// Upgrade requests that the account joins a plan in the country (an ISO 3166-1 alpha-2 code). If Upgrade returns nil,
+// the daemon has stored the request and carries it out within a few minutes: see [Client.Wait].
 //
 // If the API refuses the request, the error is a [*RefusedError] that wraps a [tasks.Refusal].
 //
@@ -169,9 +168,8 @@ type Options struct {
 	MaxWait   time.Duration // the longest pause of a [RetryLaterError] that the client waits for; 0: [DefaultMaxWait]
 	Plaintext bool          // allow http:// to a host that is not loopback
 
-	// Transport sends the requests; nil: a transport of the client's own. It must support
-	// net/http/httptrace, as the transports of net/http do. Otherwise the client always assumes that a
-	// request may have been sent.
+	// Transport sends the requests; nil: a transport of the client's own. It must support net/http/httptrace, as the
+	// transports of net/http do. Otherwise the client always assumes that a request may have been sent.
 	Transport http.RoundTripper
 }
 

@@ -51,8 +51,7 @@ type StatusError struct {
 // Error returns the status.
 func (s *StatusError) Error() string { return "client: status " + strconv.Itoa(s.Code) }
 
-// A RefusedError is an upgrade or a renew that the API refuses. It wraps its [tasks.Refusal], if this
-// package knows it.
+// A RefusedError is an upgrade or a renew that the API refuses. It wraps its [tasks.Refusal], if this package knows it.
 type RefusedError struct {
 	Refusal tasks.Refusal // "" if this package does not know the sentence
 	Message string        // the API's sentence, for people
@@ -148,8 +147,7 @@ func statusErr(r response) error {
 	return &StatusError{r.status, b.Message}
 }
 
-// retryLater returns the error for a response that asks the client to retry later, or nil for any other
-// response.
+// retryLater returns the error for a response that asks the client to retry later, or nil for any other response.
 func (r response) retryLater() *RetryLaterError {
 	if r.status == http.StatusTooManyRequests || r.status == http.StatusServiceUnavailable {
 		return &RetryLaterError{r.status, httpclient.RetryAfter(r.header)}
@@ -217,9 +215,8 @@ func (p *Problem) Unwrap() []error {
 	return []error{p.Code, p.retryLater}
 }
 
-// problemErr returns the error for a response of the admin API whose status is not 2xx. If the body is not a
-// problem, the response comes from another server, such as a proxy. Then problemErr returns
-// the error of statusErr.
+// problemErr returns the error for a response of the admin API whose status is not 2xx. If the body is not a problem,
+// the response comes from another server, such as a proxy. Then problemErr returns the error of statusErr.
 func problemErr(r response) error {
 	p := Problem{retryLater: r.retryLater()}
 	if json.Unmarshal(r.body, &p) != nil || p.Code == "" || p.Status != r.status {

@@ -21,8 +21,7 @@ var keyColumns = []string{
 	"username", "verify_address", "status", "message", "revoked",
 }
 
-// KeyColumns lists the columns of a file of keys, in the order in which [WriteKeys] writes them.
-// Only code is required.
+// KeyColumns lists the columns of a file of keys, in the order in which [WriteKeys] writes them. Only code is required.
 func KeyColumns() []string { return slices.Clone(keyColumns) }
 
 // Keys reads keys. The first error ends the sequence; if a line is invalid, it is a [LineError]. A file can
@@ -138,9 +137,8 @@ func (f *Reader) DryRun(ctx context.Context, w io.Writer, find Finder) error {
 // EachResult checks a file of keys as an import would, and stores nothing. It calls report for each row, in order. The
 // error of a row whose code is stored is [adminstore.ErrExists]. An error of report ends the check.
 //
-// In memory it keeps a page of rows, and a 64-bit hash of each row's code instead of the code. That takes
-// a few dozen bytes per row. Two of a million rows have the same hash by chance in one of thirty million
-// files.
+// In memory it keeps a page of rows, and a 64-bit hash of each row's code instead of the code. That takes a few dozen
+// bytes per row. Two of a million rows have the same hash by chance in one of thirty million files.
 func (f *Reader) EachResult(ctx context.Context, find Finder, report func(Result[keys.Key]) error) error {
 	d := &dryRun{report: report, find: find, seed: maphash.MakeSeed(), lines: map[uint64]uint32{}}
 	for row, err := range f.CheckKeys() {

@@ -10,9 +10,8 @@
 //	keys                       ─▶ WriteKeys ─▶ file
 //	archived tasks and history ─▶ Archive   ─▶ two files
 //
-// The first line names the columns, in any order. It also determines the encoding and the separator. The
-// encoding is UTF-8 or UTF-16, the separator a comma, a semicolon or a tab. A line such as
-// "sep=;" may precede the first line.
+// The first line names the columns, in any order. It also determines the encoding and the separator. The encoding is
+// UTF-8 or UTF-16, the separator a comma, a semicolon or a tab. A line such as "sep=;" may precede the first line.
 //
 // The package does not guess anything else. An unknown column, a cell with an invalid value, a control
 // character, and a code that a spreadsheet has changed are errors. The reason: if a wrong value gets into a
@@ -38,8 +37,7 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// A LineError is the error of an invalid row, with the line on which the row begins. Lines are counted from
-// 1.
+// A LineError is the error of an invalid row, with the line on which the row begins. Lines are counted from 1.
 type LineError struct {
 	Line int
 	Err  error
@@ -73,9 +71,8 @@ type Reader struct {
 	started bool
 }
 
-// New returns a Reader of a file in UTF-8 or UTF-16, with or without a byte order mark. The separator is a
-// comma, a semicolon or a tab; New detects nothing yet, because the first read detects the separator and
-// the encoding.
+// New returns a Reader of a file in UTF-8 or UTF-16, with or without a byte order mark. The separator is a comma, a
+// semicolon or a tab; New detects nothing yet, because the first read detects the separator and the encoding.
 func New(r io.Reader) *Reader { return &Reader{in: bufio.NewReaderSize(r, maxRow)} }
 
 // open detects the encoding and the separator of the file.
@@ -96,9 +93,8 @@ func (f *Reader) open() error {
 	return nil
 }
 
-// LineOf converts an [adminstore.RowError] to a [LineError], which has the line on which the row begins. If the
-// store does not know the row (row 0), LineOf returns the error of the row alone. It returns any other
-// error unchanged.
+// LineOf converts an [adminstore.RowError] to a [LineError], which has the line on which the row begins. If the store
+// does not know the row (row 0), LineOf returns the error of the row alone. It returns any other error unchanged.
 func (f *Reader) LineOf(err error) error {
 	var row adminstore.RowError
 	if !errors.As(err, &row) {
@@ -175,9 +171,8 @@ func (f *Reader) read() ([]string, int, error) {
 }
 
 // A rowLimitReader limits how many bytes the CSV reader gets for one row, and then returns io.EOF. It does not return
-// an error instead, because the CSV reader gives the line on which a row began only after an end of file.
-// One call of Read returns at most one line. Therefore all bytes that it has returned since the last row
-// belong to the current row.
+// an error instead, because the CSV reader gives the line on which a row began only after an end of file. One call of
+// Read returns at most one line. Therefore all bytes that it has returned since the last row belong to the current row.
 type rowLimitReader struct {
 	from    *bufio.Reader
 	left    int

@@ -183,8 +183,7 @@ func ParseEnd(text string) (time.Time, error) {
 	return at, nil
 }
 
-// rfc3339 matches the exact form of RFC 3339. [time.Parse] also accepts other numbers of digits, and a
-// comma.
+// rfc3339 matches the exact form of RFC 3339. [time.Parse] also accepts other numbers of digits, and a comma.
 var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$`)
 
 // The first and last valid year of a time. Every database and every format can hold these years.

@@ -16,10 +16,9 @@ import (
 	"github.com/keyseat/keyseat/tasks/archive"
 )
 
-// WriteKeys writes keys with all their columns. [Reader.Keys] reads the same keys from the file, and
-// WriteKeys writes these keys to the same bytes again. A file cannot hold an open task: WriteKeys writes a
-// key with an open task as active, and keeps whether it is used. WriteKeys stops at the first error of the
-// sequence or of w.
+// WriteKeys writes keys with all their columns. [Reader.Keys] reads the same keys from the file, and WriteKeys writes
+// these keys to the same bytes again. A file cannot hold an open task: WriteKeys writes a key with an open task as
+// active, and keeps whether it is used. WriteKeys stops at the first error of the sequence or of w.
 //
 // If spreadsheet is true, the file is safe to open in a spreadsheet instead. Cells that the spreadsheet
 // would read as formulas, numbers or dates begin with an apostrophe. An empty last column marks such a
@@ -106,8 +105,7 @@ func WriteActivity(w io.Writer, all iter.Seq2[activity.Entry, error]) error {
 // has all columns, with the values as they were stored. An Archive is not safe for concurrent use.
 type Archive struct{ tasks, history *csv.Writer }
 
-// The columns of an [Archive]. A task is identified by code and id, a history entry by code, change and
-// n.
+// The columns of an [Archive]. A task is identified by code and id, a history entry by code, change and n.
 var (
 	taskColumns = []string{
 		"code", "id", "kind", "country", "version", "fence", "plan", "plan_address", "plan_invite", "ordinal", "slot", "faulty",
@@ -135,8 +133,7 @@ func (a *Archive) Write(p archive.Rows) error {
 	return errors.Join(a.tasks.Error(), a.history.Error())
 }
 
-// taskCells returns the cells of an ended task. They have no secret and no lease, because an ended task has
-// neither.
+// taskCells returns the cells of an ended task. They have no secret and no lease, because an ended task has neither.
 func taskCells(t tasks.Task) []string {
 	return []string{
 		string(t.Code), t.ID, string(t.Kind), string(t.Country), strconv.FormatInt(t.Version, 10), strconv.FormatInt(t.Fence, 10),
@@ -164,9 +161,8 @@ const formulaDamage = `looks like a spreadsheet's formula (such as ="000124"): w
 
 // spreadsheetDamage describes how a spreadsheet has changed a code or an id. It returns "" if the cell is unchanged.
 //
-// exported reports that the file has the columns of an export without --spreadsheet. A spreadsheet that saves
-// such a file adds no formulas and no apostrophes. A code can contain both, so spreadsheetDamage accepts them in such a
-// file.
+// exported reports that the file has the columns of an export without --spreadsheet. A spreadsheet that saves such a
+// file adds no formulas and no apostrophes. A code can contain both, so spreadsheetDamage accepts them in such a file.
 func spreadsheetDamage(cell string, exported bool) string {
 	switch first := cell[0]; {
 	case first >= '0' && first <= '9' && rounded.MatchString(cell):

@@ -23,8 +23,7 @@ type checkCmd struct {
 	URL         string `name:"url" validate:"omitempty,http_url" placeholder:"URL" help:"The admin listener's URL, if it is elsewhere. A path in it is called instead of /readyz."`
 }
 
-// checkTime is the time limit of the command. It is a little longer than the daemon's own limit for
-// /readyz.
+// checkTime is the time limit of the command. It is a little longer than the daemon's own limit for /readyz.
 const checkTime = 3 * time.Second
 
 // maxReason is the maximum number of bytes that the command reads from a response.
@@ -85,8 +84,7 @@ func (k *checkCmd) target() (*url.URL, error) {
 	return &url.URL{Scheme: "http", Host: net.JoinHostPort(host, port), Path: "/readyz"}, nil
 }
 
-// dialError returns the cause of an error of [http.Client]. It removes the URL and the addresses from the
-// message.
+// dialError returns the cause of an error of [http.Client]. It removes the URL and the addresses from the message.
 func dialError(err error) error {
 	var code syscall.Errno
 	var wrapped *url.Error

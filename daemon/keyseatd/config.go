@@ -88,9 +88,8 @@ func displayValue(flag *kong.Flag) string {
 	}
 }
 
-// value returns the value of a flag's variable. An empty variable counts as not set, because unit files
-// and compose files clear a variable this way. A flag with the tag "empty" is the exception, because its
-// empty value has a meaning.
+// value returns the value of a flag's variable. An empty variable counts as not set, because unit files and compose
+// files clear a variable this way. A flag with the tag "empty" is the exception, because its empty value has a meaning.
 func (env environment) value(flag *kong.Flag) (value string, set bool) {
 	value, set = env[variable(flag)]
 	return value, set && (value != "" || flag.Tag.Has("empty"))
@@ -160,8 +159,7 @@ func closestVariable(rest string) (best string) {
 	return best
 }
 
-// editDistance returns the number of bytes to insert, delete or replace to change a into b (Levenshtein
-// distance).
+// editDistance returns the number of bytes to insert, delete or replace to change a into b (Levenshtein distance).
 func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
@@ -196,9 +194,8 @@ func flagHelp(v *kong.Value) string {
 	return fmt.Sprintf("%s (%s)", v.Help, strings.Join(sources, "; "))
 }
 
-// checkVariables refuses an environment variable with invisible characters. For example, an env file with
-// Windows line ends adds a carriage return to each value. The path of a database would then name a new,
-// empty file.
+// checkVariables refuses an environment variable with invisible characters. For example, an env file with Windows line
+// ends adds a carriage return to each value. The path of a database would then name a new, empty file.
 func (env environment) checkVariables(flags []*kong.Flag) error {
 	for _, flag := range flags {
 		value, _ := env.value(flag)

@@ -16,9 +16,8 @@ import (
 	"github.com/keyseat/keyseat/internal/safefile"
 )
 
-// A configFile holds the values of the --config file by the names of serve's flags. Each value has the
-// format of an environment variable. Other commands use the values of the flags that they share with
-// serve.
+// A configFile holds the values of the --config file by the names of serve's flags. Each value has the format of an
+// environment variable. Other commands use the values of the flags that they share with serve.
 type configFile map[string]string
 
 // value returns the value of a flag in the file.

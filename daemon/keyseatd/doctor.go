@@ -27,8 +27,7 @@ type doctorCmd struct {
 	AdminTokenFile string `placeholder:"FILE" help:"Tokens of the admin API. The doctor warns of those that have expired, or expire within 14 days."`
 }
 
-// staleLease is the time after which an expired lease is a finding. A running daemon takes a task over
-// much sooner.
+// staleLease is the time after which an expired lease is a finding. A running daemon takes a task over much sooner.
 const staleLease = 10 * time.Minute
 
 // Run prints the findings. It returns an error if problems are left.

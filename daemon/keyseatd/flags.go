@@ -17,8 +17,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/terminal"
 )
 
-// fieldRules validates the validate tags of the commands' fields. Its errors call a field by the name of its
-// flag.
+// fieldRules validates the validate tags of the commands' fields. Its errors call a field by the name of its flag.
 var fieldRules = newFieldRules()
 
 func newFieldRules() *validator.Validate {
@@ -141,8 +140,7 @@ func hasControl(v *kong.Value) bool {
 	return is && strings.ContainsFunc(text, unicode.IsControl)
 }
 
-// A textList is the value of a flag with several items, separated by commas. White space around each item
-// is removed.
+// A textList is the value of a flag with several items, separated by commas. White space around each item is removed.
 type textList []string
 
 // Decode implements [kong.MapperValue].

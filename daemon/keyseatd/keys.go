@@ -39,8 +39,7 @@ type keysGenerate struct {
 	Order string `help:"The id of the order for these keys." placeholder:"ID" validate:"text"`
 }
 
-// Run issues codes. It prints the codes after they are stored, because a code that is sold must exist in
-// the store.
+// Run issues codes. It prints the codes after they are stored, because a code that is sold must exist in the store.
 func (k *keysGenerate) Run(ctx context.Context, c stdio) error {
 	return k.create(ctx, func(s *bunstore.Store) error {
 		fresh := daemon.IssueKeys(k.Count, k.Order, time.Now())
@@ -230,8 +229,7 @@ func (r keyReport) fields(width int) string {
 	return b.String()
 }
 
-// explanation returns the explanation of the key: its state and the possible actions. Lines have up to width
-// columns.
+// explanation returns the explanation of the key: its state and the possible actions. Lines have up to width columns.
 func (r keyReport) explanation(width int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n%s\n\n", terminal.Wrap(terminal.Printable(r.Explanation.Now), width, ""))

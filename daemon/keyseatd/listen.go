@@ -16,8 +16,7 @@ import (
 	"github.com/keyseat/keyseat/daemon"
 )
 
-// listen opens the listeners. It runs last, because a daemon must not accept a connection that it cannot
-// serve.
+// listen opens the listeners. It runs last, because a daemon must not accept a connection that it cannot serve.
 func (s *serveCmd) listen(ctx context.Context, server *daemon.Server, log *slog.Logger) (err error) {
 	cert, err := s.certificate()
 	if err != nil {
@@ -135,8 +134,7 @@ func (s *serveCmd) certificate() (*certificate, error) {
 	return c, withName("--tls-cert, --tls-key", c.read())
 }
 
-// read loads both files. It keeps the old pair if the new files do not match, or if other users can read
-// the key.
+// read loads both files. It keeps the old pair if the new files do not match, or if other users can read the key.
 func (c *certificate) read() error {
 	if _, err := readPrivate(c.key); err != nil {
 		return err

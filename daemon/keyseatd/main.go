@@ -39,8 +39,7 @@ func main() {
 		_, _ = fmt.Fprintf(os.Stderr, "keyseatd: warning: a core dump of this process may contain secrets: %v\n", err)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// A second Ctrl-C ends the process immediately, because a person is waiting. A second SIGTERM changes
-	// nothing.
+	// A second Ctrl-C ends the process immediately, because a person is waiting. A second SIGTERM changes nothing.
 	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt) })
 	status := run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr)
 	stop()

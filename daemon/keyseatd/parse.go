@@ -174,8 +174,7 @@ func helpArgs(node *kong.Node, args []string) (converted []string, noCommand boo
 	return append(slices.Clone(args), "--help"), true
 }
 
-// BeforeResolve checks the environment variables. Then it reads the config file that --config or
-// KEYSEAT_CONFIG names.
+// BeforeResolve checks the environment variables. Then it reads the config file that --config or KEYSEAT_CONFIG names.
 func (*commands) BeforeResolve(c *kong.Context, f configFile, env environment) error {
 	if err := env.checkVariables(c.Flags()); err != nil {
 		return err

@@ -38,9 +38,8 @@ func (s *serveCmd) Run(ctx context.Context, c stdio) error {
 	return err
 }
 
-// tuneGC makes garbage collection less frequent than Go's default. The daemon keeps little data and
-// produces much garbage, so memory use stays small nevertheless. The variables GOGC and GOMEMLIMIT
-// override it.
+// tuneGC makes garbage collection less frequent than Go's default. The daemon keeps little data and produces much
+// garbage, so memory use stays small nevertheless. The variables GOGC and GOMEMLIMIT override it.
 func tuneGC(env environment) {
 	if env["GOGC"] == "" {
 		debug.SetGCPercent(400)

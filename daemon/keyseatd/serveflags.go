@@ -122,8 +122,7 @@ type limitFlags struct {
 	MaxRequests    int `default:"1024" validate:"min=0" placeholder:"N" help:"Limit of simultaneous API requests. Over the limit, the response is 503. 0: no limit."`
 }
 
-// applyLimits sets the limits of a server. Connections are limited to a quarter of the files that the process
-// may open.
+// applyLimits sets the limits of a server. Connections are limited to a quarter of the files that the process may open.
 func (f limitFlags) applyLimits(server *daemon.Server) {
 	server.API.MaxInFlight, server.MaxConns = cmp.Or(f.MaxRequests, daemon.NoLimit), cmp.Or(f.MaxConnections, daemon.NoLimit)
 	if limit := maxFiles() / 4; limit > 0 && server.MaxConns > 0 { // the other files are for databases, the provider and the other listener

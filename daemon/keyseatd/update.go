@@ -14,8 +14,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// updateTimeout is the time limit of an admin action. Until then a command retries while the database is
-// unavailable.
+// updateTimeout is the time limit of an admin action. Until then a command retries while the database is unavailable.
 const updateTimeout = 30 * time.Second
 
 // An update is an admin action, with its name in the audit log and the texts of [stdio.done].

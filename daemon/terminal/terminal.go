@@ -9,8 +9,7 @@
 //	                                   │  └ truncated if the terminal is too narrow
 //	                                   └ always in full, if possible
 //
-// Stored text may have been typed by anyone. Tables replace control characters; for other output,
-// [Printable] does it.
+// Stored text may have been typed by anyone. Tables replace control characters; for other output, [Printable] does it.
 package terminal
 
 import (

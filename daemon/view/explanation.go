@@ -149,8 +149,7 @@ var failureReasons = map[tasks.Outcome]failureReason{
 // importedReason is the reason for a key that was imported as failed.
 var importedReason = failureReason{"{message}", []string{tryAgain}}
 
-// failureReason returns why the key's last task failed. It returns false if the key is not in a
-// failed state.
+// failureReason returns why the key's last task failed. It returns false if the key is not in a failed state.
 func (f facts) failureReason() (failureReason, bool) {
 	if f.Key.Revoked || !f.upgradeFailed() && !f.renewFailed() {
 		return failureReason{}, false

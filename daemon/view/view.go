@@ -77,9 +77,8 @@ func NewKeyDetail(v tasks.Snapshot, history []tasks.Event) KeyDetail {
 	return KeyDetail{NewKey(v), Explain(v, history), NewEvents(history)}
 }
 
-// A Task is a task without its account. Its state is open, ended or suspect. A suspect task has
-// ended, and its slot must be resolved. Attempts also counts lost leases, because a lost lease may have
-// included an attempt.
+// A Task is a task without its account. Its state is open, ended or suspect. A suspect task has ended, and its slot
+// must be resolved. Attempts also counts lost leases, because a lost lease may have included an attempt.
 type Task struct {
 	ID          string               `json:"id"`
 	Code        keys.Code            `json:"code"`
@@ -143,8 +142,7 @@ func NewEvents(history []tasks.Event) []Event {
 	return all
 }
 
-// A Time is a time in the format of the API: RFC 3339 in UTC to the second, or null if it is
-// unknown.
+// A Time is a time in the format of the API: RFC 3339 in UTC to the second, or null if it is unknown.
 type Time struct{ time.Time }
 
 // String returns "" for an unknown time.
@@ -163,8 +161,7 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	return json.Marshal(t.String())
 }
 
-// A Level is the slot counts of a country. Idle slots are free slots of plans that are out of
-// stock.
+// A Level is the slot counts of a country. Idle slots are free slots of plans that are out of stock.
 type Level struct {
 	Country stock.Country `json:"country"`
 	Size    int           `json:"size"`
