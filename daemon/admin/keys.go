@@ -35,12 +35,11 @@ func (c *call) showKey() (response, error) {
 		return response{}, err
 	}
 	history, err := c.AdminStore.History(c.r.Context(), code)
-	whole := c.token.Role.ShowsCode()
 	detail := view.NewKeyDetail(v, history)
-	if !whole {
+	if !c.token.Role.ShowsCode() {
 		detail = view.NewMaskedKeyDetail(v, history)
 	}
-	detail.Key = c.shownKey(view.NewKey(v), whole)
+	detail.Key = c.shownKey(view.NewKey(v), c.token.Role.ShowsCode())
 	return okResponse(detail, err)
 }
 
@@ -69,30 +68,25 @@ func (c *call) code() (keys.Code, error) {
 	return code, nil
 }
 
-func (c *call) revokeKey() (response, error)  { return c.mutateKey(tasks.Revoke) }
-func (c *call) restoreKey() (response, error) { return c.mutateKey(tasks.Restore) }
-func (c *call) resetKey() (response, error)   { return c.mutateKey(tasks.Reset) }
-
 // mutateKey applies an admin action to a key and returns the changed key.
-func (c *call) mutateKey(decide mutation) (response, error) {
-	code, err := c.code()
-	if err == nil {
-		err = c.noBody()
+func mutateKey(decide mutation) func(*call) (response, error) {
+	return func(c *call) (response, error) {
+		code, err := c.code()
+		if err == nil {
+			err = c.noBody()
+		}
+		if err != nil {
+			return response{}, err
+		}
+		read := func(ctx context.Context) (tasks.Snapshot, error) { return c.Engine.Snapshot(ctx, code) }
+		v, err := c.mutate(read, decide)
+		return okResponse(c.shownKey(view.NewKey(v), true), err)
 	}
-	if err != nil {
-		return response{}, err
-	}
-	read := func(ctx context.Context) (tasks.Snapshot, error) { return c.Engine.Snapshot(ctx, code) }
-	v, err := c.mutate(read, decide)
-	return okResponse(c.shownKey(view.NewKey(v), true), err)
 }
 
-// A keyPage is a page of keys. Next is the parameter "after" of the next page. Previous is the parameter "before" of the
-// previous page. They are nil if there is no such page.
 type keyPage struct {
-	Keys     []view.Key `json:"keys"`
-	Next     *string    `json:"next"`
-	Previous *string    `json:"previous"`
+	Keys []view.Key `json:"keys"`
+	neighbors
 }
 
 // listKeys lists keys. Only a token that may list whole codes gets them.
@@ -115,9 +109,8 @@ func (c *call) listKeys() (response, error) {
 		return response{}, err
 	}
 	c.discloseList(len(list.Entries))
-	page := keyPage{Keys: c.shownKeys(list.Entries)}
-	page.Next, page.Previous, err = c.cursors(list.Neighbors(p, func(v tasks.Snapshot) adminstore.Position { return f.Position(p.Order, v) }))
-	return okResponse(page, err)
+	n, err := c.neighbors(list.Neighbors(p, func(v tasks.Snapshot) adminstore.Position { return f.Position(p.Order, v) }))
+	return okResponse(keyPage{c.shownKeys(list.Entries), n}, err)
 }
 
 // shownKeys returns the keys of a list, with masked codes unless the client may list whole ones.

@@ -46,13 +46,19 @@ func (c *call) discloseList(n int) {
 	}
 }
 
-// cursors returns the cursors of the next and the previous page of a list, which begin at these positions. A cursor is nil
-// if that page does not exist.
-func (c *call) cursors(forward, back adminstore.Position) (next, previous *string, err error) {
-	if next, err = c.cursor(forward); err == nil {
-		previous, err = c.cursor(back)
+// neighbors are the cursors of the pages around a page of a list: the parameter "after" of the next page, and "before" of
+// the previous one. A cursor is nil if that page does not exist.
+type neighbors struct {
+	Next     *string `json:"next"`
+	Previous *string `json:"previous"`
+}
+
+// neighbors returns the cursors of the pages that begin at these positions.
+func (c *call) neighbors(next, previous adminstore.Position) (n neighbors, err error) {
+	if n.Next, err = c.cursor(next); err == nil {
+		n.Previous, err = c.cursor(previous)
 	}
-	return next, previous, err
+	return n, err
 }
 
 // cursor returns a position as a text, or nil for none. The text of a client that must not see whole codes is
@@ -131,11 +137,9 @@ func (c *call) search() (response, error) {
 	return okResponse(result, nil)
 }
 
-// An activityPage is a page of the activity, as [keyPage] is one of keys.
 type activityPage struct {
 	Activity []view.ActivityEntry `json:"activity"`
-	Next     *string              `json:"next"`
-	Previous *string              `json:"previous"`
+	neighbors
 }
 
 // listActivity lists the entries of the audit log.
@@ -166,6 +170,6 @@ func (c *call) listActivity() (response, error) {
 	for _, e := range list.Entries {
 		page.Activity = append(page.Activity, view.NewActivityEntry(e))
 	}
-	page.Next, page.Previous, err = c.cursors(list.Neighbors(p, f.Position))
+	page.neighbors, err = c.neighbors(list.Neighbors(p, f.Position))
 	return okResponse(page, err)
 }

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/keyseat/keyseat/tasks"
 )
 
 // base is the prefix of every path.
@@ -27,9 +29,9 @@ var routes = []route{
 	{http.MethodGet, "/keys", Read, (*call).listKeys},
 	{http.MethodPost, "/keys", Write, (*call).issueKeys},
 	{http.MethodGet, "/keys/{code}", Read, (*call).showKey},
-	{http.MethodPost, "/keys/{code}/revoke", Write, (*call).revokeKey},
-	{http.MethodPost, "/keys/{code}/restore", Write, (*call).restoreKey},
-	{http.MethodPost, "/keys/{code}/reset", Write, (*call).resetKey},
+	{http.MethodPost, "/keys/{code}/revoke", Write, mutateKey(tasks.Revoke)},
+	{http.MethodPost, "/keys/{code}/restore", Write, mutateKey(tasks.Restore)},
+	{http.MethodPost, "/keys/{code}/reset", Write, mutateKey(tasks.Reset)},
 
 	{http.MethodGet, "/plans", Read, (*call).listPlans},
 	{http.MethodPut, "/plans/{id}", Write, (*call).editPlan},

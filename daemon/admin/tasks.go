@@ -13,11 +13,9 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// A taskPage is a page of tasks, as [keyPage] is one of keys.
 type taskPage struct {
-	Tasks    []view.Task `json:"tasks"`
-	Next     *string     `json:"next"`
-	Previous *string     `json:"previous"`
+	Tasks []view.Task `json:"tasks"`
+	neighbors
 }
 
 // listTasks lists tasks. Only a token that may list whole codes gets those of the keys.
@@ -49,9 +47,8 @@ func (c *call) listTasks() (response, error) {
 		return response{}, err
 	}
 	c.discloseList(len(list.Entries))
-	page := taskPage{Tasks: c.shownTasks(list.Entries)}
-	page.Next, page.Previous, err = c.cursors(list.Neighbors(p, f.Position))
-	return okResponse(page, err)
+	n, err := c.neighbors(list.Neighbors(p, f.Position))
+	return okResponse(taskPage{c.shownTasks(list.Entries), n}, err)
 }
 
 // shownTasks returns the tasks of a list, with masked codes unless the client may list whole ones.

@@ -7,12 +7,20 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/adapters/keyring"
 	"github.com/keyseat/keyseat/daemon/doctor"
 	"github.com/keyseat/keyseat/daemon/terminal"
+	"github.com/keyseat/keyseat/internal/httpclient"
 	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
@@ -32,12 +40,13 @@ const staleLease = 10 * time.Minute
 
 // Run prints the findings. It returns an error if problems are left.
 func (d *doctorCmd) Run(ctx context.Context, c stdio) error {
-	ring, err := d.ring()
-	if err != nil {
-		return err
-	}
-	var sealer tasks.Sealer
-	if ring != nil {
+	var ring *keyring.Ring
+	var sealer tasks.Sealer // nil: secrets are not opened
+	if d.MasterKeyFile != "" {
+		var err error
+		if ring, err = keyring.Open(d.MasterKeyFile); err != nil {
+			return err
+		}
 		sealer = ring
 	}
 	return d.open(ctx, func(s *bunstore.Store) error {
@@ -49,8 +58,12 @@ func (d *doctorCmd) Run(ctx context.Context, c stdio) error {
 		}
 		left, done := 0, 0
 		defer func() { c.audit(ctx, s, "doctor --repair", done) }()
-		if err := d.print(c.out, findingRows(examine(ctx), &left, &done)); err != nil {
-			return d.unfinished(err)
+		err := d.print(c.out, findingRows(examine(ctx), &left, &done))
+		switch {
+		case err != nil && d.Repair:
+			return fmt.Errorf("%w; what was repaired before stays so: `keyseatd doctor` shows what is left", err)
+		case err != nil:
+			return err
 		}
 		printTransport(s, c.err)
 		if err := errors.Join(printDurability(ctx, s, c.err), printTokens(d.AdminTokenFile, c)); err != nil {
@@ -64,22 +77,6 @@ func (d *doctorCmd) Run(ctx context.Context, c stdio) error {
 		}
 		return nil
 	})
-}
-
-// unfinished adds to the error of an incomplete report that completed repairs are stored.
-func (d *doctorCmd) unfinished(err error) error {
-	if !d.Repair {
-		return err
-	}
-	return fmt.Errorf("%w; what was repaired before stays so: `keyseatd doctor` shows what is left", err)
-}
-
-// ring opens the master keys. It returns nil if no file is given.
-func (d *doctorCmd) ring() (*keyring.Ring, error) {
-	if d.MasterKeyFile == "" {
-		return nil, nil //nolint:nilnil // secrets are not tried then
-	}
-	return keyring.Open(d.MasterKeyFile)
 }
 
 // findingRows yields the findings as rows. It counts the unrepaired ones in left, and the repaired ones in done.
@@ -151,4 +148,85 @@ func (f findingRow) print(w io.Writer) {
 		}
 	}
 	_, _ = fmt.Fprintln(w)
+}
+
+type checkCmd struct {
+	AdminListen string `default:"127.0.0.1:8081" empty:"nowhere" validate:"omitempty,listen" placeholder:"HOST:PORT" help:"The admin listener of the daemon on this machine."`
+	URL         string `name:"url" validate:"omitempty,http_url" placeholder:"URL" help:"The admin listener's URL, if it is elsewhere. A path in it is called instead of /readyz."`
+}
+
+// checkTime is the time limit of the command. It is a little longer than the daemon's own limit for /readyz.
+const checkTime = 3 * time.Second
+
+// maxReason is the maximum number of bytes that the command reads from a response.
+const maxReason = 200
+
+func (k *checkCmd) Run(ctx context.Context, c stdio) error {
+	target, err := k.target()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+	if err != nil {
+		return err
+	}
+	client := &http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true}, // and no Proxy: the call is direct
+		CheckRedirect: httpclient.NoRedirect,
+	}
+	answer, err := client.Do(request)
+	if err != nil {
+		return fmt.Errorf("cannot reach %s: %w", target.Redacted(), dialError(err))
+	}
+	defer func() { _ = answer.Body.Close() }()                         // the body was only read
+	text, _ := io.ReadAll(io.LimitReader(answer.Body, maxReason))      // the status decides, not the text
+	reason, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n") // another server may respond with a page of HTML
+	if answer.StatusCode != http.StatusOK {
+		return errors.New(strings.TrimSuffix(fmt.Sprintf("%s answers %d: %s", target.Redacted(), answer.StatusCode, reason), ": "))
+	}
+	_, err = fmt.Fprintln(c.out, terminal.Printable(reason))
+	return err
+}
+
+// target returns the URL to call.
+func (k *checkCmd) target() (*url.URL, error) {
+	if k.URL != "" {
+		target, err := url.Parse(k.URL)
+		if err == nil && strings.Trim(target.Path, "/") == "" {
+			target.Path = "/readyz"
+		}
+		return target, err
+	}
+	if k.AdminListen == "" {
+		return nil, errors.New("there is no admin listener to check: --admin-listen is empty")
+	}
+	host, port, err := net.SplitHostPort(k.AdminListen)
+	if err != nil {
+		return nil, err
+	}
+	address, _ := netip.ParseAddr(host) // the zero address if host is a name
+	switch {
+	case host == "" || address.IsUnspecified() && address.Is4():
+		host = "127.0.0.1" // a daemon that listens on all addresses listens on loopback
+	case address.IsUnspecified():
+		host = "::1"
+	}
+	return &url.URL{Scheme: "http", Host: net.JoinHostPort(host, port), Path: "/readyz"}, nil
+}
+
+// dialError returns the cause of an error of [http.Client]. It removes the URL and the addresses from the message.
+func dialError(err error) error {
+	var code syscall.Errno
+	var wrapped *url.Error
+	switch {
+	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("no answer within %s", checkTime)
+	case errors.As(err, &code):
+		return code
+	case errors.As(err, &wrapped):
+		return wrapped.Err
+	}
+	return err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -70,7 +71,9 @@ func checkFields(fields any) error {
 		return err
 	}
 	first := invalid[0]
-	return usageError{fmt.Errorf("%s %s%s", first.Field(), describeRule(first.Tag(), first.Param()), missingHints[first.Field()])}
+	text := cmp.Or(ruleTexts[first.Tag()], "is not valid ("+first.Tag()+")")
+	text = strings.ReplaceAll(text, "{}", kebabCase(first.Param())) // the parameter is a number, a time or another field
+	return usageError{fmt.Errorf("%s %s%s", first.Field(), text, missingHints[first.Field()])}
 }
 
 // missingHints has a hint for required flags: the values that a user can give.
@@ -78,29 +81,17 @@ var missingHints = map[string]string{
 	"--connector": ": give the https:// URL of the service that carries tasks out, or sim for a trial",
 }
 
-// describeRule returns the end of an error message for a validate rule, such as "must be at least 3".
-func describeRule(rule, param string) string {
-	switch rule {
-	case "required":
-		return "is missing"
-	case "required_with":
-		return "is needed with --" + kebabCase(param)
-	case "min":
-		return "must be at least " + param
-	case "max":
-		return "must be at most " + param
-	case "listen":
-		return "must be HOST:PORT"
-	case "ip|cidr":
-		return "must be an address or a network, such as 10.0.0.0/8"
-	case "http_url":
-		return "must be a URL"
-	case "text":
-		return fmt.Sprintf("must be UTF-8 with no control characters, at most %d bytes", csvfile.MaxText)
-	case "database":
-		return "must be sqlite:PATH or a postgres:// URL"
-	}
-	return "is not valid (" + rule + ")"
+// ruleTexts has the end of an error message for each validate rule. {} is the parameter of the rule.
+var ruleTexts = map[string]string{
+	"required":      "is missing",
+	"required_with": "is needed with --{}",
+	"min":           "must be at least {}",
+	"max":           "must be at most {}",
+	"listen":        "must be HOST:PORT",
+	"ip|cidr":       "must be an address or a network, such as 10.0.0.0/8",
+	"http_url":      "must be a URL",
+	"text":          fmt.Sprintf("must be UTF-8 with no control characters, at most %d bytes", csvfile.MaxText),
+	"database":      "must be sqlite:PATH or a postgres:// URL",
 }
 
 // checkText refuses invisible characters in a setting, and white space at its start or end. In a list,

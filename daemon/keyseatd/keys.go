@@ -186,41 +186,38 @@ func (k *keysShow) Run(ctx context.Context, c stdio) error {
 		if err != nil {
 			return err
 		}
-		return k.print(c.out, keyReport{view.NewKeyDetail(v, history)})
+		return k.print(c.out, view.NewKeyDetail(v, history))
 	})
 }
 
 // print prints the report for people or as JSON.
-func (k *keysShow) print(w io.Writer, report keyReport) error {
+func (k *keysShow) print(w io.Writer, key view.KeyDetail) error {
 	if k.Output == terminal.JSON {
-		return terminal.PrintJSON(w, report)
+		return terminal.PrintJSON(w, key)
 	}
 	width := terminal.Width(w)
-	if _, err := io.WriteString(w, report.fields(width)+report.explanation(width)); err != nil {
+	if _, err := io.WriteString(w, keyFields(key, width)+explanation(key.Explanation, width)); err != nil {
 		return err
 	}
-	return terminal.PrintList(w, k.Output, eventTable, seq.All(report.History))
+	return terminal.PrintList(w, k.Output, eventTable, seq.All(key.History))
 }
 
-// A keyReport is the output of the command: all facts about a key.
-type keyReport struct{ view.KeyDetail }
-
-// fields returns the non-empty fields of the key for a person. Lines have up to width columns.
-func (r keyReport) fields(width int) string {
+// keyFields returns the non-empty fields of the key for a person. Lines have up to width columns.
+func keyFields(k view.KeyDetail, width int) string {
 	var b strings.Builder
 	for _, f := range []struct{ name, value string }{
-		{"code", string(r.Code)},
-		{"status", string(r.Status)},
-		{"used", yesNo(r.Used)},
-		{"revoked", yesNo(r.Revoked)},
-		{"message", r.Message},
-		{"order", r.OrderID},
-		{"purchased", r.PurchaseDate.String()},
-		{"last used", r.UsedDate.String()},
-		{"invite", r.Invite},
-		{"address", r.Address},
-		{"username", r.Username},
-		{"verify address", r.VerifyAddress},
+		{"code", string(k.Code)},
+		{"status", string(k.Status)},
+		{"used", yesNo(k.Used)},
+		{"revoked", yesNo(k.Revoked)},
+		{"message", k.Message},
+		{"order", k.OrderID},
+		{"purchased", k.PurchaseDate.String()},
+		{"last used", k.UsedDate.String()},
+		{"invite", k.Invite},
+		{"address", k.Address},
+		{"username", k.Username},
+		{"verify address", k.VerifyAddress},
 	} {
 		if f.value != "" {
 			fmt.Fprintf(&b, "%-14s  %s\n", f.name, terminal.Wrap(terminal.Printable(f.value), width, strings.Repeat(" ", 16)))
@@ -229,11 +226,11 @@ func (r keyReport) fields(width int) string {
 	return b.String()
 }
 
-// explanation returns the explanation of the key: its state and the possible actions. Lines have up to width columns.
-func (r keyReport) explanation(width int) string {
+// explanation returns an explanation for a person: the state of the key and the possible actions. Lines have up to width columns.
+func explanation(e view.Explanation, width int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%s\n\n", terminal.Wrap(terminal.Printable(r.Explanation.Now), width, ""))
-	for _, next := range r.Explanation.Next {
+	fmt.Fprintf(&b, "\n%s\n\n", terminal.Wrap(terminal.Printable(e.Now), width, ""))
+	for _, next := range e.Next {
 		fmt.Fprintf(&b, "- %s\n", terminal.Wrap(terminal.Printable(next), width, "  "))
 	}
 	return b.String() + "\n"

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -141,11 +142,8 @@ func defaultMasterKeyFile(database string) string {
 // ring opens the master keys. It creates a missing file for an SQLite database only, because daemons that
 // share a PostgreSQL database must share the keys.
 func (s *serveCmd) ring(ctx context.Context, store *bunstore.Store, log *slog.Logger) (*keyring.Ring, error) {
-	if s.MasterKeyFile != "" {
-		return keyring.Open(s.MasterKeyFile)
-	}
 	path := s.masterKeyFile(store)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(path); s.MasterKeyFile == "" && errors.Is(err, fs.ErrNotExist) {
 		if err := createMasterKeys(ctx, store, path); err != nil {
 			return nil, err
 		}
@@ -156,10 +154,7 @@ func (s *serveCmd) ring(ctx context.Context, store *bunstore.Store, log *slog.Lo
 
 // masterKeyFile returns the path of the file of master keys.
 func (s *serveCmd) masterKeyFile(store *bunstore.Store) string {
-	if s.MasterKeyFile != "" {
-		return s.MasterKeyFile
-	}
-	return defaultMasterKeyFile(store.Path())
+	return cmp.Or(s.MasterKeyFile, defaultMasterKeyFile(store.Path()))
 }
 
 // createMasterKeys creates the file, unless tasks are open. A new key cannot decrypt secrets that were

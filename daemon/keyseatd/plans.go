@@ -104,10 +104,13 @@ var planTable = terminal.Layout[view.Plan]{
 	},
 }
 
-type plansRetire struct {
+// planArg selects a database and a plan.
+type planArg struct {
 	databaseFlag
 	ID string `arg:"" help:"The plan's id."`
 }
+
+type plansRetire struct{ planArg }
 
 func (p *plansRetire) Run(ctx context.Context, c stdio) error {
 	err := p.open(ctx, func(s *bunstore.Store) error {
@@ -131,10 +134,7 @@ func (c stdio) editPlan(ctx context.Context, s *bunstore.Store, action string, e
 	return err
 }
 
-type plansRestock struct {
-	databaseFlag
-	ID string `arg:"" help:"The plan's id."`
-}
+type plansRestock struct{ planArg }
 
 // Run puts the plan back into stock. It refuses a plan whose time has ended, because that plan would stay out of stock.
 func (p *plansRestock) Run(ctx context.Context, c stdio) error {

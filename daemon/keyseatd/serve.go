@@ -54,8 +54,9 @@ func (s *serveCmd) prepare(log *slog.Logger) (tasks.Connector, error) {
 	if s.MasterKeyFile == "" && !strings.HasPrefix(s.Database, sqlitePrefix) {
 		return nil, usageError{errors.New("--master-key-file is missing: make one with `keyseatd master-key add FILE`")}
 	}
-	_, proxyErr := s.proxyUsers(s.TrustedProxies)
-	err := cmp.Or(s.checkAdmin(s.AdminListen), proxyErr, s.checkWebhooks(), s.checkTLSKey(), s.checkPlaintext(), s.checkPage())
+	_, usersErr := s.proxyUsers(s.TrustedProxies)
+	_, endpointsErr := s.endpoints()
+	err := cmp.Or(s.checkAdmin(s.AdminListen), usersErr, endpointsErr, s.checkTLSKey(), s.checkPlaintext(), s.checkPage())
 	if err != nil {
 		return nil, err
 	}

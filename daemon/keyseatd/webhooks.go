@@ -136,8 +136,11 @@ func (f endpointFlags) policy() webhooks.Policy {
 	return webhooks.Policy{Private: f.WebhookPrivate, Plaintext: f.WebhookPlaintext, NoProxy: f.noProxy()}
 }
 
-// endpoints opens the file of endpoints. It returns an error if the file is invalid.
+// endpoints opens the file of endpoints. It returns nil if the flags name none, and an error if the file is invalid.
 func (f endpointFlags) endpoints() (*webhooks.File, error) {
+	if f.WebhookFile == "" {
+		return nil, nil //nolint:nilnil // the flags name no file
+	}
 	file, err := webhooks.Open(f.WebhookFile, f.policy())
 	return file, withName("--webhook-file", err)
 }
@@ -145,10 +148,10 @@ func (f endpointFlags) endpoints() (*webhooks.File, error) {
 // lowStock returns the function that returns the number of free slots at which a country is low for the endpoints. It
 // returns nil without a file of endpoints.
 func (f endpointFlags) lowStock() (func(stock.Country) (int, bool), error) {
-	if f.WebhookFile == "" {
-		return nil, nil
-	}
 	file, err := f.endpoints()
+	if file == nil {
+		return nil, err
+	}
 	return func(country stock.Country) (int, bool) {
 		all, _ := file.Endpoints() // the dispatcher logs the error
 		return webhooks.LowThreshold(all, country)
@@ -162,24 +165,15 @@ type webhookFlags struct {
 	WebhookDays    int           `default:"3" validate:"min=1,max=28" placeholder:"N" help:"Number of days after which a delivery is given up."`
 }
 
-// checkWebhooks returns an error if the file of endpoints is invalid.
-func (f webhookFlags) checkWebhooks() error {
-	if f.WebhookFile == "" {
-		return nil
-	}
-	_, err := f.endpoints()
-	return err
-}
-
 // runWithWebhooks runs the server. If the flags name a file of endpoints, it also runs a webhook dispatcher until
 // the server has stopped.
 func (f webhookFlags) runWithWebhooks(ctx context.Context, server *daemon.Server, outbox outbox.Outbox, engine tasks.Engine, log *slog.Logger) error {
-	if f.WebhookFile == "" {
-		return server.Run(ctx)
-	}
 	file, err := f.endpoints()
 	if err != nil {
 		return err
+	}
+	if file == nil {
+		return server.Run(ctx)
 	}
 	dispatcher := webhooks.New(outbox, file.Endpoints, webhooks.Client(f.policy()))
 	dispatcher.Retry.Backoff, dispatcher.Retry.MaxAge = f.WebhookBackoff, time.Duration(f.WebhookDays)*24*time.Hour

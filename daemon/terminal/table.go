@@ -13,34 +13,34 @@ import (
 	"github.com/keyseat/keyseat/internal/jsoncodec"
 )
 
-// A column of a table. fit defines what happens to it on a terminal that is too narrow.
+// A column of a table. Without a flag it is never hidden, and truncated last: users copy it, or a part of it is useless.
 type column struct {
-	name string
-	fit  fit
+	name      string
+	truncated bool // truncated to the available width
+	optional  bool // hidden if necessary, the last column first
+	hidden    bool
+	width     int // in the current page
 }
 
-type fit uint8
-
-const (
-	fixed     fit = iota // never hidden, and truncated last: users copy it, or a part of it is useless
-	truncated            // truncated to the available width
-	optional             // hidden if necessary, the last column first
-)
-
 // parseColumns parses the header of a table: NAME~ is a truncated column, NAME? is an optional one.
-func parseColumns(header string) []column {
-	var all []column
+func parseColumns(header string) (all []column) {
 	for name := range strings.FieldsSeq(header) {
-		c := column{name: strings.TrimRight(name, "~?")}
-		switch {
-		case strings.HasSuffix(name, "~"):
-			c.fit = truncated
-		case strings.HasSuffix(name, "?"):
-			c.fit = optional
-		}
-		all = append(all, c)
+		all = append(all, column{
+			name: strings.TrimRight(name, "~?"), truncated: strings.HasSuffix(name, "~"), optional: strings.HasSuffix(name, "?"),
+		})
 	}
 	return all
+}
+
+// minimum is the width to which truncated columns shrink before optional columns are hidden.
+const minimum = 8
+
+// least returns the width to which a column shrinks before optional columns are hidden.
+func (c column) least() int {
+	if c.truncated {
+		return min(c.width, minimum)
+	}
+	return c.width
 }
 
 // A table prints aligned columns, one page at a time, so that a long list starts immediately.
@@ -48,7 +48,7 @@ type table struct {
 	out     io.Writer
 	width   int // of the terminal, in columns; 0: not a terminal
 	columns []column
-	shown   []bool // which columns are visible; decided for the first page
+	started bool // the first page has decided which columns are hidden
 }
 
 // pageSize is the number of rows that are aligned together.
@@ -57,7 +57,10 @@ const pageSize = 1000
 // printTable prints all values as rows under a header.
 func printTable[T any](w io.Writer, width int, l Layout[T], values iter.Seq2[T, error]) error {
 	t := &table{out: w, width: width, columns: parseColumns(l.Header)}
-	page := [][]string{t.names()}
+	page := make([][]string, 1, pageSize)
+	for _, c := range t.columns {
+		page[0] = append(page[0], c.name)
+	}
 	for value, err := range values {
 		if err != nil {
 			return err
@@ -68,17 +71,9 @@ func printTable[T any](w io.Writer, width int, l Layout[T], values iter.Seq2[T, 
 		if err := t.print(page); err != nil {
 			return err
 		}
-		page = nil
+		page = page[:0]
 	}
 	return t.print(page)
-}
-
-func (t *table) names() []string {
-	var names []string
-	for _, c := range t.columns {
-		names = append(names, c.name)
-	}
-	return names
 }
 
 // printableCells makes the cells of a row printable. An empty cell becomes a dash.
@@ -95,17 +90,17 @@ func printableCells(cells []string) []string {
 const gap = "  "
 
 func (t *table) print(page [][]string) error {
-	widths := t.widths(page)
+	t.fit(page)
 	for _, cells := range page {
 		var b strings.Builder
 		blank := 0
-		for i, cell := range cells {
-			if !t.shown[i] {
+		for i, c := range t.columns {
+			if c.hidden {
 				continue
 			}
-			cell = runewidth.Truncate(cell, widths[i], "…")
+			cell := runewidth.Truncate(cells[i], c.width, "…")
 			b.WriteString(strings.Repeat(" ", blank) + cell)
-			blank = widths[i] - runewidth.StringWidth(cell) + len(gap)
+			blank = c.width - runewidth.StringWidth(cell) + len(gap)
 		}
 		if _, err := fmt.Fprintln(t.out, b.String()); err != nil {
 			return err
@@ -114,67 +109,50 @@ func (t *table) print(page [][]string) error {
 	return nil
 }
 
-// minimum is the width to which truncated columns shrink before optional columns are hidden.
-const minimum = 8
-
-// widths returns the column widths for a page. It shrinks columns until the page fits.
-func (t *table) widths(page [][]string) []int {
-	widths := make([]int, len(t.columns))
-	for _, cells := range page {
-		for i, cell := range cells {
-			widths[i] = max(widths[i], runewidth.StringWidth(cell))
+// fit sets the widths of the columns for a page. It shrinks columns until the page fits.
+func (t *table) fit(page [][]string) {
+	for i := range t.columns {
+		t.columns[i].width = 0
+		for _, cells := range page {
+			t.columns[i].width = max(t.columns[i].width, runewidth.StringWidth(cells[i]))
 		}
 	}
-	if t.shown == nil {
-		t.hideColumns(widths)
+	for i := len(t.columns) - 1; i >= 0 && !t.started && t.width > 0 && t.total(column.least) > t.width; i-- {
+		t.columns[i].hidden = t.columns[i].optional
 	}
-	for over := t.total(widths) - t.width; t.width > 0 && over > 0; over-- {
-		widest := t.widest(widths)
-		if widths[widest] == 1 {
+	t.started = true
+	for over := t.total(func(c column) int { return c.width }) - t.width; t.width > 0 && over > 0; over-- {
+		widest := t.widest()
+		if widest.width == 1 {
 			break
 		}
-		widths[widest]--
-	}
-	return widths
-}
-
-// hideColumns hides optional columns until the others fit.
-func (t *table) hideColumns(widths []int) {
-	t.shown = make([]bool, len(widths))
-	least := make([]int, len(widths))
-	for i, c := range t.columns {
-		t.shown[i], least[i] = true, widths[i]
-		if c.fit == truncated {
-			least[i] = min(widths[i], minimum)
-		}
-	}
-	for i := len(widths) - 1; i >= 0 && t.width > 0 && t.total(least) > t.width; i-- {
-		t.shown[i] = t.columns[i].fit != optional
+		widest.width--
 	}
 }
 
-// total returns the width of the visible columns with the gaps.
-func (t *table) total(widths []int) int {
+// total returns the sum of the widths of the visible columns and the gaps.
+func (t *table) total(width func(column) int) int {
 	sum := -len(gap)
-	for i, w := range widths {
-		if t.shown[i] {
-			sum += w + len(gap)
+	for _, c := range t.columns {
+		if !c.hidden {
+			sum += width(c) + len(gap)
 		}
 	}
 	return sum
 }
 
-// widest returns the visible column to shrink next. Truncated columns that are wider than minimum shrink
-// before all others.
-func (t *table) widest(widths []int) (widest int) {
+// widest returns the visible column to shrink next: the first of the widest ones. Truncated columns that are wider than
+// minimum shrink before all others.
+func (t *table) widest() *column {
 	const first = 1 << 16 // more than any width
-	most := 0
-	for i, w := range widths {
-		if t.columns[i].fit == truncated && w > minimum {
-			w += first
+	widest, most := &t.columns[0], 0
+	for i, c := range t.columns {
+		width := c.width
+		if c.truncated && width > minimum {
+			width += first
 		}
-		if t.shown[i] && w > most {
-			widest, most = i, w
+		if !c.hidden && width > most {
+			widest, most = &t.columns[i], width
 		}
 	}
 	return widest
