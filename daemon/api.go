@@ -97,12 +97,7 @@ func (a *API) respond(r *http.Request) (call string, resp response) {
 	return q.Call, a.serve(ctx, r, q) //nolint:contextcheck // ctx is the request's context, with a deadline
 }
 
-func (a *API) timeout() time.Duration {
-	if a.Timeout > 0 {
-		return a.Timeout
-	}
-	return 4 * time.Second
-}
+func (a *API) timeout() time.Duration { return cmp.Or(max(a.Timeout, 0), 4*time.Second) }
 
 // serve carries out the call.
 func (a *API) serve(ctx context.Context, r *http.Request, q request) response {
@@ -110,7 +105,13 @@ func (a *API) serve(ctx context.Context, r *http.Request, q request) response {
 	case callStock:
 		return a.stock(ctx)
 	case callInfo:
-		return a.withKey(ctx, r, q, func(code keys.Code) response { return a.info(ctx, code) })
+		return a.withKey(ctx, r, q, func(code keys.Code) response {
+			key, err := a.Engine.Info(ctx, code)
+			if err != nil {
+				return unavailable(err)
+			}
+			return infoResponse(key)
+		})
 	}
 	switch {
 	case isPrefetch(r):
@@ -171,14 +172,6 @@ func (a *API) limiter() *ratelimit.Limiter {
 		a.defaultLimiter, _ = ratelimit.New(DefaultUnknownKeys, nil, time.Now) // fails only for a cache of size 0
 	})
 	return a.defaultLimiter
-}
-
-func (a *API) info(ctx context.Context, code keys.Code) response {
-	key, err := a.Engine.Info(ctx, code)
-	if err != nil {
-		return unavailable(err)
-	}
-	return infoResponse(key)
 }
 
 // TaskAge returns how long the open task of a key has waited, by the clock of the database. The page for

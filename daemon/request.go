@@ -1,19 +1,20 @@
 package daemon
 
 import (
-	"context"
+	"bytes"
 	"errors"
 	"io"
 	"maps"
 	"mime"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
-	"time"
 	"unicode/utf8"
 
+	"github.com/keyseat/keyseat/internal/httpclient"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -43,8 +44,9 @@ func precheck(r *http.Request, postOnly bool) *response {
 	case r.URL.Path != "/API/" && r.URL.Path != "/API":
 		return invalid(http.StatusNotFound, "There is nothing here, the API is at /API/")
 	case allow != "":
-		resp := methodNotAllowed(allow)
-		return &resp
+		resp := invalid(http.StatusMethodNotAllowed, "The method is not allowed, use "+allow)
+		resp.allow = allow
+		return resp
 	case len(r.RequestURI) > maxSize:
 		return invalid(http.StatusRequestURITooLong, "The URL is too long")
 	case headerSize(r.Header) > maxSize:
@@ -53,21 +55,14 @@ func precheck(r *http.Request, postOnly bool) *response {
 	return nil
 }
 
-// The methods that a call allows.
-var (
-	readMethods   = []string{http.MethodGet, http.MethodHead, http.MethodPost}
-	changeMethods = []string{http.MethodGet, http.MethodPost}
-	postMethods   = []string{http.MethodPost}
-)
-
 // checkMethod returns "" if the call allows the request's method, and otherwise the allowed methods.
 func checkMethod(r *http.Request, postOnly bool) (allow string) {
-	allowed := readMethods
-	if queryNames(r, callUpgrade, callRenew) {
-		allowed = changeMethods
-		if postOnly {
-			allowed = postMethods
-		}
+	allowed := []string{http.MethodGet, http.MethodHead, http.MethodPost}
+	switch change := queryNames(r, callUpgrade, callRenew); {
+	case change && postOnly:
+		allowed = []string{http.MethodPost}
+	case change:
+		allowed = []string{http.MethodGet, http.MethodPost}
 	}
 	if slices.Contains(allowed, r.Method) {
 		return ""
@@ -126,10 +121,7 @@ func parse(r *http.Request) (request, *response) {
 
 func badRequest(text string) *response { return invalid(http.StatusBadRequest, text) }
 
-func invalid(code int, text string) *response {
-	resp := errorResponse(code, text)
-	return &resp
-}
+func invalid(code int, text string) *response { return new(errorResponse(code, text)) }
 
 // callsNamed returns how many calls the parameters name, and the name of a call.
 func callsNamed(values url.Values) (call string, n int) {
@@ -198,62 +190,74 @@ func isPrefetch(r *http.Request) bool {
 	return false
 }
 
-// A lazyDeadline is a context like that of [context.WithDeadline], but its timer starts only when a
-// caller begins to wait for its end. Most requests are answered immediately, so that no caller waits
-// and no timer is needed. That saves an eighth of the handler's time for an info request.
-type lazyDeadline struct {
-	context.Context // the context of the request
-	at              time.Time
-
-	mu       sync.Mutex
-	timed    context.Context // nil: no caller has waited yet
-	end      context.CancelFunc
-	canceled bool
+// A jsonErrorListener answers in JSON if net/http cannot parse a request. Such a request does not
+// reach a handler.
+type jsonErrorListener struct {
+	net.Listener
+	status HTTPStatus
 }
 
-func newLazyDeadline(ctx context.Context, d time.Duration) *lazyDeadline {
-	return &lazyDeadline{Context: ctx, at: time.Now().Add(d)}
+func (l jsonErrorListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if tcp, is := conn.(*net.TCPConn); is {
+		return jsonErrorConn{tcp, l.status}, nil
+	}
+	return conn, err
 }
 
-// Deadline implements [context.Context].
-func (d *lazyDeadline) Deadline() (at time.Time, has bool) {
-	if at, has := d.Context.Deadline(); has && at.Before(d.at) {
-		return at, true
-	}
-	return d.at, true
+// A jsonErrorConn replaces the plain-text errors of net/http with JSON. net/http writes such an error
+// in one piece, without a handler.
+//
+// A jsonErrorConn has all other methods of [net.TCPConn]. The package net/http half-closes the connection after such
+// an error, so that the client receives the response.
+type jsonErrorConn struct {
+	*net.TCPConn
+	status HTTPStatus
 }
 
-// Done implements [context.Context].
-func (d *lazyDeadline) Done() <-chan struct{} { return d.start().Done() }
-
-// Err implements [context.Context].
-func (d *lazyDeadline) Err() error {
-	d.mu.Lock()
-	running := d.timed == nil && !d.canceled && d.Context.Err() == nil && time.Now().Before(d.at)
-	d.mu.Unlock()
-	if running {
-		return nil
+func (c jsonErrorConn) Write(p []byte) (int, error) {
+	if code := errorStatus(p); code != 0 {
+		return len(p), c.writeError(code)
 	}
-	return d.start().Err()
+	return c.TCPConn.Write(p)
 }
 
-func (d *lazyDeadline) start() context.Context {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.timed == nil {
-		d.timed, d.end = context.WithDeadline(d.Context, d.at)
+// netHTTPErrorHeaders follow the status line in every error that net/http writes itself, and in no
+// response of a handler.
+const netHTTPErrorHeaders = "\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
+
+// errorStatus returns the status of an error that net/http writes itself, or 0 for other bytes. A status of
+// 417 is enough, because no handler sends it. net/http writes it without [netHTTPErrorHeaders].
+func errorStatus(p []byte) int {
+	const code = len("HTTP/1.1 ")
+	end := bytes.IndexByte(p, '\r')
+	if end < code+3 || !bytes.HasPrefix(p, []byte("HTTP/1.")) {
+		return 0
 	}
-	if d.canceled {
-		d.end()
+	status, err := strconv.Atoi(string(p[code : code+3]))
+	if err != nil || status != http.StatusExpectationFailed && !bytes.HasPrefix(p[end:], []byte(netHTTPErrorHeaders)) {
+		return 0
 	}
-	return d.timed
+	return status
 }
 
-// cancel ends the context immediately, as a [context.CancelFunc] does.
-func (d *lazyDeadline) cancel() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.canceled = true; d.end != nil {
-		d.end()
+func (c jsonErrorConn) writeError(code int) error {
+	text := "The request cannot be parsed"
+	switch code {
+	case http.StatusRequestHeaderFieldsTooLarge:
+		text = "The headers are too large"
+	case http.StatusExpectationFailed:
+		text = "The header Expect can only be 100-continue"
 	}
+	status := code
+	if c.status == DocumentedStatus { // the path is unknown, so it counts as below /API/
+		status = http.StatusOK
+	}
+	var rec httpclient.Recorder
+	errorResponse(code, text).write(&rec, status)
+	raw := http.Response{
+		ProtoMajor: 1, ProtoMinor: 1, StatusCode: rec.Status(), Header: rec.Header(), Close: true,
+		Body: io.NopCloser(&rec.Body), ContentLength: int64(rec.Body.Len()),
+	}
+	return raw.Write(c.TCPConn)
 }

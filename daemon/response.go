@@ -47,12 +47,6 @@ func notExist() response {
 	return resp
 }
 
-func methodNotAllowed(allow string) response {
-	resp := errorResponse(http.StatusMethodNotAllowed, "The method is not allowed, use "+allow)
-	resp.allow = allow
-	return resp
-}
-
 func rateLimited(retryAfter time.Duration) response {
 	resp := errorResponse(http.StatusTooManyRequests, "Too many requests, try again later")
 	resp.retryAfter = retryAfter
