@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/daemon/ratelimit"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
@@ -36,7 +37,8 @@ type API struct {
 	initLimiter    sync.Once
 	defaultLimiter *ratelimit.Limiter // if UnknownKeyLimiter is nil
 	stockCache     stockCache
-	requestLog     requestLog
+	refusedLog     loglimit.Limiter // limits the log lines about refused requests
+	failedLog      loglimit.Limiter // limits the log lines about failed requests
 }
 
 // Register mounts the API in a mux at both its paths, /API and everything below /API/. With /API/
@@ -65,7 +67,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if a.Observe != nil && !resp.clientGone(r) {
 		a.Observe(o)
 	}
-	a.requestLog.write(logTarget{a.Log, a.Proxies, a.Engine.Fingerprints}, r, id, o, resp)
+	a.logRequest(r, id, o, resp)
 }
 
 // respond returns the response to a request, and the name of its call, or "none". A panic becomes a

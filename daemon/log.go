@@ -7,13 +7,11 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"time"
 
 	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/daemon/ratelimit"
-	"github.com/keyseat/keyseat/keys"
 )
 
 // An Observation describes one answered request, for metrics and traces. A request that was cancelled because
@@ -34,31 +32,21 @@ func (p panicError) Error() string { return fmt.Sprintf("panic with a %T", p.val
 // requestID returns the id of one request, for the log and the client.
 func requestID() string { return strconv.FormatUint(rand.Uint64(), 36) } //nolint:gosec // it is no secret
 
-// A requestLog logs requests: the call and the result of each, never its parameters. Lines about
-// refused and failed requests are limited, because a client can repeat such requests.
-type requestLog struct{ refused, failed loglimit.Limiter }
-
-// A logTarget says where a request is logged, and how its client and its key are named there.
-type logTarget struct {
-	log          *slog.Logger // nil: no log
-	proxies      []netip.Prefix
-	fingerprints keys.FingerprintKey
-}
-
-// write logs one request.
-func (l *requestLog) write(to logTarget, r *http.Request, id string, o Observation, resp response) {
-	log, level := to.log, resp.level(r, o)
-	if log == nil || !log.Enabled(r.Context(), level) {
+// logRequest logs the call and the result of a request, never its parameters. Lines about refused and failed requests
+// are limited, because a client can repeat such requests.
+func (a *API) logRequest(r *http.Request, id string, o Observation, resp response) {
+	level := resp.level(r, o)
+	if a.Log == nil || !a.Log.Enabled(r.Context(), level) {
 		return
 	}
-	client := ratelimit.ClientAddress(r, to.proxies)
+	client := ratelimit.ClientAddress(r, a.Proxies)
 	attrs := []slog.Attr{
 		slog.String("request", id), slog.String("method", r.Method), slog.String("call", o.Call),
 		slog.Int("code", o.Code), slog.String("status", o.Status), slog.Duration("duration", o.Took),
 		slog.String("client", client.String()),
 	}
 	if resp.key != "" {
-		attrs = append(attrs, slog.String("key", to.fingerprints.Fingerprint(resp.key)))
+		attrs = append(attrs, slog.String("key", a.Engine.Fingerprints.Fingerprint(resp.key)))
 	}
 	if resp.err != nil {
 		attrs = append(attrs, slog.String("error", resp.err.Error()))
@@ -66,18 +54,12 @@ func (l *requestLog) write(to logTarget, r *http.Request, id string, o Observati
 	switch {
 	case o.Code == http.StatusTooManyRequests:
 		subject := ratelimit.AddressBlock(client).String()
-		l.refused.Log(r.Context(), log, loglimit.Event{Subject: subject, Level: level, Message: "client refused", Attrs: attrs})
+		a.refusedLog.Log(r.Context(), a.Log, loglimit.Event{Subject: subject, Level: level, Message: "client refused", Attrs: attrs})
 	case level == slog.LevelError:
-		l.failed.Log(r.Context(), log, loglimit.Event{Subject: resp.err.Error(), Level: level, Message: "answered", Attrs: attrs})
+		a.failedLog.Log(r.Context(), a.Log, loglimit.Event{Subject: resp.err.Error(), Level: level, Message: "answered", Attrs: attrs})
 	default:
-		log.LogAttrs(r.Context(), level, "answered", attrs...)
+		a.Log.LogAttrs(r.Context(), level, "answered", attrs...)
 	}
-}
-
-// flush logs the numbers of the lines that were left out.
-func (l *requestLog) flush(ctx context.Context) {
-	l.refused.Flush(ctx)
-	l.failed.Flush(ctx)
 }
 
 // level returns the log level of a response: error for an error of this daemon, info for a change or

@@ -94,8 +94,9 @@ func (s *Server) Run(ctx context.Context) error {
 		err = errors.Join(context.Cause(working), err)
 	}
 	err = errors.Join(err, s.shutdown(context.WithoutCancel(ctx), public, admin))
-	s.API.requestLog.flush(context.WithoutCancel(ctx))
-	s.repeated.Flush(context.WithoutCancel(ctx))
+	for _, limited := range []*loglimit.Limiter{&s.API.refusedLog, &s.API.failedLog, &s.repeated} {
+		limited.Flush(context.WithoutCancel(ctx))
+	}
 	return err
 }
 
