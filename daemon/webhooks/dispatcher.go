@@ -124,13 +124,14 @@ func (d *Dispatcher) poll(ctx context.Context, all []Endpoint) error {
 	if len(all) == 0 && len(d.subscribed) == 0 {
 		return nil
 	}
-	if err := d.route(ctx); err != nil {
-		return err
+	err := d.route(ctx)
+	if err == nil {
+		err = d.subscribe(ctx, all)
 	}
-	if err := d.subscribe(ctx, all); err != nil {
-		return err
+	if err == nil {
+		err = d.pollStock(ctx, all)
 	}
-	return d.pollStock(ctx, all)
+	return err
 }
 
 // route routes all unrouted events. If endpoints are subscribed, it stops after a bounded number of calls
@@ -152,11 +153,10 @@ func (d *Dispatcher) route(ctx context.Context) error {
 func (d *Dispatcher) start(ctx, callCtx context.Context, e Endpoint, deliveries *sync.WaitGroup) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s := d.states[e.Name]
-	if s == nil {
-		s = &endpointState{}
-		d.states[e.Name] = s
+	if d.states[e.Name] == nil {
+		d.states[e.Name] = &endpointState{}
 	}
+	s := d.states[e.Name]
 	if s.busy || time.Now().Before(s.pausedUntil) || ctx.Err() != nil {
 		return
 	}

@@ -31,6 +31,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
 // A Type is the type of an event.
@@ -116,7 +117,9 @@ func Events(h tasks.HistoryEntry, key KeyName) []Event {
 		return nil
 	}
 	var all []Event
-	add := func(t Type, data any) { all = append(all, Event{ID: entryID(h, t), Type: t, At: h.At, Data: data}) }
+	add := func(t Type, data any) {
+		all = append(all, Event{ID: id(t, h.Change, string(h.Code), strconv.Itoa(h.N)), Type: t, At: h.At, Data: data})
+	}
 	switch h.Type { //nolint:exhaustive // entries of other types cause no event about a key
 	case tasks.EventIssued:
 		add(KeyIssued, issuedKey{key, h.Change})
@@ -133,13 +136,41 @@ func Events(h tasks.HistoryEntry, key KeyName) []Event {
 	return all
 }
 
+// A Message is one event to send, and the queued delivery as it is after that event was sent.
+type Message struct {
+	Event Event
+	Seq   int64 // the Seq of its history entry, 0 for none
+	Acked outbox.QueuedDelivery
+}
+
+// Next returns the next event of a key's queued delivery that the endpoint wants. It returns false if none
+// of the entries in q causes a wanted event. In that case Acked of the message is the queued delivery after
+// all these entries.
+func Next(q outbox.QueuedDelivery, key KeyName, wants func(Type) bool) (Message, bool) {
+	if len(q.Entries) == 0 { // the entries were archived after the delivery was queued again
+		q.DeliveredSeq, q.DeliveredEvent = q.LastSeq, 0
+	}
+	for _, entry := range q.Entries {
+		all := Events(entry, key)
+		for i := q.DeliveredEvent; i < len(all); i++ {
+			if !wants(all[i].Type) {
+				continue
+			}
+			acked := q
+			acked.DeliveredEvent = i + 1
+			if acked.DeliveredEvent == len(all) {
+				acked.DeliveredSeq, acked.DeliveredEvent = entry.Seq, 0
+			}
+			return Message{all[i], entry.Seq, acked}, true
+		}
+		q.DeliveredSeq, q.DeliveredEvent = entry.Seq, 0
+	}
+	return Message{Acked: q}, false
+}
+
 // lowStockEvent returns the event that a country is low. The number occasion makes its id unique.
 func lowStockEvent(subscriber string, occasion int64, at time.Time, l lowStock) Event {
 	return Event{ID: id(StockLow, subscriber, string(l.Country), strconv.FormatInt(occasion, 10)), Type: StockLow, At: at, Data: l}
-}
-
-func entryID(h tasks.HistoryEntry, t Type) string {
-	return id(t, h.Change, string(h.Code), strconv.Itoa(h.N))
 }
 
 // id derives the permanent id of an event from the change that wrote its history entry. It does not use a
