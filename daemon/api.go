@@ -101,7 +101,6 @@ func (a *API) respond(r *http.Request) (call string, resp response) {
 
 func (a *API) timeout() time.Duration { return cmp.Or(max(a.Timeout, 0), 4*time.Second) }
 
-// serve carries out the call.
 func (a *API) serve(ctx context.Context, r *http.Request, q request) response {
 	switch q.Call {
 	case callStock:

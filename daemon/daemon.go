@@ -81,7 +81,6 @@ func NewEngine(store tasks.Store, connector tasks.Connector, sealer tasks.Sealer
 	}
 }
 
-// loginHash returns the function that hashes logins.
 func loginHash(sealer tasks.Sealer) func(string) (string, error) {
 	if s, ok := sealer.(interface {
 		Hash(text string) (string, error)

@@ -123,7 +123,6 @@ func badRequest(text string) *response { return invalid(http.StatusBadRequest, t
 
 func invalid(code int, text string) *response { return new(errorResponse(code, text)) }
 
-// callsNamed returns how many calls the parameters name, and the name of a call.
 func callsNamed(values url.Values) (call string, n int) {
 	for _, name := range calls {
 		if values.Has(name) {
@@ -180,7 +179,6 @@ func queryNames(r *http.Request, params ...string) bool {
 	return false
 }
 
-// isPrefetch reports whether the request is a browser's prefetch.
 func isPrefetch(r *http.Request) bool {
 	for _, name := range []string{"Sec-Purpose", "Purpose"} {
 		if strings.Contains(strings.ToLower(strings.Join(r.Header.Values(name), ",")), "prefetch") {

@@ -114,7 +114,6 @@ var (
 	noSniff    = []string{"nosniff"}
 )
 
-// write sends the response with the given HTTP status.
 func (resp response) write(w http.ResponseWriter, status int) {
 	h := w.Header()
 	h["Content-Type"] = jsonText
@@ -201,7 +200,6 @@ func (o jsonObject) time(name string, t time.Time) jsonObject {
 
 func (o jsonObject) bytes() []byte { return append(o, '}') }
 
-// needsNoEscape reports whether a text needs no escapes in JSON.
 func needsNoEscape(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {

@@ -132,7 +132,6 @@ func (c *cached) bodyAfter(last *cached) []byte {
 	return marshal(available(c.levels))
 }
 
-// available returns the countries with a free slot, sorted by name.
 func available(levels []stock.Level) []stockLine {
 	lines := make([]stockLine, 0, len(levels))
 	for _, l := range levels {

@@ -53,7 +53,6 @@ func newRequestBody(o tasks.ConnectorRequest) requestBody {
 	return b
 }
 
-// newRequest returns the HTTP request of one attempt.
 func (c *Connector) newRequest(ctx context.Context, o tasks.ConnectorRequest) (*retryablehttp.Request, error) {
 	body, err := jsoncodec.Marshal(newRequestBody(o))
 	if err != nil {

@@ -128,7 +128,6 @@ type unreadableError string
 
 func (u unreadableError) Error() string { return "status 200, the answer " + string(u) }
 
-// unreadableReason returns the reason why a body does not decode.
 func unreadableReason(body []byte, err error) unreadableError {
 	var kind *json.UnmarshalTypeError
 	body = bytes.TrimSpace(body)

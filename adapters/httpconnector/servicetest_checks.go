@@ -83,7 +83,6 @@ func (s *serviceRun) checkOutcomes(ctx context.Context) error {
 	return nil
 }
 
-// checkRepeated checks that a repeated key gets the first answer.
 func (s *serviceRun) checkRepeated(ctx context.Context) error {
 	r := s.request(tasks.Upgrade, s.login())
 	first, err := s.do(ctx, r, nil)
@@ -278,7 +277,6 @@ func (s *serviceRun) checkMethod(ctx context.Context) error {
 	return nil
 }
 
-// checkToken checks that a service refuses a wrong token and a missing one.
 func (s *serviceRun) checkToken(ctx context.Context) error {
 	if s.connector.token.Load().Reveal() == "" {
 		return skipped("the test has no token, so anyone who reaches the service can use it")

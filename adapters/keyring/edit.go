@@ -37,7 +37,6 @@ func (e edit) add() (id string, err error) {
 	return id, err
 }
 
-// insertKey inserts a new key as the first one.
 func insertKey(old []line, now time.Time) (id string, all []line) {
 	id, first := generateKey(now)
 	at := max(0, slices.IndexFunc(old, func(l line) bool { return l.key != nil }))
@@ -178,7 +177,6 @@ func Rotate(path string, r Rotation) (done Rotated, err error) {
 	return done, nil
 }
 
-// decide returns which keys are destroyed and which are kept.
 func (r Rotation) decide(all []KeyInfo) (done Rotated) {
 	for i, k := range all[1:] {
 		reason := r.restReason(all[:i+1])

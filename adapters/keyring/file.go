@@ -105,7 +105,6 @@ func parseLine(text string) (line, error) {
 	return line{text, &k}, nil
 }
 
-// same reports whether the other line has the same key.
 func (l line) same(other line) bool { return other.key != nil && other.key.id == l.key.id }
 
 func keysOf(lines []line) []key {

@@ -36,7 +36,6 @@ var actions = []action{
 	{"task", "release", "Release the slot", "Free the slot that this task has spent?", "Do this after the member has left the plan. The slot can then be sold again. The key does not change.", "The slot is free again.", true},
 }
 
-// findAction returns the action with the given noun and verb, and whether there is such an action.
 func findAction(noun, verb string) (action, bool) {
 	i := slices.IndexFunc(actions, func(a action) bool { return a.Noun == noun && a.Verb == verb })
 	if i < 0 {

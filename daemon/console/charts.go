@@ -124,12 +124,10 @@ func newOutcomeChart(r chartSelection, from time.Time, counts, before []stats.Ho
 	return chart
 }
 
-// findGroup returns the index of the group of an outcome, or -1.
 func findGroup(o tasks.Outcome) int {
 	return slices.IndexFunc(outcomeGroups, func(g outcomeGroup) bool { return slices.Contains(g.outcomes, o) })
 }
 
-// sum returns the sum that a count belongs to.
 func (o *outcomeChart) sum(c stats.HourCount) *sum {
 	i := slices.IndexFunc(o.Sums, func(s sum) bool { return s.Outcome == c.Outcome && s.Kind == c.Kind })
 	if i < 0 {

@@ -83,7 +83,6 @@ func (r *request) issueKeys(o *order) error {
 	return err
 }
 
-// sendCSV sends the keys as a CSV file for a spreadsheet.
 func (r *request) sendCSV(o order) error {
 	all := make([]keys.Key, len(o.Codes))
 	for i, code := range o.Codes {

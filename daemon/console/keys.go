@@ -28,7 +28,6 @@ type keyRow struct {
 	URL       string
 }
 
-// newKeyRow returns the row of a key.
 func (r *request) newKeyRow(v tasks.Snapshot) (keyRow, error) {
 	reference, err := view.SealCode(r.Engine.Sealer, v.Key.Code)
 	return keyRow{view.NewKey(v).Masked(), reference, keyURL(reference)}, err
@@ -68,7 +67,6 @@ func (r *request) selectKeys() (s selection[tasks.Snapshot]) {
 	return s
 }
 
-// listKeys lists the keys that the query selects.
 func (r *request) listKeys() error {
 	s := r.selectKeys()
 	found, err := s.page(r)
@@ -88,7 +86,6 @@ func (r *request) listKeys() error {
 	return r.render(http.StatusOK, page{"keys", "Keys", "keys", l})
 }
 
-// exportKeys sends the keys that the query selects as a file.
 func (r *request) exportKeys() error {
 	s := r.selectKeys()
 	all, err := s.all()

@@ -145,7 +145,6 @@ func (l *listing) link(r *request, name string, p adminstore.Position) (string, 
 	return l.Path + "?" + strings.TrimPrefix(l.Query+"&"+name+"="+url.QueryEscape(cursor), "&"), err
 }
 
-// field returns the field with that name, or an empty one.
 func (l *listing) field(name string) filterField {
 	if i := slices.IndexFunc(l.Fields, func(f filterField) bool { return f.Name == name }); i >= 0 {
 		return l.Fields[i]
@@ -221,7 +220,6 @@ func (r *request) auditExport(name string, n int) {
 	}
 }
 
-// sendExport sends rows as JSON or as CSV.
 func (r *request) sendExport(name string, rows any, writeCSV func(io.Writer) error) error {
 	if r.req.URL.Query().Get("format") != "json" {
 		return r.sendFile(name+".csv", csvType, writeCSV)

@@ -31,7 +31,6 @@ type firstStep struct {
 	Text, URL, Why string // URL is empty for a step that the operator does elsewhere
 }
 
-// showOverview shows the current state of the shop.
 func (r *request) showOverview() (err error) {
 	ctx := r.req.Context()
 	o := overview{Filters: r.newListing("/", []string{"range"}, countryField, planField)}

@@ -172,7 +172,6 @@ var templateFuncs = template.FuncMap{
 // keyURL returns the path of a key's page. It contains a reference, because browsers and proxies keep URLs.
 func keyURL(reference string) string { return "/console/key?key=" + url.QueryEscape(reference) }
 
-// keyOfTaskURL returns the path of the page of a task's key.
 func keyOfTaskURL(id string) string { return "/console/key?task=" + url.QueryEscape(id) }
 
 func taskURL(id string) string { return "/console/task?id=" + url.QueryEscape(id) }

@@ -36,13 +36,11 @@ func (r *request) cookieSession() *session {
 	return r.findSession(cookie.Value, !r.isRefresh())
 }
 
-// redirect redirects the browser to another page of the console.
 func (r *request) redirect(path string) {
 	r.w.Header().Set("Location", path)
 	r.w.WriteHeader(http.StatusSeeOther)
 }
 
-// send sends a response.
 func (r *request) send(status int, contentType string, text []byte) {
 	h := r.w.Header()
 	h.Set("Content-Type", contentType)
@@ -66,7 +64,6 @@ func (r *request) sendFile(name, contentType string, write func(io.Writer) error
 	return nil
 }
 
-// client returns the address of the browser.
 func (r *request) client() netip.Addr { return ratelimit.ClientAddress(r.req, r.Proxies) }
 
 // audit writes a line and an entry of the audit log about an action with a token. The admin API logs its own changes.

@@ -85,7 +85,6 @@ type signInBody struct {
 	Link    bool   // the script takes a token from the page's address
 }
 
-// signInPage shows the form for the token.
 func (r *request) signInPage() error { return r.showSignIn(http.StatusOK, "") }
 
 func (r *request) showSignIn(status int, message string) error {
@@ -126,7 +125,6 @@ func (r *request) logDenied() {
 	r.deniedLog.Log(r.req.Context(), r.Log, loglimit.Event{Subject: client, Level: slog.LevelWarn, Message: "console", Attrs: attrs})
 }
 
-// signOut ends the session.
 func (r *request) signOut() error {
 	r.audit("sign out", r.token)
 	r.endSession(r.session)

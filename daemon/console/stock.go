@@ -85,7 +85,6 @@ func (c *Console) newStockTable(ctx context.Context, levels []stock.Level, n int
 	return t, c.setDaysLeft(ctx, &t)
 }
 
-// setDaysLeft sets the days left of each country of the table.
 func (c *Console) setDaysLeft(ctx context.Context, t *stockTable) error {
 	if c.TaskStats == nil {
 		return nil
@@ -129,7 +128,6 @@ func soldPerDay(s stats.Sold, now time.Time) string {
 // More reports whether the table does not have every country.
 func (t stockTable) More() bool { return len(t.Stock) < t.Countries }
 
-// showStock shows the stock of every country.
 func (r *request) showStock() error {
 	levels, err := r.Engine.Stock(r.req.Context())
 	if err != nil {

@@ -71,7 +71,6 @@ func taskOrder(s adminstore.TaskState) adminstore.Order {
 	return adminstore.Newest
 }
 
-// listTasks lists the tasks that the query selects.
 func (r *request) listTasks() error {
 	s := r.selectTasks()
 	found, err := s.page(r)
@@ -91,7 +90,6 @@ func (r *request) listTasks() error {
 	return r.render(http.StatusOK, page{"tasks", "Tasks", "tasks", l})
 }
 
-// exportTasks sends the tasks that the query selects as a file.
 func (r *request) exportTasks() error {
 	s := r.selectTasks()
 	all, err := s.all()
@@ -159,7 +157,6 @@ func (r *request) selectActivity() (s selection[activity.Entry]) {
 	return s
 }
 
-// listActivity lists the entries that the query selects.
 func (r *request) listActivity() error {
 	s := r.selectActivity()
 	found, err := s.page(r)
@@ -173,7 +170,6 @@ func (r *request) listActivity() error {
 	return r.render(http.StatusOK, page{"activity", "Activity", "activity", l})
 }
 
-// exportActivity sends the entries that the query selects as a file.
 func (r *request) exportActivity() error {
 	s := r.selectActivity()
 	all, err := s.all()

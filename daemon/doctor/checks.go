@@ -31,7 +31,6 @@ func (x *examination) add(code Code, task, format string, args ...any) {
 	x.found = append(x.found, Finding{Code: code, Key: x.Record.Code, Task: task, Found: fmt.Sprintf(format, args...)})
 }
 
-// addSlot adds a finding about the slot of a task.
 func (x *examination) addSlot(code Code, t tasks.Task, format string, args ...any) {
 	x.add(code, t.ID, format, args...)
 	x.found[len(x.found)-1].Plan = t.Plan.ID
@@ -156,7 +155,6 @@ func (x *examination) slotsMatchHistory() {
 	}
 }
 
-// describeSlot describes where a task's slot is.
 func describeSlot(t tasks.Task) string {
 	if t.Slot == "" {
 		return "none"

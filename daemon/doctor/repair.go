@@ -151,7 +151,6 @@ func (d Doctor) fixPlan(ctx context.Context, t audit.PlanAudit) (string, error) 
 	return done, err
 }
 
-// fixLevels corrects the sums of countries.
 func (d Doctor) fixLevels(ctx context.Context) ([]Finding, error) {
 	found, err := confirmed(ctx, d.auditLevels)
 	for i, f := range found {

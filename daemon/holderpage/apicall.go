@@ -66,7 +66,6 @@ func apiRequest(r *http.Request, method, query string, body io.Reader) *http.Req
 	return call
 }
 
-// callAPI makes a call of the API and returns the response.
 func (p *Page) callAPI(call *http.Request) *httpclient.Recorder {
 	response := new(httpclient.Recorder)
 	p.api.ServeHTTP(response, call)

@@ -95,7 +95,6 @@ func (c color) luminance() float64 {
 	return sum
 }
 
-// mix returns a mixture that contains the given part of another color.
 func (c color) mix(other color, part float64) (mixed color) {
 	for i := range c {
 		mixed[i] = c[i]*(1-part) + other[i]*part
@@ -112,7 +111,6 @@ func (c color) String() string {
 
 func byteOf(part float64) uint8 { return uint8(math.Round(part * 255)) }
 
-// parseColor parses a color of the form #rrggbb or #rgb.
 func parseColor(hex string) (color, error) {
 	digits, hash := strings.CutPrefix(hex, "#")
 	if len(digits) == 3 {

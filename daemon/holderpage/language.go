@@ -86,10 +86,8 @@ func (t *texts) nameCountries() {
 	}
 }
 
-// countryName returns the name of a country.
 func (t *texts) countryName(c Country) string { return cmp.Or(t.countries[c.Code], c.Name) }
 
-// sortCountries sorts a list by the names of its countries.
 func (t *texts) sortCountries(list []Country) {
 	slices.SortFunc(list, func(x, y Country) int { return cmp.Compare(t.place[x.Code], t.place[y.Code]) })
 }

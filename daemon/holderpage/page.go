@@ -211,7 +211,6 @@ func (p *Page) selfTest() error {
 	return nil
 }
 
-// sampleAnswers returns an answer for each state.
 func sampleAnswers() []Answer {
 	var all []Answer
 	for _, status := range []string{stateActive, stateInQueue, stateSuccess, stateFailedUpgrade, stateSuccessRenew, stateFailed, stateNotExist, "error"} {

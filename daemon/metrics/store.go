@@ -83,7 +83,6 @@ func (s measuredStore) Stock(ctx context.Context) (levels []stock.Level, err err
 	return s.inner.Stock(ctx)
 }
 
-// countEvents counts the events of a stored change.
 func (m *Recorder) countEvents(c tasks.Change) {
 	for _, e := range c.Events {
 		if e.Kind == "" {

@@ -252,7 +252,6 @@ func FromProxy(r *http.Request, proxies []netip.Prefix) bool {
 	return err == nil && containsAddr(proxies, peer.Addr())
 }
 
-// containsAddr reports whether one of the prefixes contains a.
 func containsAddr(prefixes []netip.Prefix, a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
 	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) })

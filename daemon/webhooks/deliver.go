@@ -106,7 +106,6 @@ func (d *Dispatcher) nextMessage(ctx context.Context, e Endpoint, q outbox.Queue
 	return Message{Acked: q}, false
 }
 
-// keyName returns the name of a key in events.
 func (d *Dispatcher) keyName(ctx context.Context, code keys.Code) (KeyName, error) {
 	name := KeyName{Fingerprint: d.Fingerprints.Fingerprint(code)}
 	if d.Key == nil {
