@@ -40,12 +40,16 @@ func NewAdmin(base string, token tasks.Secret, o Options) (*Admin, error) {
 	return &Admin{t}, err
 }
 
-// The objects of the admin API. A zero time means that the time is not known, or that the event has not happened.
 type (
-	Key           = view.Key
-	KeyDetail     = view.KeyDetail
-	Task          = view.Task
-	Plan          = view.Plan
+	// A Key is a key as an operator sees it. A zero time means that the time is not known.
+	Key = view.Key
+	// A KeyDetail is a key with the explanation of its state and its history.
+	KeyDetail = view.KeyDetail
+	// A Task is an accepted upgrade or renew. A zero time means that the event has not happened.
+	Task = view.Task
+	// A Plan is a family plan and its slots. A zero time means never.
+	Plan = view.Plan
+	// An ActivityEntry records an action of an operator: who did what, when and from where.
 	ActivityEntry = view.ActivityEntry
 )
 
