@@ -190,7 +190,7 @@ func formatTime(m view.Time) template.HTML {
 	if m.String() == "" {
 		return "–"
 	}
-	t := m.Time.UTC()
+	t := m.UTC()
 	text := t.Format(time.DateOnly) + "\u00a0" + t.Format(time.TimeOnly)
 	return template.HTML(`<time datetime="` + m.String() + `" title="` + text + ` UTC">` + text + `</time>`) //nolint:gosec // nothing but digits
 }
