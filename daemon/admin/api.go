@@ -66,7 +66,6 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.log(ctx, resp, err)
 }
 
-// A call is one request in progress.
 type call struct {
 	*API
 	r         *http.Request
@@ -106,7 +105,6 @@ func (c *call) handle() (resp response, err error) {
 	return chosen.do(c)
 }
 
-// tokenKey is the key of the token in a context.
 type tokenKey struct{}
 
 // WithToken returns a context for requests inside this process, which need no other authentication. The caller has
@@ -145,7 +143,6 @@ func (c *call) refuseUnknown() error {
 	return apiError{Unauthorized, "nobody has this token, or it has expired"}
 }
 
-// limiter returns the limiter of unknown tokens.
 func (a *API) limiter() *ratelimit.Limiter {
 	a.unknownTokensOnce.Do(func() {
 		a.unknownTokens, _ = ratelimit.New(maxUnknownTokens, nil, time.Now) // fails only for a limit of 0
@@ -240,7 +237,6 @@ func (c *call) mutate(read func(context.Context) (tasks.Snapshot, error), decide
 	return after, err
 }
 
-// attributedNote returns a note with the name of the token.
 func (c *call) attributedNote(note string) string {
 	if note == "" {
 		return "by " + c.token.Name

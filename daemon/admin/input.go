@@ -49,7 +49,6 @@ func decode[T any](c *call) (body T, err error) {
 	return body, nil
 }
 
-// invalid returns the error for a field of the body.
 func invalid(field, reason string) error {
 	if !namePattern().MatchString(field) {
 		field = "a field" // input is not repeated unless it looks like a name
@@ -57,8 +56,8 @@ func invalid(field, reason string) error {
 	return apiError{FieldInvalid, field + " " + reason}
 }
 
-// checkCell checks a text that must fit into a cell of a CSV file, because keys and plans are exported. The value is nil
-// if the field is not given.
+// checkCell checks a text that must fit into a cell of a CSV file, because keys and plans are exported. The value is
+// nil if the field is not given.
 func checkCell(field string, value *string, check func(string) error) error {
 	if value == nil {
 		return nil
@@ -123,7 +122,6 @@ func parseObject(text []byte) (map[string]json.RawMessage, error) {
 	return fields, nil
 }
 
-// noBody checks that the request has no body, or an empty object.
 func (c *call) noBody() error {
 	_, err := decode[struct{}](c)
 	return err
@@ -158,8 +156,8 @@ const (
 // listParams are the parameters with several values: with commas between them, or as a repeated parameter.
 var listParams = []string{"status", "outcome"}
 
-// A query has the parameters of a list. Each may be given once, except for [listParams]. It keeps the first error, so that
-// the caller can check for errors once, at the end.
+// A query has the parameters of a list. Each may be given once, except for [listParams]. It keeps the first error, so
+// that the caller can check for errors once, at the end.
 type query struct {
 	values url.Values
 	err    error
@@ -191,7 +189,6 @@ func (q *query) fail(detail string) {
 	}
 }
 
-// limit returns the maximum number of entries in the page.
 func (q *query) limit() int {
 	if !q.values.Has("limit") {
 		return defaultLimit

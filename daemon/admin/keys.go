@@ -142,7 +142,6 @@ func (o order) check() error {
 	return cmp.Or(checkCell("order_id", &o.OrderID, csvfile.CheckText), checkCell("note", &o.Note, csvfile.CheckText))
 }
 
-// issuedKeys is the body of the response to an order.
 type issuedKeys struct {
 	OrderID      string      `json:"order_id"`
 	Count        int         `json:"count"`

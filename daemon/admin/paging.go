@@ -15,7 +15,6 @@ import (
 // pageParams are the parameters that select a page of keys, tasks or the activity.
 var pageParams = []string{"after", "before", "limit", "sort"}
 
-// page parses pageParams.
 func (c *call) page(q *query) (p adminstore.Page) {
 	p.Limit, p.Order = q.limit(), adminstore.Order(q.values.Get("sort"))
 	if q.values.Has("sort") && !slices.Contains([]adminstore.Order{adminstore.Oldest, adminstore.Newest}, p.Order) {
@@ -46,14 +45,13 @@ func (c *call) discloseList(n int) {
 	}
 }
 
-// neighbors are the cursors of the pages around a page of a list: the parameter "after" of the next page, and "before" of
-// the previous one. A cursor is nil if that page does not exist.
+// neighbors are the cursors of the pages around a page of a list: the parameter "after" of the next page, and "before"
+// of the previous one. A cursor is nil if that page does not exist.
 type neighbors struct {
 	Next     *string `json:"next"`
 	Previous *string `json:"previous"`
 }
 
-// neighbors returns the cursors of the pages that begin at these positions.
 func (c *call) neighbors(next, previous adminstore.Position) (n neighbors, err error) {
 	if n.Next, err = c.cursor(next); err == nil {
 		n.Previous, err = c.cursor(previous)
@@ -142,7 +140,6 @@ type activityPage struct {
 	neighbors
 }
 
-// listActivity lists the entries of the audit log.
 func (c *call) listActivity() (response, error) {
 	q := c.parseQuery(append(pageParams, "actor", "action", "subject", "since", "until")...)
 	p := c.page(q)

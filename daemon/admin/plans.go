@@ -105,7 +105,6 @@ func (c *call) retirePlan() (response, error) {
 	return response{status: http.StatusNoContent}, err
 }
 
-// planID returns the plan's id from the path.
 func (c *call) planID() (string, error) {
 	if !csvfile.ValidID(c.pathParam) {
 		return "", stock.ErrPlan
@@ -124,7 +123,6 @@ func (c *call) edit(e stock.PlanEdit) error {
 	return err
 }
 
-// stockLevels is the body of the response to GET /stock.
 type stockLevels struct {
 	Stock []view.Level `json:"stock"`
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A response is a response of the API.
 type response struct {
 	status int
 	header map[string]string // in addition to the headers of every response
@@ -35,7 +34,6 @@ const unknownTokenRetryAfter = "60"
 // challenge is the header WWW-Authenticate, which requests a token (RFC 6750).
 const challenge = `Bearer realm="keyseat"`
 
-// response returns the response for an error.
 func (e apiError) response() response {
 	p := e.problem()
 	r := response{status: p.Status, body: p, header: map[string]string{}}
@@ -52,7 +50,6 @@ func (e apiError) response() response {
 	return r
 }
 
-// methodNotAllowed returns the response for a path that does not have the method.
 func methodNotAllowed(methods []string) response {
 	allow := strings.Join(methods, ", ")
 	r := apiError{NotAllowed, "use " + allow}.response()
@@ -158,7 +155,6 @@ func Codes() []Code {
 	return all
 }
 
-// An apiError is an error with a code.
 type apiError struct {
 	code   Code
 	detail string
@@ -204,7 +200,6 @@ func toAPIError(err error) apiError {
 	return apiError{Unavailable, unavailableDetail}
 }
 
-// A problem is an error in the format of RFC 9457.
 type problem struct {
 	Type   string `json:"type"`
 	Title  string `json:"title"`

@@ -65,7 +65,6 @@ func (r route) String() string {
 	return r.method + " " + base + r.pattern
 }
 
-// isChange reports whether the operation changes data.
 func (r route) isChange() bool { return r.role == Write || r.role == Support }
 
 // match returns the routes of a path, which differ in their methods, and its variable segment. It
@@ -113,7 +112,6 @@ func selectMethod(matching []route, method string) (route, bool) {
 	return matching[i], true
 }
 
-// allowedMethods returns the methods of the matching routes.
 func allowedMethods(matching []route) []string {
 	var all []string
 	for _, r := range matching {

@@ -94,12 +94,10 @@ func (c *call) shownTask(t view.Task, whole bool) view.Task {
 	return t
 }
 
-// taskAttrs returns the attributes of a task for the log.
 func (c *call) taskAttrs(t tasks.Task) []slog.Attr {
 	return []slog.Attr{slog.String("task", t.ID), slog.String("key", c.fingerprint(t.Code))}
 }
 
-// retryTask makes an open task due now.
 func (c *call) retryTask() (response, error) {
 	if err := c.noBody(); err != nil {
 		return response{}, err
@@ -125,7 +123,6 @@ func (c *call) resolveTask() (response, error) {
 	return c.mutateTask(func(v tasks.Snapshot, id string) (tasks.Change, error) { return tasks.Resolve(v, body.Outcome, id) })
 }
 
-// releaseTask gives back the slot that a task has consumed.
 func (c *call) releaseTask() (response, error) {
 	if err := c.noBody(); err != nil {
 		return response{}, err

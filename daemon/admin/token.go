@@ -34,7 +34,6 @@ const (
 	Export  Role = "export"
 )
 
-// includedRoles lists the roles whose operations each role allows.
 var includedRoles = map[Role][]Role{
 	Read:    {Read},
 	Support: {Read, Support},
@@ -95,7 +94,6 @@ const minToken = 16
 // hashPrefix is the prefix of a hash. A line can contain a hash instead of the token itself.
 const hashPrefix = "sha256:"
 
-// expiresPrefix is the prefix of the time at which a token expires.
 const expiresPrefix = "expires:"
 
 // namePattern matches the names of tokens. It is compiled at its first use, because each of its 64 repetitions costs
@@ -115,7 +113,6 @@ func (t Token) Check() error {
 	return nil
 }
 
-// line returns the token as a line of a file.
 func (t Token) line() string {
 	line := fmt.Sprintf("%s %s %s%s", t.Name, t.Role, hashPrefix, hex.EncodeToString(t.Hash[:]))
 	if !t.Expires.IsZero() {

@@ -51,7 +51,6 @@ func (l Log) Write(ctx context.Context, level slog.Level, message string, attrs 
 	l.Limiter.LogState(ctx, l.Errors, loglimit.Event{Level: slog.LevelError, Message: "cannot store an entry of the audit log"}, err)
 }
 
-// entry returns the entry of the attributes of a line.
 func entry(attrs []slog.Attr) (e activity.Entry) {
 	texts := map[string]*string{
 		"token": &e.Actor, "actor": &e.Actor, "client": &e.Address, "key": &e.Key, "task": &e.Task, "plan": &e.Plan,
@@ -81,7 +80,8 @@ func printable(text string) string {
 	}, strings.ToValidUTF8(text, ""))
 }
 
-// actions maps the names of actions in log lines: the admin API, the console and the commands have their own. A name is left out if it is an [activity.Action] with spaces.
+// actions maps the names of actions in log lines: the admin API, the console and the commands have their own. A name is
+// left out if it is an [activity.Action] with spaces.
 var actions = map[string]activity.Action{
 	"GET /admin/v1/keys":                 activity.ListKeys,
 	"POST /admin/v1/keys":                activity.IssueKeys,

@@ -64,7 +64,6 @@ func segment(name string) string {
 	return url.PathEscape(name)
 }
 
-// An adminCall is one call of the admin API.
 type adminCall struct {
 	method     string   // "": GET
 	path       []string // the segments of the path, not escaped: a list, the name of an object, an action on it
@@ -74,7 +73,6 @@ type adminCall struct {
 	repeatable bool // the request changes data, but its header makes a repetition safe
 }
 
-// do makes a call and passes the response to read.
 func (a *Admin) do(ctx context.Context, q adminCall, read func(response) error) error {
 	out := request{
 		method: cmp.Or(q.method, http.MethodGet), path: "admin/v1", query: q.query.Encode(),
@@ -96,7 +94,6 @@ func (a *Admin) do(ctx context.Context, q adminCall, read func(response) error) 
 	return a.transport.send(ctx, out, read)
 }
 
-// call makes a call and returns the decoded response.
 func call[T any](ctx context.Context, a *Admin, q adminCall) (value T, err error) {
 	err = a.do(ctx, q, func(r response) error {
 		if json.Unmarshal(r.body, &value) != nil || isInvalid(value) {
@@ -195,7 +192,6 @@ func (e PlanEdit) body() any {
 	return body
 }
 
-// noBody ignores the body of a response.
 func noBody(response) error { return nil }
 
 // EditPlan creates or changes a plan and puts it into stock: the plan is no longer retired, and its fault

@@ -30,11 +30,12 @@ type Issue struct {
 	Codes        []keys.Code `json:"codes"` // in ascending order
 }
 
-// Issue creates the keys of an order, once for each idempotency key (1 to 255 bytes) of the token's name. A good idempotency
-// key is the id of the webhook that reported the order.
+// Issue creates the keys of an order, once for each idempotency key (1 to 255 bytes) of the token's name. A good
+// idempotency key is the id of the webhook that reported the order.
 //
-// A second call with the same idempotency key returns the same codes. This holds for any process, at any later
-// time, and for another token of the same name. Therefore Issue repeats its request automatically, and after any error you can call it again.
+// A second call with the same idempotency key returns the same codes. This holds for any process, at any later time,
+// and for another token of the same name. Therefore Issue repeats its request automatically, and after any error you
+// can call it again.
 func (a *Admin) Issue(ctx context.Context, idempotencyKey string, o Order) (Issue, error) {
 	return call[Issue](ctx, a, adminCall{
 		method: http.MethodPost, path: []string{"keys"}, body: o, repeatable: true,
@@ -45,9 +46,10 @@ func (a *Admin) Issue(ctx context.Context, idempotencyKey string, o Order) (Issu
 // A KeyFilter selects the keys to list. The zero value selects all keys.
 type KeyFilter = adminstore.KeyFilter
 
-// Keys lists keys with their latest tasks. Without a filter, their order is that of the bytes of the codes. With a filter,
-// [adminstore.KeyFilter.Position] is the order. The codes are masked unless the token has the role export. Keys reads
-// page by page during the iteration, so the list is not a snapshot of one moment. The first error ends the sequence.
+// Keys lists keys with their latest tasks. Without a filter, their order is that of the bytes of the codes. With a
+// filter, [adminstore.KeyFilter.Position] is the order. The codes are masked unless the token has the role export. Keys
+// reads page by page during the iteration, so the list is not a snapshot of one moment. The first error ends the
+// sequence.
 func (a *Admin) Keys(ctx context.Context, f KeyFilter) iter.Seq2[Key, error] {
 	q := url.Values{}
 	set(q, "status", f.Statuses...)

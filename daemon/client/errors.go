@@ -110,7 +110,6 @@ type statusBody struct {
 	Message string `json:"message"`
 }
 
-// parseStatus parses the response of an upgrade or a renew.
 func parseStatus(body []byte) error {
 	var b statusBody
 	if json.Unmarshal(body, &b) != nil {
@@ -127,7 +126,6 @@ func parseStatus(body []byte) error {
 	return ErrInvalidResponse
 }
 
-// refusal returns the refusal that has the sentence of the body.
 func (b statusBody) refusal() error {
 	for _, r := range refusals {
 		if r.Error() == b.Message {

@@ -43,7 +43,6 @@ type request struct {
 	notRepeatable bool        // the request must not be carried out twice
 }
 
-// A response is an HTTP response whose body was read.
 type response struct {
 	status int
 	header http.Header
@@ -99,7 +98,6 @@ func (r response) isCertain(err error) bool {
 	return false
 }
 
-// newRequest returns the HTTP request of a call.
 func (t *transport) newRequest(ctx context.Context, q request) (*retryablehttp.Request, error) {
 	u := *t.base.JoinPath(q.path)
 	u.RawQuery = q.query

@@ -36,7 +36,6 @@ func zerosAt(first []byte, i, j int) bool {
 	return len(first) == 4 && bytes.Count(first, []byte{0}) == 2 && first[i] == 0 && first[j] == 0
 }
 
-// separators lists the characters that can separate cells.
 const separators = ",;\t"
 
 // separatorLine matches a first line by which spreadsheets declare the separator.

@@ -161,7 +161,6 @@ func (f *Reader) EachResult(ctx context.Context, find Finder, report func(Result
 // dryRunPage is the number of rows that are in memory simultaneously.
 const dryRunPage = 1000
 
-// A dryRun is the state of a dry run.
 type dryRun struct {
 	report func(Result[keys.Key]) error
 	find   Finder
@@ -203,7 +202,6 @@ func (d *dryRun) duplicate(row Result[keys.Key], stored bool) error {
 	return nil
 }
 
-// stored returns the codes of the page that are in the store.
 func (d *dryRun) stored(ctx context.Context) (map[keys.Code]bool, error) {
 	if d.find == nil {
 		return nil, nil //nolint:nilnil // no key is stored

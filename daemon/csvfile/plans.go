@@ -114,8 +114,8 @@ func (r *row) country() stock.Country {
 
 var errCountry = errors.New("must be an ISO 3166-1 alpha-2 code (e.g., US)")
 
-// ParseCountry parses a country code in upper or lower case, with or without white space around it. If the text is another
-// code of a country, such as UK or USA, the error names the right one.
+// ParseCountry parses a country code in upper or lower case, with or without white space around it. If the text is
+// another code of a country, such as UK or USA, the error names the right one.
 func ParseCountry(text string) (stock.Country, error) {
 	text = keys.Trim(text)
 	country, err := stock.ParseCountry(text)
@@ -154,9 +154,9 @@ type PlanImport struct {
 	Effects map[string]int // the number of rows with each of the [PlanEffects]
 }
 
-// StorePlans stores the plans that [Reader.Plans] has read from the file. It first checks all of them, and stores nothing
-// if one is invalid: the error is then a [LineError]. It stores [MaxPlanEdits] rows at a time. If it fails after some of
-// them, the error is a [PartError]. Another import of the file then stores the others.
+// StorePlans stores the plans that [Reader.Plans] has read from the file. It first checks all of them, and stores
+// nothing if one is invalid: the error is then a [LineError]. It stores [MaxPlanEdits] rows at a time. If it fails
+// after some of them, the error is a [PartError]. Another import of the file then stores the others.
 func (f *Reader) StorePlans(ctx context.Context, s PlanStore, edits []stock.PlanEdit, at time.Time) (done PlanImport, err error) {
 	rows := make([]Result[stock.PlanEdit], len(edits))
 	for i, e := range edits {
@@ -209,8 +209,8 @@ func (e PartError) Advice() string {
 func (e PartError) Unwrap() error { return e.Err }
 
 // PreviewPlans applies edits to the stored plans, and stores nothing. It calls report for each row, in order, with its
-// plan before and after the edit. The error of a row is that of the row or of its edit, and both plans are then equal. An
-// error of report ends the preview.
+// plan before and after the edit. The error of a row is that of the row or of its edit, and both plans are then equal.
+// An error of report ends the preview.
 func PreviewPlans(
 	ctx context.Context, s PlanStore, rows []Result[stock.PlanEdit],
 	report func(row Result[stock.PlanEdit], before, after stock.Plan) error,

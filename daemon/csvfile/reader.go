@@ -210,7 +210,6 @@ type lineMap struct {
 // with its own number plus offset.
 type segment struct{ firstRow, offset int }
 
-// add records the line on which the next row begins.
 func (m *lineMap) add(line int) {
 	m.rows++
 	offset := line - m.rows

@@ -103,7 +103,6 @@ func (r *row) rejectDamaged(column, cell string) {
 	}
 }
 
-// has reports whether the file has that column.
 func (r *row) has(column string) bool {
 	_, found := r.columns[column]
 	return found

@@ -30,7 +30,6 @@ func WriteKeys(w io.Writer, all iter.Seq2[keys.Key, error], spreadsheet bool) er
 	return writeRows(w, append(KeyColumns(), copyColumn), all, func(k keys.Key) []string { return escapeCells(keyCells(k)) })
 }
 
-// writeRows writes a header, and the cells of each value.
 func writeRows[T any](w io.Writer, header []string, all iter.Seq2[T, error], cells func(T) []string) error {
 	out := csv.NewWriter(w)
 	_ = out.Write(header) // only into the buffer
@@ -46,7 +45,6 @@ func writeRows[T any](w io.Writer, header []string, all iter.Seq2[T, error], cel
 	return out.Error()
 }
 
-// keyCells returns a key's cells in the order of the columns.
 func keyCells(k keys.Key) []string {
 	status := k.Status
 	if status == keys.InQueue {
@@ -90,8 +88,8 @@ func WriteTasks(w io.Writer, all iter.Seq2[tasks.Task, error]) error {
 	})
 }
 
-// WriteActivity writes entries of the audit log, safe to open in a spreadsheet. It stops at the first error of the sequence or
-// of w.
+// WriteActivity writes entries of the audit log, safe to open in a spreadsheet. It stops at the first error of the
+// sequence or of w.
 func WriteActivity(w io.Writer, all iter.Seq2[activity.Entry, error]) error {
 	header := []string{"at", "actor", "action", "count", "key", "task", "plan", "order_id", "address", "error", "id", copyColumn}
 	return writeRows(w, header, all, func(e activity.Entry) []string {

@@ -38,7 +38,6 @@ func (s store) Apply(ctx context.Context, changes []tasks.Change) ([]error, erro
 	return errs, err
 }
 
-// pointOf returns the crash point's name for a change.
 func pointOf(c tasks.Change) string {
 	switch {
 	case c.Task == nil:

@@ -53,7 +53,8 @@ var activityTable = terminal.Layout[view.ActivityEntry]{
 	},
 }
 
-// activityPause is the time between two deletions of old entries, and activityBatch the number of entries of one deletion.
+// activityPause is the time between two deletions of old entries, and activityBatch the number of entries of one
+// deletion.
 const (
 	activityPause = time.Hour
 	activityBatch = 1000
@@ -79,7 +80,6 @@ type findCmd struct {
 	Text string `arg:"" help:"A code, an order, a username, or the id of a task or plan; whole, or its beginning."`
 }
 
-// A match is one result of a search.
 type match struct {
 	By       string      `json:"by"` // code, order, username, task or plan
 	Code     keys.Code   `json:"code"`
@@ -116,7 +116,6 @@ func (f *findCmd) Run(ctx context.Context, c stdio) error {
 	})
 }
 
-// matches returns the results of a search in one list.
 func matches(found adminstore.Found) (all []match) {
 	for _, part := range []struct {
 		by    string

@@ -60,7 +60,6 @@ func (d databaseFlag) onlySQLite(command, file string) error {
 	return nil
 }
 
-// summary returns a summary of a backup's contents.
 func summary(got bunstore.Contents) string {
 	return fmt.Sprintf("%d keys and %d open tasks", got.Keys, got.Open)
 }

@@ -35,7 +35,6 @@ type commandTree struct {
 	root *kong.Node `kong:"-"`
 }
 
-// AfterApply stores the tree.
 func (t *commandTree) AfterApply(c *kong.Context) error { //nolint:unparam // kong calls only a method that returns an error
 	t.root = c.Model.Node
 	return nil
@@ -183,7 +182,6 @@ func (m *manCmd) Run(_ context.Context, c stdio) error {
 	return out.Flush()
 }
 
-// manualIntro is the start of the manual page.
 const manualIntro = `.TH KEYSEATD 1
 .SH NAME
 keyseatd \- sell slots of family plans for prepaid keys

@@ -25,8 +25,8 @@ type configCmd struct {
 	settings []setting
 }
 
-// Run prints the settings, even if one is invalid. Then it fails with the error that serve would return before it opens a
-// database.
+// Run prints the settings, even if one is invalid. Then it fails with the error that serve would return before it opens
+// a database.
 func (k *configCmd) Run(_ context.Context, c stdio) error {
 	if err := terminal.PrintList(c.out, k.Output, settingTable, seq.All(k.settings)); err != nil {
 		return err
@@ -60,7 +60,6 @@ func (k *configCmd) AfterApply(c *kong.Context, f configFile, env environment) e
 	return nil
 }
 
-// source returns the source of a flag's value.
 func source(c *kong.Context, flag *kong.Flag, f configFile, env environment) string {
 	for _, p := range c.Path {
 		if p.Flag == flag && !p.Resolved {

@@ -20,7 +20,6 @@ import (
 // environment variable. Other commands use the values of the flags that they share with serve.
 type configFile map[string]string
 
-// value returns the value of a flag in the file.
 func (f configFile) value(flag *kong.Flag) (value string, set bool) {
 	value, set = f[flag.Name]
 	return value, set
@@ -62,7 +61,6 @@ func (f configFile) decode(in *json.Decoder) error {
 	return err
 }
 
-// decodeValue reads the value of a name.
 func (f configFile) decodeValue(in *json.Decoder, name string) error {
 	var value any
 	if in.Decode(&value) != nil {

@@ -32,10 +32,8 @@ type serviceFlags struct {
 	ConnectorTimeout   time.Duration `default:"30s" validate:"min=1ms,max=1h" placeholder:"30s" help:"Time limit of one attempt."`
 }
 
-// isSimulator reports whether the flags select the simulator.
 func (f connectorFlags) isSimulator() bool { return f.Connector == "sim" }
 
-// connector returns the connector that the flags select.
 func (f connectorFlags) connector(noProxy bool, log *slog.Logger) (tasks.Connector, error) {
 	if f.isSimulator() {
 		log.Warn("the connector is a simulator: nothing is delivered")

@@ -14,7 +14,6 @@ import (
 	"github.com/keyseat/keyseat/daemon/faultinject"
 )
 
-// databaseFlag selects the database.
 type databaseFlag struct {
 	Database            string `help:"The database: sqlite:PATH or a postgres:// URL." default:"sqlite:keyseat.db" placeholder:"URL" validate:"database"`
 	DatabaseDistributed bool   `help:"Do without SKIP LOCKED, and without locks on keys and tasks. Detected if Citus has distributed the tables."`

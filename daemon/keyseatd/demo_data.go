@@ -51,7 +51,6 @@ func (l demoConnector) Do(ctx context.Context, r tasks.ConnectorRequest) tasks.C
 	return l.Connector.Do(ctx, r)
 }
 
-// A demoKey is a sample key of the demo with a description.
 type demoKey struct {
 	code        keys.Code
 	description string
@@ -99,8 +98,8 @@ const (
 	demoHours = demoDays * 24
 )
 
-// seedHistory makes the history of the days before now: it sells keys and carries out their upgrades, with a clock in the
-// past. Everything else is real.
+// seedHistory makes the history of the days before now: it sells keys and carries out their upgrades, with a clock in
+// the past. Everything else is real.
 func seedHistory(ctx context.Context, store *bunstore.Store, engine tasks.Engine, clock *demoClock) error {
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same history in each demo
 	defer clock.behind.Store(0)

@@ -111,7 +111,6 @@ func (d *doctorCmd) print(w io.Writer, found iter.Seq2[findingRow, error]) error
 	return out.Flush()
 }
 
-// A findingRow is a finding with its advice.
 type findingRow struct {
 	Code doctor.Code `json:"code"`
 	Key  keys.Code   `json:"key"`
@@ -190,7 +189,6 @@ func (k *checkCmd) Run(ctx context.Context, c stdio) error {
 	return err
 }
 
-// target returns the URL to call.
 func (k *checkCmd) target() (*url.URL, error) {
 	if k.URL != "" {
 		target, err := url.Parse(k.URL)

@@ -134,7 +134,6 @@ func hasControl(v *kong.Value) bool {
 // A textList is the value of a flag with several items, separated by commas. White space around each item is removed.
 type textList []string
 
-// Decode implements [kong.MapperValue].
 func (l *textList) Decode(ctx *kong.DecodeContext) error {
 	var text string
 	if err := ctx.Scan.PopValueInto("list", &text); err != nil {
@@ -146,12 +145,10 @@ func (l *textList) Decode(ctx *kong.DecodeContext) error {
 	return nil
 }
 
-// outputFlag selects a table for people or JSON for programs.
 type outputFlag struct {
 	Output terminal.Format `help:"Print a table for people, or json for programs." enum:"table,json" default:"table"`
 }
 
-// joined lists values for help and errors.
 func joined[S ~string](values []S) string {
 	var all []string
 	for _, v := range values {

@@ -53,7 +53,6 @@ func (k *keysGenerate) Run(ctx context.Context, c stdio) error {
 	})
 }
 
-// printCodes prints the codes, one per line.
 func printCodes(w io.Writer, all []keys.Key) error {
 	out := bufio.NewWriter(w)
 	for _, k := range all {
@@ -190,7 +189,6 @@ func (k *keysShow) Run(ctx context.Context, c stdio) error {
 	})
 }
 
-// print prints the report for people or as JSON.
 func (k *keysShow) print(w io.Writer, key view.KeyDetail) error {
 	if k.Output == terminal.JSON {
 		return terminal.PrintJSON(w, key)
@@ -226,7 +224,8 @@ func keyFields(k view.KeyDetail, width int) string {
 	return b.String()
 }
 
-// explanation returns an explanation for a person: the state of the key and the possible actions. Lines have up to width columns.
+// explanation returns an explanation for a person: the state of the key and the possible actions. Lines have up to
+// width columns.
 func explanation(e view.Explanation, width int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n%s\n\n", terminal.Wrap(terminal.Printable(e.Now), width, ""))

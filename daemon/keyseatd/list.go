@@ -31,7 +31,6 @@ type listFlags struct {
 	Plan    string        `help:"Only tasks with a slot of this plan, or keys whose latest task has one." placeholder:"ID" validate:"text"`
 }
 
-// page returns the first page of the list.
 func (l rangeFlags) page() adminstore.Page {
 	p := adminstore.Page{Order: adminstore.Oldest, Limit: pageSize}
 	if l.Newest {
@@ -180,16 +179,14 @@ var taskTable = terminal.Layout[view.Task]{
 	},
 }
 
-// pageSize is the number of rows that are in memory simultaneously, a few megabytes. On Citus each shard sends that many
-// rows for a page, so long lists need large pages.
+// pageSize is the number of rows that are in memory simultaneously, a few megabytes. On Citus each shard sends that
+// many rows for a page, so long lists need large pages.
 const pageSize = 5000
 
-// listKeys yields the keys that match a filter.
 func listKeys(ctx context.Context, s adminstore.AdminStore, f adminstore.KeyFilter, first adminstore.Page) iter.Seq2[tasks.Snapshot, error] {
 	return adminstore.Each(first, func(p adminstore.Page) (adminstore.List, error) { return s.Keys(ctx, f, p) })
 }
 
-// listTasks yields the tasks that match a filter.
 func listTasks(ctx context.Context, s adminstore.AdminStore, f adminstore.TaskFilter, first adminstore.Page) iter.Seq2[tasks.Snapshot, error] {
 	return adminstore.Each(first, func(p adminstore.Page) (adminstore.List, error) { return s.Tasks(ctx, f, p) })
 }

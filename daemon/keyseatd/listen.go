@@ -125,7 +125,6 @@ type certificate struct {
 	pair       atomic.Pointer[tls.Certificate]
 }
 
-// certificate reads the certificate. It returns nil if the flags name none.
 func (s *serveCmd) certificate() (*certificate, error) {
 	if s.TLSCert == "" {
 		return nil, nil //nolint:nilnil // the flags name no certificate

@@ -46,7 +46,6 @@ func main() {
 	os.Exit(status)
 }
 
-// The exit statuses.
 const (
 	exitDone   = 0
 	exitFailed = 1

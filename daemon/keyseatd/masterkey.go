@@ -113,7 +113,6 @@ func rotateMasterKeys(ctx context.Context, s *bunstore.Store, file string, perio
 	})
 }
 
-// neededMasterKeys returns the ids of the master keys that open tasks need.
 func neededMasterKeys(ctx context.Context, s adminstore.AdminStore) (map[string]bool, error) {
 	ids := map[string]bool{}
 	for v, err := range listTasks(ctx, s, adminstore.TaskFilter{State: adminstore.OpenTask}, adminstore.Page{Limit: pageSize}) {
@@ -152,7 +151,6 @@ func (s *serveCmd) ring(ctx context.Context, store *bunstore.Store, log *slog.Lo
 	return keyring.Open(path)
 }
 
-// masterKeyFile returns the path of the file of master keys.
 func (s *serveCmd) masterKeyFile(store *bunstore.Store) string {
 	return cmp.Or(s.MasterKeyFile, defaultMasterKeyFile(store.Path()))
 }

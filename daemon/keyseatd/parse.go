@@ -91,9 +91,9 @@ func mapper[T any](parse func(string) (T, error)) kong.MapperFunc {
 	}
 }
 
-// otherCommands returns a pattern of the fields of [commands] that args does not need. It returns nothing if args does not
-// start with a command, or if that command needs the names of all. Without the pattern, kong would take a quarter of the
-// processor time of a short command, because its work grows with the number of commands and flags.
+// otherCommands returns a pattern of the fields of [commands] that args does not need. It returns nothing if args does
+// not start with a command, or if that command needs the names of all. Without the pattern, kong would take a quarter
+// of the processor time of a short command, because its work grows with the number of commands and flags.
 func otherCommands(args []string) (patterns []string) {
 	var others []string
 	found := false
@@ -143,7 +143,6 @@ func setHelp(k *kong.Kong) error {
 	return nil
 }
 
-// resolver returns a resolver of the flags that have a value.
 func resolver(value func(*kong.Flag) (text string, set bool)) kong.Resolver {
 	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 		if text, set := value(flag); set {

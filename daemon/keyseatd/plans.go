@@ -54,7 +54,6 @@ func (p *plansImport) Run(ctx context.Context, c stdio) error {
 	return c.done(fmt.Sprintf("imported: %d %s%s", len(edits), plans, effects(done.Effects)), hintPlans+", and importing the same file again changes nothing")
 }
 
-// effects describes what an import has done to the plans.
 func effects(counts map[string]int) (text string) {
 	var parts []string
 	for _, effect := range csvfile.PlanEffects() {
@@ -104,7 +103,6 @@ var planTable = terminal.Layout[view.Plan]{
 	},
 }
 
-// planArg selects a database and a plan.
 type planArg struct {
 	databaseFlag
 	ID string `arg:"" help:"The plan's id."`
@@ -122,7 +120,8 @@ func (p *plansRetire) Run(ctx context.Context, c stdio) error {
 	return c.done("the plan is retired", hintPlans+", `keyseatd plans restock` puts it back")
 }
 
-// editPlan makes one edit and writes a line of the audit log. The error omits the row number, because there is only one row.
+// editPlan makes one edit and writes a line of the audit log. The error omits the row number, because there is only one
+// row.
 func (c stdio) editPlan(ctx context.Context, s *bunstore.Store, action string, e stock.PlanEdit) error {
 	err := s.EditPlans(ctx, []stock.PlanEdit{e})
 	if err == nil {

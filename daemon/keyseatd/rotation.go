@@ -40,7 +40,6 @@ type keyRotation struct {
 	problem  string    // the message of the problem that was logged last
 }
 
-// newKeyRotation returns the rotation of a daemon's master keys.
 func (s *serveCmd) newKeyRotation(store *bunstore.Store, ring *keyring.Ring, log *slog.Logger) *keyRotation {
 	file := s.masterKeyFile(store)
 	place := file
@@ -128,8 +127,9 @@ func (k *keyRotation) rotate(ctx context.Context, all []keyring.KeyInfo, daemons
 
 // others returns the other files of master keys that daemons of this database use, or have used in the last hour.
 //
-// If each of two machines added a key to its own file, neither could open the accounts that the other one sealed. A daemon
-// with a PostgreSQL database therefore waits for an hour after its start, so that the others have recorded their files.
+// If each of two machines added a key to its own file, neither could open the accounts that the other one sealed. A
+// daemon with a PostgreSQL database therefore waits for an hour after its start, so that the others have recorded their
+// files.
 func (k *keyRotation) others(daemons []bunstore.Sealing) string {
 	var files []string
 	for _, d := range daemons {

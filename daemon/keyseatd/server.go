@@ -25,7 +25,6 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// serveCmd is the command keyseatd serve: the daemon.
 type serveCmd struct {
 	databaseFlag `group:"Database:"`
 
@@ -70,7 +69,6 @@ type serveCmd struct {
 	reloads []reload `kong:"-"`
 }
 
-// rules returns the rules of tasks that the flags set.
 func (s *serveCmd) rules() tasks.Rules {
 	r := tasks.DefaultRules()
 	r.Attempts, r.Backoff, r.Deadline, r.KeyTasks = s.TaskAttempts, s.TaskBackoff, s.TaskDeadline, s.KeyTaskLimit
@@ -83,7 +81,6 @@ type reload struct {
 	read func() error
 }
 
-// pageFlags turn the page for key holders on or off, and set its look.
 type pageFlags struct {
 	Page      string `default:"on" enum:"on,off" placeholder:"on|off" help:"Serve a page for key holders at /, next to the API: on or off."`
 	PageFiles string `placeholder:"FOLDER" help:"Folder with texts and styles that replace those of the page. For a file that it lacks, the page uses its own."`
@@ -117,7 +114,6 @@ func (f pageFlags) pageHandler(api http.Handler, log *slog.Logger) (http.Handler
 	return f.page(api)
 }
 
-// page returns the page for key holders.
 func (f pageFlags) page(api http.Handler) (*holderpage.Page, error) {
 	o := holderpage.Options{Brand: f.Brand, Color: f.PageColor}
 	if f.PageFiles != "" {
@@ -129,7 +125,6 @@ func (f pageFlags) page(api http.Handler) (*holderpage.Page, error) {
 	return holderpage.New(api, o)
 }
 
-// limitFlags limit the number of simultaneous connections and requests.
 type limitFlags struct {
 	MaxConnections int `default:"4096" validate:"min=0" placeholder:"N" help:"Limit of connections to each listener, at most a quarter of the files that the process may open. Over the limit, the connections that have been idle for longest are closed. 0: no limit."`
 	MaxRequests    int `default:"1024" validate:"min=0" placeholder:"N" help:"Limit of simultaneous API requests. Over the limit, the response is 503. 0: no limit."`
@@ -198,7 +193,6 @@ func parsePrefixes(texts []string) []netip.Prefix {
 	return all
 }
 
-// newMetrics returns the metrics of a daemon that serves store.
 func newMetrics(store *bunstore.Store, log *slog.Logger) *metrics.Recorder {
 	m := metrics.New(strings.TrimPrefix(version(), "keyseatd "))
 	for name, pool := range store.Pools() {

@@ -57,14 +57,12 @@ func (c stdio) withProgress(file io.ReadCloser, size int64) io.ReadCloser {
 	return progressFile{io.TeeReader(file, bar), file, bar}
 }
 
-// A progressFile is a file with a progress bar.
 type progressFile struct {
 	io.Reader
 	file io.Closer
 	bar  *terminal.Bar
 }
 
-// Close closes the file and removes the bar.
 func (f progressFile) Close() error {
 	f.bar.Clear()
 	return f.file.Close()
@@ -126,7 +124,6 @@ var errInterrupted = errors.New("interrupted")
 // usageError is an error in the arguments, the environment or the config file.
 type usageError struct{ error }
 
-// Unwrap returns the wrapped error.
 func (e usageError) Unwrap() error { return e.error }
 
 // An environment holds the environment variables of the process. A setting that the command line does not
@@ -152,7 +149,6 @@ type logFlags struct {
 	LogFormat string `default:"console" enum:"console,json" help:"Format of the log: console or json."`
 }
 
-// logger returns a logger that writes to a stream.
 func (f logFlags) logger(to io.Writer) *slog.Logger {
 	level, err := zapcore.ParseLevel(f.LogLevel)
 	if err != nil {
@@ -190,10 +186,8 @@ func actor() string {
 	return name + "@" + hostname() + " (CLI)"
 }
 
-// actorNote returns the note with the actor for an event.
 func actorNote() string { return "by " + actor() }
 
-// hostname returns the name of this machine.
 func hostname() string {
 	host, err := os.Hostname()
 	if err != nil {
@@ -202,9 +196,9 @@ func hostname() string {
 	return host
 }
 
-// audit writes a line of the audit log to standard error, unless n is 0. It is about n codes that a command has printed or
-// written to a file, or about n changes without an actor in a history. audit then stores the entry, which has the attributes
-// more too, unless s is nil.
+// audit writes a line of the audit log to standard error, unless n is 0. It is about n codes that a command has printed
+// or written to a file, or about n changes without an actor in a history. audit then stores the entry, which has the
+// attributes more too, unless s is nil.
 func (c stdio) audit(ctx context.Context, s activity.Store, action string, n int, more ...slog.Attr) {
 	if n > 0 {
 		log := c.auditLog(s)
@@ -213,8 +207,8 @@ func (c stdio) audit(ctx context.Context, s activity.Store, action string, n int
 	}
 }
 
-// auditOutput is audit for a command that only reads. It logs no error about the entry, because the command may run on a
-// standby, or as a role that cannot write.
+// auditOutput is audit for a command that only reads. It logs no error about the entry, because the command may run on
+// a standby, or as a role that cannot write.
 func (c stdio) auditOutput(ctx context.Context, s activity.Store, action string, n int) {
 	if n > 0 {
 		log := c.auditLog(s)
@@ -223,7 +217,6 @@ func (c stdio) auditOutput(ctx context.Context, s activity.Store, action string,
 	}
 }
 
-// auditAttrs returns the attributes of a line of a command.
 func auditAttrs(action string, n int) []slog.Attr {
 	return []slog.Attr{slog.String("action", action), slog.String("actor", actor()), slog.Int("count", n)}
 }

@@ -24,8 +24,8 @@ type update struct {
 	stored, remedy string
 }
 
-// do applies the action to the key or the task that read returns. It adds the actor to each event that has no note. Then
-// it prints the stored change.
+// do applies the action to the key or the task that read returns. It adds the actor to each event that has no note.
+// Then it prints the stored change.
 func (u update) do(ctx context.Context, c stdio, d databaseFlag, read func(context.Context, *bunstore.Store) (tasks.Snapshot, error)) error {
 	err := d.open(ctx, func(s *bunstore.Store) error {
 		ctx, cancel := context.WithTimeout(ctx, updateTimeout)
@@ -50,7 +50,6 @@ func (u update) do(ctx context.Context, c stdio, d databaseFlag, read func(conte
 	return c.done(u.stored, u.remedy)
 }
 
-// subjects returns the attributes of the key and the task of a change.
 func subjects(ctx context.Context, s *bunstore.Store, change tasks.Change) (attrs []slog.Attr) {
 	if k, err := s.FingerprintKey(ctx, daemon.NewFingerprintKey()); err == nil { // without it, the entry lacks the key
 		attrs = append(attrs, slog.String("key", k.Fingerprint(change.Code())))
@@ -65,13 +64,11 @@ func subjects(ctx context.Context, s *bunstore.Store, change tasks.Change) (attr
 // has no connector, sealer or rules.
 func operatorEngine(s tasks.Store) tasks.Engine { return daemon.NewEngine(s, nil, nil, tasks.Rules{}) }
 
-// keyArg selects a database and a key.
 type keyArg struct {
 	databaseFlag
 	Code string `arg:"" help:"The key's code."`
 }
 
-// update makes an update of the key.
 func (k keyArg) update(ctx context.Context, c stdio, u update) error {
 	code, err := keys.ParseTyped(k.Code)
 	if err != nil {
@@ -109,13 +106,11 @@ func (k *keysReset) Run(ctx context.Context, c stdio) error {
 	return k.update(ctx, c, update{"keys reset", tasks.Reset, "the key is usable again", hintKey})
 }
 
-// taskArg selects a database and a task.
 type taskArg struct {
 	databaseFlag
 	ID string `arg:"" help:"The task's id."`
 }
 
-// updateTask makes an update of the task with the given id.
 func (d databaseFlag) updateTask(ctx context.Context, c stdio, id string, u update) error {
 	return u.do(ctx, c, d, func(ctx context.Context, s *bunstore.Store) (tasks.Snapshot, error) { return s.Task(ctx, id) })
 }

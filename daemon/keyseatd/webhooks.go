@@ -123,15 +123,12 @@ type endpointFlags struct {
 	proxyFlag
 }
 
-// proxyFlag decides about proxies.
 type proxyFlag struct {
 	OutboundProxy string `default:"on" enum:"on,off" placeholder:"on|off" help:"Obey HTTP_PROXY, HTTPS_PROXY and NO_PROXY for the connector and for webhooks: on or off."`
 }
 
-// noProxy reports whether the proxy variables are ignored.
 func (f proxyFlag) noProxy() bool { return f.OutboundProxy == "off" }
 
-// policy returns the restrictions of the addresses.
 func (f endpointFlags) policy() webhooks.Policy {
 	return webhooks.Policy{Private: f.WebhookPrivate, Plaintext: f.WebhookPlaintext, NoProxy: f.noProxy()}
 }
@@ -158,7 +155,6 @@ func (f endpointFlags) lowStock() (func(stock.Country) (int, bool), error) {
 	}, err
 }
 
-// webhookFlags set the retries of webhooks.
 type webhookFlags struct {
 	endpointFlags
 	WebhookBackoff time.Duration `default:"5s" validate:"min=1ms,max=15m" placeholder:"5s" help:"First pause after a failed delivery. It doubles up to 15m."`

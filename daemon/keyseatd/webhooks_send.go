@@ -124,7 +124,6 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	return at, nil
 }
 
-// endpointArg selects a database and an endpoint.
 type endpointArg struct {
 	databaseFlag
 	Endpoint string `arg:"" help:"The endpoint's name."`

@@ -13,7 +13,8 @@ import (
 	"github.com/keyseat/keyseat/internal/jsoncodec"
 )
 
-// A column of a table. Without a flag it is never hidden, and truncated last: users copy it, or a part of it is useless.
+// A column of a table. Without a flag it is never hidden, and truncated last: users copy it, or a part of it is
+// useless.
 type column struct {
 	name      string
 	truncated bool // truncated to the available width
@@ -54,7 +55,6 @@ type table struct {
 // pageSize is the number of rows that are aligned together.
 const pageSize = 1000
 
-// printTable prints all values as rows under a header.
 func printTable[T any](w io.Writer, width int, l Layout[T], values iter.Seq2[T, error]) error {
 	t := &table{out: w, width: width, columns: parseColumns(l.Header)}
 	page := make([][]string, 1, pageSize)
@@ -86,7 +86,6 @@ func printableCells(cells []string) []string {
 	return cells
 }
 
-// gap separates columns.
 const gap = "  "
 
 func (t *table) print(page [][]string) error {
@@ -130,7 +129,6 @@ func (t *table) fit(page [][]string) {
 	}
 }
 
-// total returns the sum of the widths of the visible columns and the gaps.
 func (t *table) total(width func(column) int) int {
 	sum := -len(gap)
 	for _, c := range t.columns {

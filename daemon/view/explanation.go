@@ -23,7 +23,6 @@ func ExplainInConsole(v tasks.Snapshot, history []tasks.Event) Explanation {
 	return newFacts(v, history).explain(buttons)
 }
 
-// explain explains the facts. The advice replaces the names of actions in the texts.
 func (f facts) explain(advice *strings.Replacer) Explanation {
 	now, next := f.state()
 	e := Explanation{Now: f.expand(now), Next: []string{}}
@@ -146,7 +145,6 @@ var failureReasons = map[tasks.Outcome]failureReason{
 	tasks.StillPremium:       {"the account is still premium", []string{renewLater}},
 }
 
-// importedReason is the reason for a key that was imported as failed.
 var importedReason = failureReason{"{message}", []string{tryAgain}}
 
 // failureReason returns why the key's last task failed. It returns false if the key is not in a failed state.

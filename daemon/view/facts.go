@@ -12,7 +12,6 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// facts are the data that the rules examine.
 type facts struct {
 	tasks.Snapshot
 	history []tasks.Event
@@ -70,7 +69,6 @@ func (f facts) renewFailed() bool   { return f.Key.Status == keys.Failed }
 func (f facts) renewed() bool       { return f.Key.Status == keys.SuccessRenew }
 func (f facts) wasReset() bool      { return f.Key.Status == keys.Active && !f.resetAt().IsZero() }
 
-// resetAt returns when the key was last reset.
 func (f facts) resetAt() (at time.Time) {
 	for _, e := range f.history {
 		if e.Type == tasks.EventReset {
@@ -223,7 +221,6 @@ func doubtText(t tasks.Task) string {
 	return ""
 }
 
-// shellSafe are the characters without a special meaning in a shell.
 const shellSafe = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.,:/@%+"
 
 // shellArgument quotes a code for the command line of a shell.
