@@ -41,13 +41,11 @@ type API struct {
 	failedLog      loglimit.Limiter // limits the log lines about failed requests
 }
 
-// Register mounts the API in a mux at both its paths, /API and everything below /API/. With /API/
-// alone the mux would redirect a request for /API. The redirect would repeat the query in the
-// header Location, with the password.
+// Register mounts the API in a mux at both its paths, /API and everything below /API/. With /API/ alone the mux would
+// redirect a request for /API. The redirect would repeat the query in the header Location, with the password.
 //
-// In a router of another kind, mount both paths as well. Below a prefix use [http.StripPrefix]. An
-// [http.ServeMux] redirects every path that is not clean, such as //API/, to the clean path with
-// its query.
+// In a router of another kind, mount both paths as well. Below a prefix use [http.StripPrefix]. An [http.ServeMux]
+// redirects every path that is not clean, such as //API/, to the clean path with its query.
 func (a *API) Register(mux *http.ServeMux) {
 	mux.Handle("/API", a)
 	mux.Handle("/API/", a)
@@ -123,9 +121,8 @@ func (a *API) serve(ctx context.Context, r *http.Request, q request) response {
 	return a.withKey(ctx, r, q, func(code keys.Code) response { return a.accept(ctx, q, code) })
 }
 
-// withKey carries out a call that names a key, within the limit on unknown keys. A code of keyseat's
-// own format is neither refused nor counted, because it cannot be guessed. An empty code is not
-// counted either.
+// withKey carries out a call that names a key, within the limit on unknown keys. A code of keyseat's own format is
+// neither refused nor counted, because it cannot be guessed. An empty code is not counted either.
 func (a *API) withKey(ctx context.Context, r *http.Request, q request, call func(keys.Code) response) response {
 	typed := q.values.Get(q.Call)
 	code, err := keys.ParseTyped(typed)

@@ -18,8 +18,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// The calls of the API. A parameter with this name selects the call; its value is the key, except
-// for stock.
+// The calls of the API. A parameter with this name selects the call; its value is the key, except for stock.
 const (
 	callInfo    = "info"
 	callRenew   = string(tasks.Renew)
@@ -167,8 +166,7 @@ func parseBody(r *http.Request) (url.Values, *response) {
 	return values, nil
 }
 
-// queryNames reports whether the query has one of the given parameters, even if the rest of the query
-// is malformed.
+// queryNames reports whether the query has one of the given parameters, even if the rest of the query is malformed.
 func queryNames(r *http.Request, params ...string) bool {
 	for pair := range strings.FieldsFuncSeq(r.URL.RawQuery, func(c rune) bool { return c == '&' || c == ';' }) {
 		name, _, _ := strings.Cut(pair, "=")
@@ -188,8 +186,7 @@ func isPrefetch(r *http.Request) bool {
 	return false
 }
 
-// A jsonErrorListener answers in JSON if net/http cannot parse a request. Such a request does not
-// reach a handler.
+// A jsonErrorListener answers in JSON if net/http cannot parse a request. Such a request does not reach a handler.
 type jsonErrorListener struct {
 	net.Listener
 	status HTTPStatus

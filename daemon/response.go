@@ -138,9 +138,8 @@ const (
 	// RealStatus gives every response its own HTTP status. It is the default.
 	RealStatus HTTPStatus = "real"
 
-	// DocumentedStatus gives every response at /API and below /API/ the HTTP status 200, because
-	// clients of the documented API expect no other status. The body and the other headers stay the
-	// same.
+	// DocumentedStatus gives every response at /API and below /API/ the HTTP status 200, because clients of the
+	// documented API expect no other status. The body and the other headers stay the same.
 	DocumentedStatus HTTPStatus = "documented"
 )
 

@@ -40,8 +40,7 @@ type Server struct {
 	repeated loglimit.Limiter // limits log lines about readiness and listeners, which load balancers and clients can repeat
 }
 
-// The limits of a connection. Answers are small and quick, so a client that needs longer is broken
-// or malicious.
+// The limits of a connection. Answers are small and quick, so a client that needs longer is broken or malicious.
 const (
 	headerTimeout  = 5 * time.Second
 	readTimeout    = 10 * time.Second
@@ -63,9 +62,8 @@ var http2Config = http.HTTP2Config{
 	WriteByteTimeout:              headerTimeout,
 }
 
-// Run serves until ctx ends, and then drains. It reports that it is not ready, refuses new
-// requests, waits for calls that were sent to the provider, and closes. If a listener fails, it
-// drains as well.
+// Run serves until ctx ends, and then drains. It reports that it is not ready, refuses new requests, waits for calls
+// that were sent to the provider, and closes. If a listener fails, it drains as well.
 //
 // The error is nil if no listener failed and no work was left behind.
 func (s *Server) Run(ctx context.Context) error {

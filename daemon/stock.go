@@ -28,8 +28,7 @@ var renamed = map[stock.Country]string{
 	"TR": "Türkiye",
 }
 
-// CountryName returns the short English name of a country, or its code if the code cannot be
-// parsed.
+// CountryName returns the short English name of a country, or its code if the code cannot be parsed.
 func CountryName(c stock.Country) string {
 	if name, found := renamed[c]; found {
 		return name
@@ -41,8 +40,7 @@ func CountryName(c stock.Country) string {
 	return display.English.Regions().Name(region)
 }
 
-// Countries returns every country, sorted by name as English collates names. The caller may change
-// the slice.
+// Countries returns every country, sorted by name as English collates names. The caller may change the slice.
 func Countries() []stock.Country { return slices.Clone(byName()) }
 
 // byName is computed once, because a collator is slow and not safe for concurrent use.
@@ -72,10 +70,9 @@ type stockLine struct {
 	Slots   int           `json:"slots"`
 }
 
-// A stockCache serves the stock response. Under low load every request reads the store. If
-// [crowdSize] or more requests are in progress during one read, later requests share its result for up
-// to [maxAge]. The reason is that summing all plans is slow, and repeated reads would slow down all
-// other requests.
+// A stockCache serves the stock response. Under low load every request reads the store. If [crowdSize] or more requests
+// are in progress during one read, later requests share its result for up to [maxAge]. The reason is that summing all
+// plans is slow, and repeated reads would slow down all other requests.
 //
 // A stockCache is safe for concurrent use.
 type stockCache struct {

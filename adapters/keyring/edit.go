@@ -16,8 +16,7 @@ import (
 // the error is [fs.ErrExist] and the file stays as it is.
 func Create(path string) (id string, err error) { return edit{path: path, create: true}.add() }
 
-// Add inserts a new key as the first one of the file, and returns the key's id. If there is no file, Add creates
-// it.
+// Add inserts a new key as the first one of the file, and returns the key's id. If there is no file, Add creates it.
 func Add(path string) (id string, err error) { return edit{path: path}.add() }
 
 // AddFor is like [Add]. If root creates the file, the file gets the owner and group of like, so that a daemon of

@@ -9,8 +9,7 @@
 //	                   ▼ over the limit: the longest idle
 //	                 closed
 //
-// While a handler reads the body of a request, its connection counts as idle, because the server waits
-// for the client.
+// While a handler reads the body of a request, its connection counts as idle, because the server waits for the client.
 package connlimit
 
 import (
@@ -23,8 +22,7 @@ import (
 	"sync"
 )
 
-// A Limiter tracks the connections of one server and keeps up to a limit of them. It is safe for
-// concurrent use.
+// A Limiter tracks the connections of one server and keeps up to a limit of them. It is safe for concurrent use.
 type Limiter struct {
 	limit int // 0: no limit
 
@@ -116,8 +114,7 @@ func (l *Limiter) markBusy(c *conn) {
 	l.notIdle(c)
 }
 
-// markIdle records that a request is no longer in progress. After the last request, the connection is
-// idle again.
+// markIdle records that a request is no longer in progress. After the last request, the connection is idle again.
 func (l *Limiter) markIdle(c *conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -13,8 +13,7 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// An action changes one key, plan or task. It is an operation of the admin API that the operator confirms
-// first.
+// An action changes one key, plan or task. It is an operation of the admin API that the operator confirms first.
 type action struct {
 	Noun, Verb   string // POST /admin/v1/{noun}s/{id}/{verb}
 	Button       string

@@ -118,8 +118,7 @@ func New(o Options) *Console {
 	return c
 }
 
-// routes returns the handler of all pages. It rejects a form from another site before any page handler
-// runs.
+// routes returns the handler of all pages. It rejects a form from another site before any page handler runs.
 func (c *Console) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /console/assets/{name}", serveAsset)

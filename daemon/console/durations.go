@@ -72,8 +72,7 @@ type connectorStats struct {
 	Bars              []bucketBar
 }
 
-// A bucketBar is a bucket of a histogram. X is its index. Height is its count, in percent of the highest
-// bucket.
+// A bucketBar is a bucket of a histogram. X is its index. Height is its count, in percent of the highest bucket.
 type bucketBar struct {
 	X, Height float64
 	Most      time.Duration

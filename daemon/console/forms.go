@@ -40,8 +40,7 @@ const (
 	stepCSV     = "csv"
 )
 
-// submitOrder handles the form of all three steps. It asks for confirmation, issues the keys, or sends them
-// as a file.
+// submitOrder handles the form of all three steps. It asks for confirmation, issues the keys, or sends them as a file.
 func (r *request) submitOrder() error {
 	form := r.req.PostForm
 	o := order{

@@ -235,8 +235,7 @@ func formatProse(sentence string) template.HTML {
 	}))
 }
 
-// cssClasses maps a status, outcome or state to a CSS class. The class adds a color to the word, which stays
-// visible.
+// cssClasses maps a status, outcome or state to a CSS class. The class adds a color to the word, which stays visible.
 var cssClasses = map[string]string{
 	"live": "good", "success": "good", "settled": "good", "success_renew": "good",
 	"open": "busy", "in_queue": "busy", "pending": "busy", "held": "busy", "waiting": "busy", "running": "busy", "retrying": "busy",

@@ -125,9 +125,8 @@ func (r *request) setCookie(id string, seconds int) {
 	})
 }
 
-// encrypted reports whether the browser uses TLS, with the daemon or with a proxy. It trusts
-// X-Forwarded-Proto. A client that forges this header only marks its own cookie as Secure, so its browser
-// does not send the cookie back.
+// encrypted reports whether the browser uses TLS, with the daemon or with a proxy. It trusts X-Forwarded-Proto. A
+// client that forges this header only marks its own cookie as Secure, so its browser does not send the cookie back.
 func (r *request) encrypted() bool {
 	return r.req.TLS != nil || strings.EqualFold(r.req.Header.Get("X-Forwarded-Proto"), "https")
 }

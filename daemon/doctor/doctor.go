@@ -1,5 +1,4 @@
-// Package doctor finds inconsistencies in a store, explains them to a person, and repairs them if
-// that is safe.
+// Package doctor finds inconsistencies in a store, explains them to a person, and repairs them if that is safe.
 //
 //	Store.Records    ─▶ one code: its key, tasks, history ─▶ checks ─▶ findings ─▶ repairs  ─▶ Store.Apply
 //	Store.PlanAudits ─▶ one plan: counters, tasks, moves  ─▶ checks ─▶ findings ─▶ counters ─▶ Store.FixCounters
@@ -9,10 +8,9 @@
 // so a doctor may run while daemons serve. A finding is reported only after the data was read a
 // second time. A doctor holds one page of records and the audits of all plans in memory.
 //
-// A repair is written like any other write: by a change that is based on a version, with an entry
-// in the history. Three sources record the place of a slot: its task, the history and the plan's
-// counters. If two of them agree, the third is corrected. The doctor does not change facts that
-// only a person can know, and says so.
+// A repair is written like any other write: by a change that is based on a version, with an entry in the history. Three
+// sources record the place of a slot: its task, the history and the plan's counters. If two of them agree, the third is
+// corrected. The doctor does not change facts that only a person can know, and says so.
 package doctor
 
 import (
@@ -77,8 +75,7 @@ func (d Doctor) examineAgain(ctx context.Context, code keys.Code) ([]Finding, er
 	return d.classifyMissing(ctx, d.check(r))
 }
 
-// yieldAll yields findings, or the error. It returns false after an error, or if the caller wants no
-// more.
+// yieldAll yields findings, or the error. It returns false after an error, or if the caller wants no more.
 func yieldAll(found []Finding, err error, yield func(Finding, error) bool) bool {
 	if err != nil {
 		yield(Finding{}, err)

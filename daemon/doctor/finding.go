@@ -8,8 +8,7 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// A Code identifies a kind of finding, for programs. Its meaning never changes. [Finding.Advice]
-// explains each code.
+// A Code identifies a kind of finding, for programs. Its meaning never changes. [Finding.Advice] explains each code.
 type Code string
 
 // The codes of findings about one key.

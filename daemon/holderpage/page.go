@@ -1,5 +1,4 @@
-// Package holderpage is a web page on which the holder of a key checks it, upgrades an account with it, or
-// renews it.
+// Package holderpage is a web page on which the holder of a key checks it, upgrades an account with it, or renews it.
 //
 // A [Page] is a client of the API in the same process. It makes the call that a form requests and shows the
 // answer. Therefore every rule and every limit is the API's. The page shows the API's sentences unchanged,
@@ -15,10 +14,9 @@
 // The page also works without its script. The script avoids a reload of the page: it sends the same form
 // and inserts the same answer. It repeats the call while a task is open.
 //
-// Forms are sent with POST, so that no request has a typed value in its URL. No page contains the login, the
-// password or the new email that a reader has sent. The page stores nothing: no cookie, no browser storage, no
-// cache. Only the key and the country return to the reader, in the answer to the form that contained them, for
-// the next call.
+// Forms are sent with POST, so that no request has a typed value in its URL. No page contains the login, the password
+// or the new email that a reader has sent. The page stores nothing: no cookie, no browser storage, no cache. Only the
+// key and the country return to the reader, in the answer to the form that contained them, for the next call.
 //
 // A link to the page can carry a key in its fragment: /#KEY. Browsers do not send the fragment. The script puts
 // the key into the form. After an answer the script puts the key into the fragment, and a reload of the page
@@ -76,9 +74,8 @@ type Options struct {
 	Color string // the color of buttons and links, as #rrggbb or #rgb, see [Accent]; "": the one of the style
 }
 
-// New returns a page that calls api, which serves /API/ as [daemon.API] does. It returns an error if a file
-// cannot be read, is not a valid template, or does not render. The error names the file, and the line if
-// possible.
+// New returns a page that calls api, which serves /API/ as [daemon.API] does. It returns an error if a file cannot be
+// read, is not a valid template, or does not render. The error names the file, and the line if possible.
 //
 // [daemon.API]: https://pkg.go.dev/github.com/keyseat/keyseat/daemon#API
 func New(api http.Handler, o Options) (*Page, error) {
@@ -98,8 +95,7 @@ const errRender = "The page cannot be shown"
 // methods lists the HTTP methods that the page allows.
 const methods = "GET, HEAD, POST"
 
-// ServeHTTP implements [http.Handler]. The response has the HTTP status and the Retry-After header of the
-// API's answer.
+// ServeHTTP implements [http.Handler]. The response has the HTTP status and the Retry-After header of the API's answer.
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.setHeaders(w.Header())
 	t, err := p.language(r).texts()
@@ -152,8 +148,7 @@ func (p *Page) showForm(w http.ResponseWriter, r *http.Request, t *texts, f form
 	p.render(w, t, response, "page", data)
 }
 
-// submit makes the call of a form and shows the answer. The script requests the answer without the rest of
-// the page.
+// submit makes the call of a form and shows the answer. The script requests the answer without the rest of the page.
 func (p *Page) submit(w http.ResponseWriter, r *http.Request, t *texts) {
 	f, call := parseForm(r)
 	if f.open {

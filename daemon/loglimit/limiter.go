@@ -35,8 +35,7 @@ type Event struct {
 	Attrs   []slog.Attr
 }
 
-// A Limiter bounds the lines of repeated events. The zero Limiter is ready to use. It is safe for
-// concurrent use.
+// A Limiter bounds the lines of repeated events. The zero Limiter is ready to use. It is safe for concurrent use.
 type Limiter struct {
 	mu       sync.Mutex
 	subjects map[string]*subject
@@ -55,8 +54,7 @@ type subject struct {
 // overflow is the name of the subject that counts the events of all subjects past [MaxSubjects].
 const overflow = "\x00others"
 
-// Log logs the event if it is the first one of its subject. Otherwise it counts the event, and logs it at
-// debug.
+// Log logs the event if it is the first one of its subject. Otherwise it counts the event, and logs it at debug.
 func (l *Limiter) Log(ctx context.Context, log *slog.Logger, e Event) {
 	if log == nil || !log.Enabled(ctx, e.Level) {
 		return

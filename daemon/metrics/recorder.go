@@ -131,8 +131,7 @@ func (m *Recorder) initSeries() {
 	}
 }
 
-// WatchPool exports the statistics of a pool of database connections as go_sql_… metrics with the name of the
-// pool.
+// WatchPool exports the statistics of a pool of database connections as go_sql_… metrics with the name of the pool.
 func (m *Recorder) WatchPool(name string, db *sql.DB) {
 	m.registry.MustRegister(collectors.NewDBStatsCollector(db, name))
 }
@@ -196,8 +195,7 @@ func (c measuredConnector) Do(ctx context.Context, o tasks.ConnectorRequest) (re
 	return c.inner.Do(ctx, o)
 }
 
-// ConnectorStats contains the durations of the connector calls with the same kind and effect, since the
-// daemon started.
+// ConnectorStats contains the durations of the connector calls with the same kind and effect, since the daemon started.
 type ConnectorStats struct {
 	Kind    tasks.Kind
 	Effect  string // settled, refused, pending, none or unknown, as in keyseat_connector_duration_seconds
@@ -212,8 +210,7 @@ type Bucket struct {
 	Count      uint64
 }
 
-// ConnectorStats returns the connector statistics of this daemon. It leaves out a kind and effect without
-// any call.
+// ConnectorStats returns the connector statistics of this daemon. It leaves out a kind and effect without any call.
 func (m *Recorder) ConnectorStats() []ConnectorStats {
 	registry := prometheus.NewRegistry() // because a gather of m.registry would also query the database
 	if registry.Register(m.connectorSeconds) != nil {

@@ -136,8 +136,7 @@ func (*storeCollector) Describe(to chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements [prometheus.Collector]. It creates its own context, because the interface passes no
-// context.
+// Collect implements [prometheus.Collector]. It creates its own context, because the interface passes no context.
 func (c *storeCollector) Collect(to chan<- prometheus.Metric) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

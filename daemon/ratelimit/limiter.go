@@ -121,10 +121,9 @@ func (l *Limiter) blocked(blocks []netip.Prefix, limits []int) (wait time.Durati
 	return wait
 }
 
-// Record counts one unknown key of the address. If that exceeds a limit, it returns how long the
-// address is blocked, otherwise 0. Concurrent calls may all have passed [Limiter.Blocked], so Record
-// checks the limits again. An unknown key of a blocked address does not count, because one address could
-// otherwise use up the limits of the larger blocks.
+// Record counts one unknown key of the address. If that exceeds a limit, it returns how long the address is blocked,
+// otherwise 0. Concurrent calls may all have passed [Limiter.Blocked], so Record checks the limits again. An unknown
+// key of a blocked address does not count, because one address could otherwise use up the limits of the larger blocks.
 //
 // With a [SharedCounter], Record waits up to 250 ms for the counts of the other daemons. If they do
 // not arrive, this daemon allows an equal share of the limits. In the minute in which that begins,
@@ -200,9 +199,8 @@ func (l *Limiter) applyShared(block netip.Prefix, total int, left time.Duration)
 // trusted proxy. Then it is the last address in X-Forwarded-For that is not a trusted proxy.
 // Entries further to the left are ignored, because the client can write anything there.
 //
-// If every entry is a trusted proxy, the first entry is returned. At an entry that cannot be
-// parsed, the search stops at the address before it. If the peer cannot be parsed, the result is
-// the zero Addr.
+// If every entry is a trusted proxy, the first entry is returned. At an entry that cannot be parsed, the search stops
+// at the address before it. If the peer cannot be parsed, the result is the zero Addr.
 func ClientAddress(r *http.Request, proxies []netip.Prefix) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

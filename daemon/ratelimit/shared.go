@@ -15,17 +15,14 @@ import (
 	"github.com/keyseat/keyseat/internal/clock"
 )
 
-// A SharedCounter counts unknown keys for all daemons that share a database. It is safe for
-// concurrent use.
+// A SharedCounter counts unknown keys for all daemons that share a database. It is safe for concurrent use.
 type SharedCounter interface {
-	// Heartbeat records that the daemon of that name is alive for ttl from now. It returns the number
-	// of live daemons.
+	// Heartbeat records that the daemon of that name is alive for ttl from now. It returns the number of live daemons.
 	Heartbeat(ctx context.Context, name string, ttl time.Duration) (daemons int, err error)
 
-	// CountUnknownKeys adds counts of unknown keys per address block to the block's current one-minute
-	// window. A window starts with the block's first unknown key. For each block it calls yield once,
-	// with the new total and the time left in the window, which is positive. After an error, the counts
-	// may have been added or not.
+	// CountUnknownKeys adds counts of unknown keys per address block to the block's current one-minute window. A window
+	// starts with the block's first unknown key. For each block it calls yield once, with the new total and the time
+	// left in the window, which is positive. After an error, the counts may have been added or not.
 	CountUnknownKeys(ctx context.Context, counts map[netip.Prefix]int, yield func(block netip.Prefix, total int, left time.Duration)) error
 }
 

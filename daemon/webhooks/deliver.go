@@ -139,8 +139,7 @@ func (d *Dispatcher) ack(ctx context.Context, q outbox.QueuedDelivery, entry *ou
 	}
 }
 
-// report passes an attempt to Observe and logs it. It bounds the number of log lines about an endpoint that
-// fails.
+// report passes an attempt to Observe and logs it. It bounds the number of log lines about an endpoint that fails.
 func (d *Dispatcher) report(ctx context.Context, entry outbox.Delivery) {
 	if d.Observe != nil {
 		d.Observe(entry)
@@ -169,9 +168,8 @@ func (d *Dispatcher) logBounded(ctx context.Context, level slog.Level, message, 
 	d.repeated.Log(ctx, d.Log, loglimit.Event{Subject: message + ": " + reason, Level: level, Message: message, Attrs: attrs})
 }
 
-// logState logs that the outbox fails, or that it works again. The endpoint is "" if the failure affects
-// all endpoints. After the end of ctx it logs nothing, because the error can then be the cancellation
-// itself.
+// logState logs that the outbox fails, or that it works again. The endpoint is "" if the failure affects all endpoints.
+// After the end of ctx it logs nothing, because the error can then be the cancellation itself.
 func (d *Dispatcher) logState(ctx context.Context, failure, endpoint string, err error) {
 	if ctx.Err() == nil {
 		d.repeated.LogState(ctx, d.Log, loglimit.Event{

@@ -30,9 +30,8 @@ const (
 	idleFactor      = 4                   // the longest pause of a dispatcher that finds no events, in polls
 )
 
-// A Dispatcher routes events to endpoints and calls the endpoints. Any number of dispatchers, in any number
-// of processes, share the work. [New] makes a Dispatcher. Set its exported fields before Run; Stock is
-// required.
+// A Dispatcher routes events to endpoints and calls the endpoints. Any number of dispatchers, in any number of
+// processes, share the work. [New] makes a Dispatcher. Set its exported fields before Run; Stock is required.
 type Dispatcher struct {
 	Outbox       outbox.Outbox
 	Stock        func(context.Context) ([]stock.Level, error)       // of [tasks.Store]; required

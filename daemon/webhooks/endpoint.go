@@ -22,8 +22,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// An Endpoint is a receiver of webhooks: its URL, the types of events that it gets, and the secrets that
-// sign them.
+// An Endpoint is a receiver of webhooks: its URL, the types of events that it gets, and the secrets that sign them.
 type Endpoint struct {
 	Name    string
 	URL     tasks.Secret // secret, because a path or a query may contain a token

@@ -15,8 +15,7 @@
 // country is low.
 //
 // An event contains no secret and no login. It names a key by its fingerprint ([keys.FingerprintKey]) and the id of its
-// order.
-// The dispatcher never calls private addresses unless the operator allows that, whatever a name resolves to.
+// order. The dispatcher never calls private addresses unless the operator allows that, whatever a name resolves to.
 package webhooks
 
 import (
@@ -143,9 +142,8 @@ type Message struct {
 	Acked outbox.QueuedDelivery
 }
 
-// Next returns the next event of a key's queued delivery that the endpoint wants. It returns false if none
-// of the entries in q causes a wanted event. In that case Acked of the message is the queued delivery after
-// all these entries.
+// Next returns the next event of a key's queued delivery that the endpoint wants. It returns false if none of the
+// entries in q causes a wanted event. In that case Acked of the message is the queued delivery after all these entries.
 func Next(q outbox.QueuedDelivery, key KeyName, wants func(Type) bool) (Message, bool) {
 	if len(q.Entries) == 0 { // the entries were archived after the delivery was queued again
 		q.DeliveredSeq, q.DeliveredEvent = q.LastSeq, 0
@@ -173,9 +171,8 @@ func lowStockEvent(subscriber string, occasion int64, at time.Time, l lowStock) 
 	return Event{ID: id(StockLow, subscriber, string(l.Country), strconv.FormatInt(occasion, 10)), Type: StockLow, At: at, Data: l}
 }
 
-// id derives the permanent id of an event from the change that wrote its history entry. It does not use a
-// sequence number, because the same numbers occur again after a restore from a backup. The id does not
-// reveal a key.
+// id derives the permanent id of an event from the change that wrote its history entry. It does not use a sequence
+// number, because the same numbers occur again after a restore from a backup. The id does not reveal a key.
 func id(t Type, parts ...string) string {
 	sum := sha256.Sum256([]byte(string(t) + "\x00" + strings.Join(parts, "\x00")))
 	return "evt_" + hex.EncodeToString(sum[:16])

@@ -98,17 +98,15 @@ func (p *Pool) interval() time.Duration { return cmp.Or(p.PollInterval, time.Sec
 // caller holds mu.
 func (p *Pool) spareCapacity() int { return p.idleWorkers() + p.prefetch() - len(p.waiting) }
 
-// idleWorkers returns how many workers may start a job: Workers minus the running connector calls. It
-// is less if more than Workers results are being settled, because at most 2×Workers jobs are in
-// progress. The caller holds mu.
+// idleWorkers returns how many workers may start a job: Workers minus the running connector calls. It is less if more
+// than Workers results are being settled, because at most 2×Workers jobs are in progress. The caller holds mu.
 func (p *Pool) idleWorkers() int {
 	started := len(p.jobs) - len(p.waiting)
 	return min(p.Workers-p.calling, 2*p.Workers-started)
 }
 
-// prefetch returns how many tasks to lease in advance: Workers if at least Workers tasks finish per
-// second, otherwise 0. So no task waits here for much longer than a second while another daemon has
-// idle workers.
+// prefetch returns how many tasks to lease in advance: Workers if at least Workers tasks finish per second, otherwise
+// 0. So no task waits here for much longer than a second while another daemon has idle workers.
 //
 // If this daemon dies, prefetched tasks count as attempted, because no record shows that the
 // provider was not called. The caller holds mu.
@@ -163,9 +161,8 @@ func (t *throughput) at(now time.Time) int {
 	return t.last
 }
 
-// report observes and logs a finished job. Each task has one line when it ends. The lines about
-// attempts that leave a task open are limited, because a provider that is down causes them for
-// every task.
+// report observes and logs a finished job. Each task has one line when it ends. The lines about attempts that leave a
+// task open are limited, because a provider that is down causes them for every task.
 func (p *Pool) report(ctx context.Context, r tasks.Report) {
 	if p.Observe != nil {
 		p.Observe(r)
@@ -195,8 +192,7 @@ func (p *Pool) report(ctx context.Context, r tasks.Report) {
 	}
 }
 
-// logRepeated logs a line through the log limiter. Lines with the same message and reason share one
-// limit.
+// logRepeated logs a line through the log limiter. Lines with the same message and reason share one limit.
 func (p *Pool) logRepeated(ctx context.Context, level slog.Level, message, reason string, attrs ...slog.Attr) {
 	p.repeated.Log(ctx, p.Log, loglimit.Event{Subject: message + ": " + reason, Level: level, Message: message, Attrs: attrs})
 }

@@ -11,9 +11,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// Run works until ctx ends. It then leases no more tasks, and waits up to drain for calls that were
-// sent to the provider. Shortly before drain is over, it cancels the calls that are left. It
-// settles those tasks too.
+// Run works until ctx ends. It then leases no more tasks, and waits up to drain for calls that were sent to the
+// provider. Shortly before drain is over, it cancels the calls that are left. It settles those tasks too.
 //
 // An error says that some tasks could not be settled in time. Their leases expire by themselves.
 func (p *Pool) Run(ctx context.Context, drain time.Duration) error {
@@ -166,8 +165,7 @@ func (p *Pool) done(ctx, calls context.Context, j *job, err error) {
 // ahead of the store's clock.
 const clockSlack = 2 * time.Millisecond
 
-// keepAlive sends heartbeats: it extends the leases of all jobs, also of waiting jobs, three times
-// per lease duration.
+// keepAlive sends heartbeats: it extends the leases of all jobs, also of waiting jobs, three times per lease duration.
 func (p *Pool) keepAlive(ctx context.Context) {
 	tick := time.NewTicker(p.Lease / 3)
 	defer tick.Stop()

@@ -72,8 +72,7 @@ func (r request[Q, R]) complete(with Result[R]) {
 	}
 }
 
-// cancelled reports whether the caller's context has ended. If so, it completes the request with the context's
-// error.
+// cancelled reports whether the caller's context has ended. If so, it completes the request with the context's error.
 func (r request[Q, R]) cancelled() bool {
 	err := r.ctx.Err()
 	if err != nil {

@@ -35,8 +35,7 @@ const (
 )
 
 // CheckPrivate checks a file that holds a secret or grants a right. It returns an error if other users of the machine
-// can read or write the file at path, or if its group can write it. The argument
-// info is the state of the opened file.
+// can read or write the file at path, or if its group can write it. The argument info is the state of the opened file.
 func CheckPrivate(path string, info fs.FileInfo) error {
 	err := CheckOthers(path, info)
 	if err == nil && hasModes && info.Mode().Perm()&groupWrite != 0 {
