@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,7 +59,7 @@ func (a *API) Stop() { a.stopping.Store(true) }
 
 // ServeHTTP implements [http.Handler].
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	start, id := time.Now(), requestID()
+	start, id := time.Now(), strconv.FormatUint(rand.Uint64(), 36) //nolint:gosec // the id is no secret
 	w.Header()["X-Request-Id"] = []string{id}
 	call, resp := a.respond(r)
 	resp.write(w, a.HTTPStatus.sent(r, resp.code))

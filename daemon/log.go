@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/keyseat/keyseat/daemon/loglimit"
@@ -28,9 +26,6 @@ type Observation struct {
 type panicError struct{ value any }
 
 func (p panicError) Error() string { return fmt.Sprintf("panic with a %T", p.value) }
-
-// requestID returns the id of one request, for the log and the client.
-func requestID() string { return strconv.FormatUint(rand.Uint64(), 36) } //nolint:gosec // it is no secret
 
 // logRequest logs the call and the result of a request, never its parameters. Lines about refused and failed requests
 // are limited, because a client can repeat such requests.

@@ -66,18 +66,14 @@ func (c *Connector) newRequest(ctx context.Context, o tasks.ConnectorRequest) (*
 	// If GetBody is set, net/http itself repeats the request when a reused connection breaks, because it treats
 	// a POST with an idempotency key as repeatable. Such an attempt would not be counted.
 	r.GetBody = nil
-	c.setHeader(r.Header, o)
-	return r, nil
-}
-
-func (c *Connector) setHeader(h http.Header, o tasks.ConnectorRequest) {
-	h.Set("Content-Type", "application/json")
-	h.Set("Idempotency-Key", o.IdempotencyKey())
-	h.Set("Keyseat-Attempt", strconv.Itoa(o.Attempt))
-	h.Set("User-Agent", "keyseat")
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Idempotency-Key", o.IdempotencyKey())
+	r.Header.Set("Keyseat-Attempt", strconv.Itoa(o.Attempt))
+	r.Header.Set("User-Agent", "keyseat")
 	if token := c.token.Load().Reveal(); token != "" {
-		h.Set("Authorization", "Bearer "+token)
+		r.Header.Set("Authorization", "Bearer "+token)
 	}
+	return r, nil
 }
 
 // A request that was not sent is repeated up to maxRetries times, after retryPause and then 2*retryPause. This is enough

@@ -26,7 +26,10 @@ var retryableStatuses = []int{
 // interpret returns the result that a response means. It reads the body of every response, so that the connection
 // can be used again.
 func interpret(ctx context.Context, r *http.Response) tasks.ConnectorResult {
-	body, err := readBody(r.Body)
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxResponse+1))
+	if err == nil && len(body) > maxResponse {
+		err = unreadableError("is longer than 64 KiB")
+	}
 	result := tasks.ConnectorResult{Effect: effectOf(r.StatusCode), Note: "status " + strconv.Itoa(r.StatusCode)}
 	if r.StatusCode == http.StatusOK {
 		result = parseResult(ctx, body, err)
@@ -39,15 +42,6 @@ func interpret(ctx context.Context, r *http.Response) tasks.ConnectorResult {
 
 // maxResponse is the maximum size of a response body, in bytes.
 const maxResponse = 64 << 10
-
-// readBody reads a response body. If it is longer than [maxResponse], the error is an unreadableError.
-func readBody(r io.Reader) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(r, maxResponse+1))
-	if err == nil && len(body) > maxResponse {
-		err = unreadableError("is longer than 64 KiB")
-	}
-	return body, err
-}
 
 // effectOf returns the effect that a status other than 200 means.
 func effectOf(status int) tasks.Effect {
@@ -91,10 +85,13 @@ func parseResult(ctx context.Context, body []byte, err error) tasks.ConnectorRes
 // response, or the token.
 func describeError(ctx context.Context, err error) string {
 	unreadable, isUnreadable := errors.AsType[unreadableError](err)
+	timeout, timedOut := errors.AsType[timeoutError](context.Cause(ctx))
 	fault := httpclient.ServerFault(err)
 	switch {
+	case timedOut:
+		return timeout.Error()
 	case ctx.Err() != nil:
-		return endReason(ctx)
+		return "cancelled"
 	case isUnreadable:
 		return unreadable.Error()
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -107,14 +104,6 @@ func describeError(ctx context.Context, err error) string {
 		return "connection lost"
 	}
 	return "connection failed"
-}
-
-// endReason returns the reason why the attempt's context has ended: the connector's timeout, or the caller.
-func endReason(ctx context.Context) string {
-	if timeout, is := errors.AsType[timeoutError](context.Cause(ctx)); is {
-		return timeout.Error()
-	}
-	return "cancelled"
 }
 
 // timeoutError is the error of an attempt that has exceeded the timeout.

@@ -67,7 +67,7 @@ func parse(text []byte) ([]line, error) {
 	var lines []line
 	for n, s := range strings.Split(strings.TrimSuffix(string(text), "\n"), "\n") {
 		l, err := parseLine(s)
-		if err == nil && l.key != nil && slices.ContainsFunc(lines, l.same) {
+		if err == nil && l.key != nil && slices.ContainsFunc(lines, func(other line) bool { return other.key != nil && other.key.id == l.key.id }) {
 			err = errDuplicate
 		}
 		if err != nil {
@@ -104,8 +104,6 @@ func parseLine(text string) (line, error) {
 	}
 	return line{text, &k}, nil
 }
-
-func (l line) same(other line) bool { return other.key != nil && other.key.id == l.key.id }
 
 func keysOf(lines []line) []key {
 	var keys []key

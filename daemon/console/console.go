@@ -122,7 +122,7 @@ func New(o Options) *Console {
 func (c *Console) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /console/assets/{name}", serveAsset)
-	mux.Handle("GET /console/signin", c.public((*request).signInPage))
+	mux.Handle("GET /console/signin", c.public(func(r *request) error { return r.showSignIn(http.StatusOK, "") }))
 	mux.Handle("POST /console/signin", c.public((*request).signIn))
 	mux.Handle("POST /console/signout", c.signedIn((*request).signOut))
 	mux.Handle("GET /{$}", c.signedIn((*request).showOverview))
@@ -130,17 +130,17 @@ func (c *Console) routes() http.Handler {
 	mux.Handle("GET /console/keys", c.signedIn((*request).listKeys))
 	mux.Handle("POST /console/keys", c.signedIn((*request).search))
 	mux.Handle("GET /console/key", c.signedIn((*request).showKey))
-	mux.Handle("GET /console/keys/import", c.signedIn((*request).newKeyImport))
+	mux.Handle("GET /console/keys/import", c.signedIn(func(r *request) error { return r.showImport(http.StatusOK, keyImport()) }))
 	mux.Handle("POST /console/keys/import", c.signedIn((*request).importKeys))
 	mux.Handle("GET /console/plans", c.signedIn((*request).listPlans))
-	mux.Handle("GET /console/plans/import", c.signedIn((*request).newPlanImport))
+	mux.Handle("GET /console/plans/import", c.signedIn(func(r *request) error { return r.showImport(http.StatusOK, planImport()) }))
 	mux.Handle("POST /console/plans/import", c.signedIn((*request).importPlans))
 	mux.Handle("GET /console/plan/{verb}", c.signedIn((*request).showPlanForm))
 	mux.Handle("POST /console/plan/save", c.signedIn((*request).savePlan))
 	mux.Handle("GET /console/stock", c.signedIn((*request).showStock))
 	mux.Handle("GET /console/tasks", c.signedIn((*request).listTasks))
 	mux.Handle("GET /console/task", c.signedIn((*request).showTask))
-	mux.Handle("GET /console/issue", c.signedIn((*request).newOrder))
+	mux.Handle("GET /console/issue", c.signedIn(func(r *request) error { return r.showOrder(http.StatusOK, order{Count: "1"}) }))
 	mux.Handle("GET /console/activity", c.signedIn((*request).listActivity))
 	mux.Handle("GET /console/activity/export", c.signedIn((*request).exportActivity))
 	mux.Handle("POST /console/bulk", c.signedIn((*request).bulkAction))
@@ -197,7 +197,12 @@ type handler func(r *request) error
 func (c *Console) public(do handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r := &request{Console: c, w: w, req: req}
-		r.showError(req.Context(), r.recoverPanic(do))
+		defer func() {
+			if p := recover(); p != nil {
+				r.showError(req.Context(), fmt.Errorf("panic with a %T", p)) // not its value, which may contain submitted data
+			}
+		}()
+		r.showError(req.Context(), do(r))
 	})
 }
 
@@ -239,17 +244,6 @@ func (r *request) authenticate() error {
 	}
 	r.session, r.token = found, token
 	return nil
-}
-
-// recoverPanic calls do and converts a panic to an error. The error has only the type of the panic's value,
-// because the value may contain submitted data.
-func (r *request) recoverPanic(do handler) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic with a %T", p)
-		}
-	}()
-	return do(r)
 }
 
 // showError shows the error page for err, if any. It logs server errors.

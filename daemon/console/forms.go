@@ -27,8 +27,6 @@ type order struct {
 	PurchaseDate         time.Time
 }
 
-func (r *request) newOrder() error { return r.showOrder(http.StatusOK, order{Count: "1"}) }
-
 func (r *request) showOrder(status int, o order) error {
 	return r.render(status, page{"issue", "Issue keys", "issue", o})
 }

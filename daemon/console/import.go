@@ -38,9 +38,6 @@ type fileImport struct {
 	Error   string
 }
 
-func (r *request) newPlanImport() error { return r.showImport(http.StatusOK, planImport()) }
-func (r *request) newKeyImport() error  { return r.showImport(http.StatusOK, keyImport()) }
-
 func (r *request) importPlans() error { return r.importFile(planImport(), r.checkPlans, r.storePlans) }
 func (r *request) importKeys() error  { return r.importFile(keyImport(), r.checkKeys, r.storeKeys) }
 

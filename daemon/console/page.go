@@ -130,10 +130,6 @@ func loadAssets() map[string]asset {
 	return all
 }
 
-// assetURL returns the URL of an asset for use in a page. The URL changes with the content of the file, so
-// browsers may cache it.
-func assetURL(name string) string { return "/console/assets/" + name + "?v=" + assets[name].tag }
-
 var contentTypes = map[string]string{
 	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8",
 }
@@ -156,23 +152,21 @@ func serveAsset(w http.ResponseWriter, r *http.Request) {
 
 // templateFuncs are the functions of the templates.
 var templateFuncs = template.FuncMap{
-	"asset":    assetURL,
+	"asset":    func(name string) string { return "/console/assets/" + name + "?v=" + assets[name].tag }, // browsers may cache it
 	"country":  daemon.CountryName,
 	"number":   formatNumber,
 	"time":     formatTime,
 	"duration": formatDuration,
 	"taskURL":  taskURL,
-	"keyURL":   keyOfTaskURL,
+	"keyURL":   func(task string) string { return "/console/key?task=" + url.QueryEscape(task) },
 	"prose":    formatProse,
-	"class":    cssClass,
+	"class":    func(word any) string { return cssClasses[fmt.Sprint(word)] },
 	"tab":      func(s adminstore.TaskState) string { return strings.ToUpper(string(s[:1])) + string(s[1:]) },
 	"spaced":   func(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "_", " ") },
 }
 
 // keyURL returns the path of a key's page. It contains a reference, because browsers and proxies keep URLs.
 func keyURL(reference string) string { return "/console/key?key=" + url.QueryEscape(reference) }
-
-func keyOfTaskURL(id string) string { return "/console/key?task=" + url.QueryEscape(id) }
 
 func taskURL(id string) string { return "/console/task?id=" + url.QueryEscape(id) }
 
@@ -235,17 +229,14 @@ func formatProse(sentence string) template.HTML {
 	}))
 }
 
-// cssClasses maps a status, outcome or state to a CSS class. The class adds a color to the word, which stays visible.
+// cssClasses maps a status, outcome or state to a CSS class. The class adds a color to the word, which stays visible. Other
+// words have no class: after invalid_credentials, for example, the shop is not at fault.
 var cssClasses = map[string]string{
 	"live": "good", "success": "good", "settled": "good", "success_renew": "good",
 	"open": "busy", "in_queue": "busy", "pending": "busy", "held": "busy", "waiting": "busy", "running": "busy", "retrying": "busy",
 	"suspect": "bad", "system_error": "bad", "unknown": "bad", "full": "bad", "expired": "bad", "invalid": "bad", "revoked": "bad", keyExists: "bad",
 	"failed": "warn", "failed_upgrade": "warn", "none": "warn", "out_of_stock": "warn",
 }
-
-// cssClass returns the CSS class of a word, or "". For example, invalid_credentials has no class, because the
-// shop is not at fault.
-func cssClass(word any) string { return cssClasses[fmt.Sprint(word)] }
 
 // keyExists is the verdict of a key that is stored already.
 const keyExists = "already there"

@@ -85,8 +85,6 @@ type signInBody struct {
 	Link    bool   // the script takes a token from the page's address
 }
 
-func (r *request) signInPage() error { return r.showSignIn(http.StatusOK, "") }
-
 func (r *request) showSignIn(status int, message string) error {
 	return r.render(status, page{"signin", "Sign in", "", signInBody{message, r.SignInLink}})
 }

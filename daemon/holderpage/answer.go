@@ -1,6 +1,7 @@
 package holderpage
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/internal/httpclient"
+	"github.com/keyseat/keyseat/tasks"
 )
 
 // An Answer is the API's answer to a form. It is the data of the template "answer".
@@ -42,7 +44,8 @@ func (p *Page) newAnswer(ctx context.Context, t *texts, f form, response *httpcl
 		a = Answer{Status: "error"}
 	}
 	a.Do, a.Key, a.Code, a.Wait = f.Do, f.Key, response.Status(), response.Header().Get("Retry-After")
-	a.Text, a.Field = t.translate(a.Message)
+	a.Text = cmp.Or(t.messages[a.Message], a.Message) // a sentence that the API does not document stays as it is
+	a.Field = refusalFields[tasks.Refusal(sentences()[a.Message])]
 	a.Task, a.Waited = p.openTask(ctx, a)
 	return a
 }

@@ -104,12 +104,6 @@ func (t *texts) text(name string) string {
 	return html.UnescapeString(strings.TrimSpace(text.String()))
 }
 
-// translate returns a sentence of the API in this language, and the field of the form that it is about. A
-// sentence that the API does not document stays as it is.
-func (t *texts) translate(sentence string) (text, field string) {
-	return cmp.Or(t.messages[sentence], sentence), refusalFields[tasks.Refusal(sentences()[sentence])]
-}
-
 // refusalFields has every refusal, and the field of the form that it is about.
 var refusalFields = map[tasks.Refusal]string{
 	tasks.UnknownKey: "key", tasks.PasswordMissing: "pwd", tasks.PasswordWeak: "pwd", tasks.LoginMissing: "login",

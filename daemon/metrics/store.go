@@ -144,7 +144,11 @@ func (c *storeCollector) Collect(to chan<- prometheus.Metric) {
 	defer cancel()
 	q, err := c.source.QueueStats(ctx)
 	if c.ok(to, "queue", err) {
-		emitQueue(to, q)
+		emit(to, openTasks, float64(q.Due), "due")
+		emit(to, openTasks, float64(q.Leased), "leased")
+		emit(to, openTasks, float64(q.Waiting), "waiting")
+		emit(to, queueAge, q.Late.Seconds())
+		emit(to, oldestTaskAge, q.Age.Seconds())
 	}
 	levels, err := c.source.Stock(ctx)
 	if c.ok(to, "stock", err) {
@@ -165,14 +169,6 @@ func (c *storeCollector) ok(to chan<- prometheus.Metric, reading string, err err
 	}
 	emit(to, databaseUp, up, reading)
 	return err == nil
-}
-
-func emitQueue(to chan<- prometheus.Metric, q stats.Queue) {
-	emit(to, openTasks, float64(q.Due), "due")
-	emit(to, openTasks, float64(q.Leased), "leased")
-	emit(to, openTasks, float64(q.Waiting), "waiting")
-	emit(to, queueAge, q.Late.Seconds())
-	emit(to, oldestTaskAge, q.Age.Seconds())
 }
 
 func emitStock(to chan<- prometheus.Metric, l stock.Level) {
