@@ -68,14 +68,11 @@ func checkCell(field string, value *string, check func(string) error) error {
 	return nil
 }
 
-// A nullable is a value that gives null a meaning.
-type nullable interface{ null() }
-
 // decodeField decodes one value. It reports false if the type is wrong, or if the value is null and the
-// field is not [nullable].
+// field is not a [nullableTime].
 func decodeField(field reflect.Value, raw json.RawMessage) bool {
 	into := field.Addr().Interface()
-	if _, hasNull := into.(nullable); !hasNull && string(raw) == "null" {
+	if _, hasNull := into.(*nullableTime); !hasNull && string(raw) == "null" {
 		return false
 	}
 	return json.Unmarshal(raw, into) == nil
@@ -130,10 +127,6 @@ func (c *call) noBody() error {
 // A nullableTime is a field with three states. Not given: at is nil. A time: at points to it. Null,
 // which means never: at points to the zero time.
 type nullableTime struct{ at *time.Time }
-
-var _ nullable = (*nullableTime)(nil)
-
-func (*nullableTime) null() {}
 
 // UnmarshalJSON implements [json.Unmarshaler] for null and for the formats of [csvfile.ParseEnd].
 func (t *nullableTime) UnmarshalJSON(text []byte) error {

@@ -125,14 +125,8 @@ func (c *call) shownKeys(all []tasks.Snapshot) []view.Key {
 // maxIssue is the maximum number of keys in one order.
 const maxIssue = 10_000
 
-// An order is the body of POST /keys.
-type order struct {
-	Count   int    `json:"count"`
-	OrderID string `json:"order_id"`
-	Note    string `json:"note"`
-}
-
-func (o order) check() error {
+// checkOrder checks the body of POST /keys.
+func checkOrder(o view.Order) error {
 	switch {
 	case o.Count < 1 || o.Count > maxIssue:
 		return invalid("count", fmt.Sprintf("must be 1 to %d", maxIssue))
@@ -142,13 +136,6 @@ func (o order) check() error {
 	return cmp.Or(checkCell("order_id", &o.OrderID, csvfile.CheckText), checkCell("note", &o.Note, csvfile.CheckText))
 }
 
-type issuedKeys struct {
-	OrderID      string      `json:"order_id"`
-	Count        int         `json:"count"`
-	PurchaseDate view.Time   `json:"purchase_date"`
-	Codes        []keys.Code `json:"codes"`
-}
-
 // issueKeys issues the keys of an order, once for each Idempotency-Key of a token's name. A client that repeats a
 // request gets the same response, because the store imports a batch only once.
 func (c *call) issueKeys() (response, error) {
@@ -156,9 +143,9 @@ func (c *call) issueKeys() (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	o, err := decode[order](c)
+	o, err := decode[view.Order](c)
 	if err == nil {
-		err = o.check()
+		err = checkOrder(o)
 	}
 	if err != nil {
 		return response{}, err
@@ -195,7 +182,7 @@ func (c *call) batch() (adminstore.ImportBatch, error) {
 
 // replay returns the original response to an order that was carried out before. An order with another
 // count or order_id is an error.
-func (c *call) replay(o order, b adminstore.ImportBatch) (response, error) {
+func (c *call) replay(o view.Order, b adminstore.ImportBatch) (response, error) {
 	all, err := c.AdminStore.Batch(c.r.Context(), b.ID)
 	if err != nil {
 		return response{}, err
@@ -209,7 +196,7 @@ func (c *call) replay(o order, b adminstore.ImportBatch) (response, error) {
 }
 
 func issuedResponse(all []keys.Key) response {
-	body := issuedKeys{OrderID: all[0].OrderID, Count: len(all), PurchaseDate: view.Time{Time: all[0].PurchaseDate}}
+	body := view.Issue{OrderID: all[0].OrderID, Count: len(all), PurchaseDate: view.Time{Time: all[0].PurchaseDate}}
 	for _, k := range all {
 		body.Codes = append(body.Codes, k.Code)
 	}

@@ -100,15 +100,6 @@ func (c *call) parseCursor(text string) (p adminstore.Position, err error) {
 // searchLimit is the maximum number of results of each kind.
 const searchLimit = 20
 
-// A searchResult is the result of a search. Keys has the keys that match by their code.
-type searchResult struct {
-	Keys      []view.Key  `json:"keys"`
-	Orders    []view.Key  `json:"orders"`
-	Usernames []view.Key  `json:"usernames"`
-	Tasks     []view.Task `json:"tasks"`
-	Plans     []view.Plan `json:"plans"`
-}
-
 // search finds keys, tasks and plans by a text. Only a client that may list whole codes finds keys by the beginning
 // of the code.
 func (c *call) search() (response, error) {
@@ -125,7 +116,7 @@ func (c *call) search() (response, error) {
 		return response{}, err
 	}
 	c.discloseList(len(found.Codes) + len(found.Orders) + len(found.Usernames) + len(found.Tasks))
-	result, now := searchResult{
+	result, now := view.Found{
 		Keys: c.shownKeys(found.Codes), Orders: c.shownKeys(found.Orders), Usernames: c.shownKeys(found.Usernames),
 		Tasks: c.shownTasks(found.Tasks), Plans: []view.Plan{},
 	}, time.Now()

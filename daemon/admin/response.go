@@ -25,35 +25,23 @@ func okResponse(body any, err error) (response, error) {
 	return response{status: http.StatusOK, body: body}, nil
 }
 
-// retryAfter is the Retry-After of [Unavailable], in seconds.
-const retryAfter = "2"
-
-// unknownTokenRetryAfter is the Retry-After of [TooMany], in seconds: the window of the limit.
-const unknownTokenRetryAfter = "60"
-
-// challenge is the header WWW-Authenticate, which requests a token (RFC 6750).
-const challenge = `Bearer realm="keyseat"`
+// errorHeaders has the header of each status that has one. WWW-Authenticate requests a token (RFC 6750).
+var errorHeaders = map[int]map[string]string{
+	http.StatusUnauthorized:       {"WWW-Authenticate": `Bearer realm="keyseat"`},
+	http.StatusForbidden:          {"WWW-Authenticate": `Bearer realm="keyseat", error="insufficient_scope"`},
+	http.StatusTooManyRequests:    {"Retry-After": "60"}, // the window of the limit of unknown tokens
+	http.StatusServiceUnavailable: {"Retry-After": "2"},
+}
 
 func (e apiError) response() response {
 	p := e.problem()
-	r := response{status: p.Status, body: p, header: map[string]string{}}
-	switch p.Status {
-	case http.StatusUnauthorized:
-		r.header["WWW-Authenticate"] = challenge
-	case http.StatusForbidden:
-		r.header["WWW-Authenticate"] = challenge + `, error="insufficient_scope"`
-	case http.StatusTooManyRequests:
-		r.header["Retry-After"] = unknownTokenRetryAfter
-	case http.StatusServiceUnavailable:
-		r.header["Retry-After"] = retryAfter
-	}
-	return r
+	return response{status: p.Status, body: p, header: errorHeaders[p.Status]}
 }
 
 func methodNotAllowed(methods []string) response {
 	allow := strings.Join(methods, ", ")
 	r := apiError{NotAllowed, "use " + allow}.response()
-	r.header["Allow"] = allow
+	r.header = map[string]string{"Allow": allow}
 	return r
 }
 

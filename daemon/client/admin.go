@@ -47,6 +47,12 @@ type (
 	KeyDetail = view.KeyDetail
 	// A Task is an accepted upgrade or renew. A zero time means that the event has not happened.
 	Task = view.Task
+	// An Order is a request for new keys.
+	Order = view.Order
+	// An Issue contains the keys of an order.
+	Issue = view.Issue
+	// Found is the result of [Admin.Search], with up to 20 entries of each kind.
+	Found = view.Found
 	// A Plan is a family plan and its slots. A zero time means never.
 	Plan = view.Plan
 	// An ActivityEntry records an action of an operator: who did what, when and from where.

@@ -15,21 +15,6 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// An Order is a request for new keys.
-type Order struct {
-	Count   int    `json:"count"`    // 1 to 10,000
-	OrderID string `json:"order_id"` // 1 to 1024 bytes
-	Note    string `json:"note"`     // for the history of the keys; may be empty
-}
-
-// An Issue contains the keys of an order.
-type Issue struct {
-	OrderID      string      `json:"order_id"`
-	Count        int         `json:"count"`
-	PurchaseDate time.Time   `json:"purchase_date"`
-	Codes        []keys.Code `json:"codes"` // in ascending order
-}
-
 // Issue creates the keys of an order, once for each idempotency key (1 to 255 bytes) of the token's name. A good
 // idempotency key is the id of the webhook that reported the order.
 //
@@ -139,15 +124,6 @@ func (a *Admin) Activity(ctx context.Context, f activity.Filter) iter.Seq2[Activ
 	setTime(q, "since", f.Since)
 	setTime(q, "until", f.Until)
 	return listAll[ActivityEntry](ctx, a, "activity", q)
-}
-
-// Found is the result of [Admin.Search], with up to 20 entries of each kind.
-type Found struct {
-	Keys      []Key  `json:"keys"`   // by their code
-	Orders    []Key  `json:"orders"` // by their order
-	Usernames []Key  `json:"usernames"`
-	Tasks     []Task `json:"tasks"`
-	Plans     []Plan `json:"plans"`
 }
 
 // Search finds keys, orders, usernames, tasks and plans by a text or its beginning. It finds a key by its whole code

@@ -102,7 +102,7 @@ func TestListReadsAllPages(t *testing.T) {
 	if want := "issue_keys250127.0.0.1false"; !slices.Equal(actions, []string{want, want}) {
 		t.Errorf("%q", actions)
 	}
-	for _, filter := range []client.KeyFilter{{BoughtBefore: issue.PurchaseDate}, {Country: "US"}, {Plan: "p"}, {BoughtAfter: issue.PurchaseDate.Add(time.Second)}} {
+	for _, filter := range []client.KeyFilter{{BoughtBefore: issue.PurchaseDate.Time}, {Country: "US"}, {Plan: "p"}, {BoughtAfter: issue.PurchaseDate.Add(time.Second)}} {
 		for k, err := range a.Keys(t.Context(), filter) {
 			t.Errorf("a key of no order and no task: %+v, %v", k, err)
 		}

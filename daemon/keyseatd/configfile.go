@@ -25,13 +25,13 @@ func (f configFile) value(flag *kong.Flag) (value string, set bool) {
 	return value, set
 }
 
-// maxConfigFile is the maximum number of bytes that are read from a config file.
-const maxConfigFile = 1 << 20
+// maxFile is the maximum number of bytes that are read from a config file or from a file with a secret.
+const maxFile = 1 << 20
 
 // read parses a JSON object from a file. Its errors never quote a value, because a value may contain a
 // password. For the same reason it refuses a file with a password or a token that other users can read.
 func (f configFile) read(path string) error {
-	text, info, err := safefile.Read(path, maxConfigFile)
+	text, info, err := safefile.Read(path, maxFile)
 	if cause, is := errors.AsType[*fs.PathError](err); is {
 		return cause.Err // the caller adds the file's name
 	}

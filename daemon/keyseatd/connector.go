@@ -92,12 +92,9 @@ func readToken(path string) (tasks.Secret, error) {
 	return tasks.NewSecret(token), nil
 }
 
-// maxSecretFile is the maximum number of bytes that are read from a file with a secret.
-const maxSecretFile = 1 << 20
-
 // readPrivate reads a file with a secret. It refuses a file that other users can read.
 func readPrivate(path string) ([]byte, error) {
-	text, info, err := safefile.Read(path, maxSecretFile)
+	text, info, err := safefile.Read(path, maxFile)
 	if err != nil {
 		return nil, err
 	}

@@ -150,10 +150,7 @@ type logFlags struct {
 }
 
 func (f logFlags) logger(to io.Writer) *slog.Logger {
-	level, err := zapcore.ParseLevel(f.LogLevel)
-	if err != nil {
-		level = zapcore.InfoLevel // unreachable: the flag has been validated
-	}
+	level, _ := zapcore.ParseLevel(f.LogLevel) // cannot fail: the flag has been validated
 	config := zap.NewProductionEncoderConfig()
 	config.EncodeTime = zapcore.RFC3339TimeEncoder
 	config.EncodeDuration = zapcore.StringDurationEncoder

@@ -235,3 +235,27 @@ func NewActivityEntry(e activity.Entry) ActivityEntry {
 		e.ID, Time{e.At}, e.Actor, e.Address, e.Action, e.Key, e.Task, e.Plan, e.OrderID, e.Count, visible(e.Error),
 	}
 }
+
+// An Order is a request for new keys.
+type Order struct {
+	Count   int    `json:"count"`    // 1 to 10,000
+	OrderID string `json:"order_id"` // 1 to 1024 bytes
+	Note    string `json:"note"`     // for the history of the keys; may be empty
+}
+
+// An Issue contains the keys of an order.
+type Issue struct {
+	OrderID      string      `json:"order_id"`
+	Count        int         `json:"count"`
+	PurchaseDate Time        `json:"purchase_date"`
+	Codes        []keys.Code `json:"codes"` // in ascending order
+}
+
+// Found is the result of a search.
+type Found struct {
+	Keys      []Key  `json:"keys"`   // by their code
+	Orders    []Key  `json:"orders"` // by their order
+	Usernames []Key  `json:"usernames"`
+	Tasks     []Task `json:"tasks"`
+	Plans     []Plan `json:"plans"`
+}
