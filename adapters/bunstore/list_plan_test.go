@@ -156,14 +156,19 @@ func TestListsUseIndexes(t *testing.T) {
 
 var parameters = regexp.MustCompile(`[$?](\d+)`)
 
-// explain returns the query plan of a statement. The database makes it without the arguments.
-func explain(l *lab, db *sql.Conn, text string) string {
-	l.Helper()
-	n := 0
+// countParameters returns the number of parameters of a statement.
+func countParameters(text string) (n int) {
 	for _, p := range parameters.FindAllStringSubmatch(text, -1) {
 		i, _ := strconv.Atoi(p[1])
 		n = max(n, i)
 	}
+	return n
+}
+
+// explain returns the query plan of a statement. The database makes it without the arguments.
+func explain(l *lab, db *sql.Conn, text string) string {
+	l.Helper()
+	n := countParameters(text)
 	run := "EXPLAIN QUERY PLAN " + text
 	args := make([]any, n)
 	if !strings.HasPrefix(l.url, "sqlite:") {

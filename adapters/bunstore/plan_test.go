@@ -57,6 +57,27 @@ func TestPlansMadeWhenTablesWereEmpty(t *testing.T) {
 	}
 }
 
+// TestPlansThatFilledAfterAnImport checks that a claim reads few blocks if a free slot follows many full plans. The
+// statistics say that no plan is full, as they do after an import of plans.
+func TestPlansThatFilledAfterAnImport(t *testing.T) {
+	t.Parallel()
+	const few = 75 // blocks
+	p := newPlanner(t)
+	p.run(`INSERT INTO keyseat_plans (id, country, address, invite, size, held, spent, suspect, retired, fault)
+		SELECT i, 'US', '', '', 5, 0, 0, 0, false, '' FROM generate_series(1, 20000) i`)
+	p.run(`VACUUM ANALYZE`)
+	p.run(`UPDATE keyseat_plans SET held = size WHERE seq < (SELECT max(seq) FROM keyseat_plans) - 5000`)
+	p.run(`VACUUM`)
+	p.accept("K1")
+	before := p.blocks()
+	p.accept("K2")
+	n := p.blocks() - before
+	t.Logf("the claim has read %d blocks", n)
+	if n > few {
+		t.Errorf("the claim has read more than %d blocks", few)
+	}
+}
+
 // A planner is a store with one connection, so that the first plan of each statement stays in use.
 type planner struct {
 	*testing.T

@@ -37,7 +37,8 @@ UNION ALL
 SELECT 'country', c.code, '', 0, 0, NULL
 FROM keyseat_countries c WHERE c.code IN (SELECT code FROM country)
 
--- It reads the plans of transfers, and the oldest plans with a free slot in each country of a claim.
+-- It reads the plans of transfers, and the oldest plans with a free slot in each country of a claim. With an equality for
+-- the country, the server could read the plans by seq instead, and so all full ones, if its statistics say that few are.
 -- name: plans
 WITH @moved, @wanted
 SELECT @now, p.*
@@ -48,10 +49,10 @@ SELECT @now, p.*
 FROM wanted
 CROSS JOIN LATERAL (
 	SELECT * FROM keyseat_plans p
-	WHERE p.country = wanted.country
+	WHERE p.country BETWEEN wanted.country AND wanted.country
 		AND NOT p.retired AND p.fault = '' AND (p.expires_at IS NULL OR p.expires_at > @now)
 		AND p.has_free
-	ORDER BY p.seq LIMIT wanted.n) p
+	ORDER BY p.country, p.seq LIMIT wanted.n) p
 
 -- All countries have the same limit, because a LIMIT cannot depend on a row in SQLite.
 -- name: plans sqlite
@@ -66,7 +67,7 @@ JOIN keyseat_plans p ON p.seq IN (
 	SELECT p.seq FROM keyseat_plans p
 	WHERE p.country = wanted.country
 		AND NOT p.retired AND p.fault = '' AND (p.expires_at IS NULL OR p.expires_at > @now)
-		AND p.held + p.spent + p.suspect < p.size
+		AND p.size > p.held + p.spent + p.suspect
 	ORDER BY p.seq LIMIT @most)
 
 -- name: applied
