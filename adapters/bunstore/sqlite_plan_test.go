@@ -4,10 +4,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
 // TestSQLiteReadsNoWholeTable checks the programs into which SQLite compiles the frequent statements. None may read a table
@@ -17,14 +19,16 @@ func TestSQLiteReadsNoWholeTable(t *testing.T) {
 		p := planner{l.T, l.frail, l.db}
 		p.must(l.plain.EditPlans(l.life, []stock.PlanEdit{stock.NewPlanEdit("p", "US", 9)}))
 		p.issue("first", "K1", "K2")
+		p.must(l.plain.Subscribe(l.life, []string{"s"}, time.Minute))
 		l.sent = nil
 		p.find("K1")
 		p.accept("K1")
 		ref := p.lease()
 		p.extend(ref)
 		p.settle("K1")
+		p.deliver()
 		statements := slices.Compact(slices.Sorted(slices.Values(l.sent)))
-		if len(statements) < 9 {
+		if len(statements) < 14 {
 			l.Errorf("only %d statements: %q", len(statements), statements)
 		}
 		for _, text := range statements {
@@ -45,6 +49,20 @@ func (p planner) settle(code keys.Code) {
 	errs, err := p.store.Apply(p.Context(), []tasks.Change{tasks.DefaultRules().Settle(p.view(code), attempt, "settle", false)})
 	p.must(err)
 	p.must(errs[0])
+}
+
+// deliver routes the events, and delivers those of one key to the subscriber.
+func (p planner) deliver() {
+	p.Helper()
+	_, err := p.store.Route(p.Context(), []tasks.EventType{tasks.EventEnded}, 9)
+	p.must(err)
+	queued, err := p.store.LeaseDeliveries(p.Context(), "s", "lease", 9, time.Minute)
+	p.must(err)
+	if len(queued) != 1 {
+		p.Fatalf("leased %d deliveries", len(queued))
+	}
+	queued[0].DeliveredSeq = queued[0].LastSeq
+	p.must(p.store.CompleteDelivery(p.Context(), queued[0], &outbox.Delivery{At: queued[0].At, Subscriber: "s", Event: "e", Result: outbox.Delivered}))
 }
 
 // wholeTable returns a table that a statement reads from its beginning or its end, or "". Tables with few rows do not count.
