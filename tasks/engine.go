@@ -57,7 +57,8 @@ func (e Engine) Accept(ctx context.Context, q Request) error {
 	id := e.NewID()
 	c, err := e.undecided(q, id)
 	if err != nil {
-		return e.refuse(ctx, q, id, err)
+		_, refusal := e.decide(ctx, q, id, false)
+		return cmp.Or(refusal, err)
 	}
 	err = e.applyUndecided(ctx, c)
 	for range maxConflictRetries - 1 {
@@ -108,27 +109,22 @@ func (e Engine) applyUndecided(ctx context.Context, c Change) error {
 	return e.apply(ctx, c)
 }
 
-// refuse returns the refusal of a request. If its key permits no refusal, refuse returns the given error.
-func (e Engine) refuse(ctx context.Context, q Request, id string, otherwise error) error {
+// decide reads a snapshot of the request's key and decides. The argument empty is that of [Rules.Accept].
+func (e Engine) decide(ctx context.Context, q Request, id string, empty bool) (Change, error) {
 	v, err := e.Snapshot(ctx, q.Code)
 	if err != nil {
-		return err
+		return Change{}, err
 	}
-	_, err = e.Rules.Accept(v, q, id, false)
-	return cmp.Or(err, otherwise)
+	return e.Rules.Accept(v, q, id, empty)
 }
 
-// acceptAgain decides on a request whose key existed a moment ago. The argument empty is that of [Rules.Accept].
+// acceptAgain decides on a request whose key existed a moment ago, and applies the change.
 func (e Engine) acceptAgain(ctx context.Context, q Request, id string, empty bool) error {
-	v, err := e.Snapshot(ctx, q.Code)
-	if err != nil {
-		return err
-	}
-	if !v.Key.Exists() {
+	c, err := e.decide(ctx, q, id, empty)
+	switch {
+	case errors.Is(err, UnknownKey):
 		return KeyGone
-	}
-	c, err := e.Rules.Accept(v, q, id, empty)
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	if err := e.seal(&c, q.Account); err != nil {

@@ -43,13 +43,7 @@ func (r Rules) backoff(tries int, jitter float64) time.Duration {
 	return jittered(min(pause, r.MaxBackoff), jitter)
 }
 
-// pendingBackoff returns the pause before the next attempt while the result is pending. The pause equals
-// the time since the first attempt, but is at least Backoff and at most MaxBackoff. Therefore that time
-// doubles with each attempt. The jitter is that of [Rules.backoff].
-func (r Rules) pendingBackoff(taken time.Duration, jitter float64) time.Duration {
-	return jittered(min(max(taken, r.Backoff), r.MaxBackoff), jitter)
-}
-
+// jittered shortens a pause by up to a half.
 func jittered(pause time.Duration, jitter float64) time.Duration {
 	return pause - time.Duration(float64(pause)/2*jitter)
 }

@@ -34,11 +34,9 @@ func (s *Store) RecordActivity(ctx context.Context, e activity.Entry) error {
 		"id": e.ID, "actor": e.Actor, "address": e.Address, "action": string(e.Action), "key": e.Key, "task": e.Task,
 		"plan": e.Plan, "order": e.OrderID, "count": e.Count, "error": e.Error,
 	}
-	return s.wrap("record an action", s.transact(ctx, func(tx session) error {
-		_, err := tx.exec(ctx, `INSERT INTO keyseat_activity (`+activityTable.Columns.List("%")+`)
-			VALUES (@id, @now, @actor, @address, @action, @key, @task, @plan, @order, @count, @error) ON CONFLICT (id) DO NOTHING`, args)
-		return err
-	}))
+	_, err := s.execInTx(ctx, args, `INSERT INTO keyseat_activity (`+activityTable.Columns.List("%")+`)
+		VALUES (@id, @now, @actor, @address, @action, @key, @task, @plan, @order, @count, @error) ON CONFLICT (id) DO NOTHING`)
+	return s.wrap("record an action", err)
 }
 
 // Activity implements [activity.Store].
@@ -78,11 +76,7 @@ func activityListing(f activity.Filter) listing {
 
 // DeleteActivity implements [activity.Store].
 func (s *Store) DeleteActivity(ctx context.Context, before time.Time, n int) (int, error) {
-	var deleted int64
-	err := s.transact(ctx, func(tx session) (err error) {
-		deleted, err = tx.exec(ctx, `DELETE FROM keyseat_activity WHERE id IN (
-			SELECT a.id FROM keyseat_activity a WHERE a.at < @before ORDER BY a.at, a.id LIMIT @n)`, query.Args{"before": before, "n": n})
-		return err
-	})
+	deleted, err := s.execInTx(ctx, query.Args{"before": before, "n": n}, `DELETE FROM keyseat_activity WHERE id IN (
+		SELECT a.id FROM keyseat_activity a WHERE a.at < @before ORDER BY a.at, a.id LIMIT @n)`)
 	return int(deleted), s.wrap("delete old entries of the activity", err)
 }

@@ -167,20 +167,17 @@ func (s session) lockCountryRows(ctx context.Context, in query.Rows) error {
 // applyEdits applies edits to plans, in order. It returns the changed plans and the new plans, each in the order
 // of their first edit. A refused edit returns an [adminstore.RowError].
 func applyEdits(plans map[string]stock.Plan, edits []stock.PlanEdit) (changed, fresh []stock.Plan, err error) {
-	var order []string
-	touched := map[string]bool{}
+	var edited rowList[string, stock.Plan]
 	for i, e := range edits {
 		p, err := e.Apply(plans[e.ID])
 		if err != nil {
 			return nil, nil, adminstore.RowError{Row: i + 1, Err: err}
 		}
 		plans[e.ID] = p
-		if !touched[e.ID] {
-			touched[e.ID], order = true, append(order, e.ID)
-		}
+		edited.put(e.ID, p)
 	}
-	for _, id := range order {
-		if p := plans[id]; p.Seq > 0 {
+	for _, p := range edited.rows {
+		if p.Seq > 0 {
 			changed = append(changed, p)
 		} else {
 			fresh = append(fresh, p)

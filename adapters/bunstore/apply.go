@@ -104,8 +104,14 @@ func (s session) lockAndCheck(ctx context.Context, run query.Runner, changes []t
 	cs := newChangeset()
 	at, plans := time.Time{}, map[string]stock.Plan{}
 	first := s.layout.lockQueries(&cs, changes)
-	if codes := undecidedKeys(changes); len(codes) > 0 {
-		first = append(first, s.snapshotQueries(codes, &cs.snapshots)...)
+	var undecided []keys.Code
+	for _, c := range changes {
+		if c.Decide != nil {
+			undecided = append(undecided, c.Code())
+		}
+	}
+	if len(undecided) > 0 {
+		first = append(first, s.snapshotQueries(undecided, &cs.snapshots)...)
 	}
 	if load, needed := plansQuery(&at, plans, changes); needed {
 		first = append(first, load)
@@ -125,16 +131,6 @@ func (s session) lockAndCheck(ctx context.Context, run query.Runner, changes []t
 func (oneServer) lockQueries(cs *changeset, changes []tasks.Change) []query.Query {
 	about, in := rowsTouched(changes)
 	return []query.Query{statement("lock", query.Args{"about": about, "country": in}, query.Each(cs.lockedRow))}
-}
-
-// undecidedKeys returns the codes of the keys whose snapshots the store must read, see [tasks.Change.Decide].
-func undecidedKeys(changes []tasks.Change) (codes []keys.Code) {
-	for _, c := range changes {
-		if c.Decide != nil {
-			codes = append(codes, c.Code())
-		}
-	}
-	return codes
 }
 
 // rowsTouched returns the keys and tasks of the changes (about), and the countries whose plans they change (in).

@@ -46,7 +46,6 @@ func newChangeset() changeset {
 		applied:      map[taskKey]bool{},
 		snapshots:    snapshotSet{found: map[keys.Code]tasks.Snapshot{}},
 		readVersions: map[taskKey]int64{},
-		rows:         rowset{keyIndex: map[keys.Code]int{}, updatedIndex: map[taskKey]int{}, insertedIndex: map[taskKey]int{}},
 	}
 }
 
@@ -173,7 +172,7 @@ func (cs *changeset) write(c tasks.Change) {
 		key := *c.Key
 		key.Version++
 		cs.keys[key.Code] = key.Version
-		upsert(&cs.rows.keys, cs.rows.keyIndex, key.Code, key)
+		cs.rows.keys.put(key.Code, key)
 		cs.snapshots.update(key.Code, func(v *tasks.Snapshot) { v.Key = key })
 	}
 	if c.Task != nil {
@@ -200,33 +199,38 @@ type taskKey struct {
 	id   string
 }
 
-// rowset collects the rows that a batch of changes writes. It has each row once, in its final state,
-// because one statement can change a row only once. The maps hold the indexes of the rows.
+// rowset collects the rows that a batch of changes writes.
 type rowset struct {
-	keys          []keys.Key
-	updated       []tasks.Task         // tasks to update
-	inserted      []tasks.Task         // tasks to insert
-	history       []tasks.HistoryEntry // history to insert
-	keyIndex      map[keys.Code]int
-	updatedIndex  map[taskKey]int
-	insertedIndex map[taskKey]int
+	keys     rowList[keys.Code, keys.Key]
+	updated  rowList[taskKey, tasks.Task] // tasks to update
+	inserted rowList[taskKey, tasks.Task] // tasks to insert
+	history  []tasks.HistoryEntry         // history to insert
 }
 
 func (w *rowset) task(t tasks.Task, isNew bool) {
 	name := taskKey{t.Code, t.ID}
-	if _, began := w.insertedIndex[name]; began || isNew {
-		upsert(&w.inserted, w.insertedIndex, name, t)
+	if _, began := w.inserted.index[name]; began || isNew {
+		w.inserted.put(name, t)
 		return
 	}
-	upsert(&w.updated, w.updatedIndex, name, t)
+	w.updated.put(name, t)
 }
 
-// upsert replaces the row with that name, or appends it.
-func upsert[K comparable, T any](rows *[]T, at map[K]int, name K, r T) {
-	i, found := at[name]
-	if !found {
-		i = len(*rows)
-		at[name], *rows = i, append(*rows, r)
+// A rowList has each row once, in its final state, because one statement can change a row only once.
+type rowList[K comparable, T any] struct {
+	rows  []T
+	index map[K]int // in rows
+}
+
+// put replaces the row with that name, or appends it.
+func (l *rowList[K, T]) put(name K, row T) {
+	if i, found := l.index[name]; found {
+		l.rows[i] = row
+		return
 	}
-	(*rows)[i] = r
+	if l.index == nil {
+		l.index = map[K]int{}
+	}
+	l.index[name] = len(l.rows)
+	l.rows = append(l.rows, row)
 }

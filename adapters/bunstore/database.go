@@ -134,6 +134,15 @@ func (d *database) transact(ctx context.Context, do func(tx session) error) erro
 	return d.retryTx(ctx, func(life context.Context, conn bun.Conn) error { return d.inTx(life, conn, do) })
 }
 
+// execInTx executes statements in order, in one transaction. It returns the number of rows that the first one has changed.
+func (d *database) execInTx(ctx context.Context, args query.Args, statements ...string) (changed int64, err error) {
+	err = d.transact(ctx, func(tx session) error {
+		changed, err = tx.execAll(ctx, args, statements...)
+		return err
+	})
+	return changed, err
+}
+
 // retryTx runs a transaction. It runs the transaction again after a conflict, or if the connection was dead: up
 // to maxTxRetries times in all. Each run has a connection to itself until it ends.
 //
@@ -156,7 +165,11 @@ func (d *database) retryTx(ctx context.Context, run func(life context.Context, c
 
 // inTx runs do in one transaction on conn. It rolls back after an error of do, otherwise it commits.
 func (d *database) inTx(life context.Context, conn bun.Conn, do func(tx session) error) error {
-	tx, err := conn.BeginTx(life, d.txOptions())
+	var options sql.TxOptions
+	if d.pooled { // sessions have no settings there, such as the isolation level
+		options.Isolation = sql.LevelReadCommitted
+	}
+	tx, err := conn.BeginTx(life, &options)
 	if err != nil && !d.isSQLite {
 		return dberr.NotStartedError{Err: err}
 	}

@@ -143,7 +143,7 @@ func (s *Store) Distribute(ctx context.Context, shards int) (d Distribution, err
 				}
 			}
 			if err == nil {
-				err = s.dropLocalCopy(ctx, table)
+				_, err = s.write.DB.ExecContext(ctx, sqlOf("drop local copy"), table)
 			}
 		}
 		if err == nil {
@@ -171,15 +171,6 @@ func (s *Store) distributeTable(ctx context.Context, table string, shards int) e
 	}
 	// It is colocated with no table of another program.
 	_, err := s.write.DB.ExecContext(ctx, `SELECT create_distributed_table($1, 'code', colocate_with => 'none', shard_count => $2)`, table, shards)
-	return err
-}
-
-// dropLocalCopy removes the copy of a table's rows that Citus leaves on the disk of the coordinator, where no
-// query sees it. The copy holds sealed accounts, which must disappear together with their tasks. If a call
-// of [Store.Distribute] was interrupted, the next call removes the copy.
-func (s *Store) dropLocalCopy(ctx context.Context, table string) error {
-	_, err := s.write.DB.ExecContext(ctx, `SELECT truncate_local_data_after_distributing_table(CAST($1 AS text)::regclass)
-		WHERE pg_relation_size(CAST($1 AS text)::regclass) > 0`, table)
 	return err
 }
 

@@ -82,9 +82,9 @@ func (distributed) write(ctx context.Context, run, last query.Runner, cs *change
 	if codes := cs.unwrittenKeys(); len(codes) > 0 {
 		w.set(sqlOf("lock keys"), query.Args{"codes": codes}, len(codes))
 	}
-	w.compareAndSet(casKeysSQL, withReadVersions(cs, keyTable, cs.rows.keys, func(k keys.Key) taskKey { return taskKey{code: k.Code} }))
-	w.compareAndSet(casTasksSQL, withReadVersions(cs, taskTable, cs.rows.updated, func(t tasks.Task) taskKey { return taskKey{t.Code, t.ID} }))
-	w.insert(addTasksSQL, taskTable.Rows(cs.rows.inserted))
+	w.compareAndSet(casKeysSQL, withReadVersions(cs, keyTable, cs.rows.keys.rows, func(k keys.Key) taskKey { return taskKey{code: k.Code} }))
+	w.compareAndSet(casTasksSQL, withReadVersions(cs, taskTable, cs.rows.updated.rows, func(t tasks.Task) taskKey { return taskKey{t.Code, t.ID} }))
+	w.insert(addTasksSQL, taskTable.Rows(cs.rows.inserted.rows))
 	if plans := planTable.Rows(cs.allocator.Changed()); len(plans.Values) > 0 {
 		w.set(setPlansSQL, query.Args{"p": plans}, len(plans.Values))
 	}
@@ -114,7 +114,7 @@ func withReadVersions[T any](cs *changeset, t query.Table[T], rows []T, name fun
 func (cs *changeset) unwrittenKeys() (codes query.TextArray) {
 	known := map[keys.Code]bool{}
 	for _, e := range cs.rows.history {
-		if _, written := cs.rows.keyIndex[e.Code]; !written && !known[e.Code] {
+		if _, written := cs.rows.keys.index[e.Code]; !written && !known[e.Code] {
 			known[e.Code] = true
 			codes = append(codes, string(e.Code))
 		}

@@ -54,7 +54,7 @@ func (d distributed) chooseCandidates(ctx context.Context, run query.Runner, n i
 	all, err := readCandidates(ctx, run, oversample*n, times)
 	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	all = all[:min(n, len(all))]
-	slices.SortFunc(all, func(a, b candidate) int { return a.since().Compare(b.since()) })
+	slices.SortFunc(all, func(a, b candidate) int { return a.view.Task.LeasableAt().Compare(b.view.Task.LeasableAt()) })
 	return all, err
 }
 
@@ -65,7 +65,7 @@ func (d distributed) takeCandidates(ctx context.Context, run query.Runner, chose
 	for i := range chosen {
 		c, until := &chosen[i], first.Add(time.Duration(i)*time.Microsecond)
 		t := c.view.Task
-		rows.Add(string(t.Code), t.ID, t.Version, t.Fence, c.since(), until)
+		rows.Add(string(t.Code), t.ID, t.Version, t.Fence, t.LeasableAt(), until)
 		if c.err == nil {
 			if !t.LeasedUntil.IsZero() {
 				t.LostLeases++
@@ -98,26 +98,18 @@ type candidate struct {
 	err  error          // from reading a part of the snapshot
 }
 
-// since returns the end of the task's lease, or else the time at which the task is due.
-func (c candidate) since() time.Time {
-	t := c.view.Task
-	if t.LeasedUntil.IsZero() {
-		return t.DueAt
-	}
-	return t.LeasedUntil
-}
-
 type candidates []candidate
 
 // readCandidates returns up to n candidates: first the group late, then the group ahead. Within a group, the
 // candidate with the earliest time comes first. While a server is away, it returns tasks of the other servers.
 func readCandidates(ctx context.Context, run query.Runner, n int, times query.Args) (all candidates, err error) {
 	at, ahead := times["at"].(time.Time), times["ahead"].(time.Time)
-	first, last, err := readLimits(ctx, run)
-	if err == nil && !first.IsZero() && !first.After(at) {
+	var limits struct{ first, last time.Time }
+	err = run(ctx, statement("lease limits", nil, query.Into(&limits)))
+	if err == nil && !limits.first.IsZero() && !limits.first.After(at) {
 		all, err = readLate(ctx, run, n, at)
 	}
-	if err == nil && len(all) < n && last.After(ahead) {
+	if err == nil && len(all) < n && limits.last.After(ahead) {
 		more, failed := readViews(ctx, run, "ahead", query.Args{"n": n - len(all), "at": at, "ahead": ahead})
 		all, err = append(all, more...), failed
 	}
@@ -127,18 +119,11 @@ func readCandidates(ctx context.Context, run query.Runner, n int, times query.Ar
 	return all, err
 }
 
-// readLimits returns the least and the greatest time at which an open task is leasable.
-func readLimits(ctx context.Context, run query.Runner) (first, last time.Time, err error) {
-	var limits struct{ First, Last time.Time }
-	err = run(ctx, statement("lease limits", nil, query.Into(&limits)))
-	return limits.First, limits.Last, err
-}
-
 // readLate returns up to n candidates of the group late. If other processes lease all of them between the two statements,
 // it returns [dberr.ErrRetry].
 func readLate(ctx context.Context, run query.Runner, n int, at time.Time) (candidates, error) {
 	var codes query.TextArray
-	err := run(ctx, statement("late codes", query.Args{"n": n, "at": at}, query.Each(func(code string) { codes = append(codes, code) })))
+	err := run(ctx, statement("late codes", query.Args{"n": n, "at": at}, query.Append((*[]string)(&codes))))
 	if err != nil || len(codes) == 0 {
 		return nil, err
 	}
@@ -156,7 +141,7 @@ func readViews(ctx context.Context, run query.Runner, name string, args query.Ar
 	err = run(ctx, statement(name, args, func(r query.Row) error {
 		row, err := reader.Read(r)
 		c := candidate{row.snapshot(), err}
-		if c.view.Task != nil && !c.since().IsZero() {
+		if c.view.Task != nil && !c.view.Task.LeasableAt().IsZero() {
 			err = nil
 		}
 		all = append(all, c)

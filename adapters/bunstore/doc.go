@@ -46,11 +46,11 @@
 //
 // The files by topic, and below the line the internal packages:
 //
-//	tasks.Store                read.go, snapshot.go, levels.go, lease.go, apply.go (and changeset.go, write.go)
-//	other ports                adminstore.go, list.go, list_filter.go, search.go and import.go, outbox.go and
-//	                           outbox_delivery.go, inspect.go, archive.go, stats.go, activity.go
-//	further methods of Store   migrate.go and schema.go, serve.go, durability.go, backup.go, limits.go
-//	distributed stores         distributed_*.go
+//	tasks.Store                read.go, lease.go, apply.go (and changeset.go, write.go)
+//	other ports                adminstore.go, list.go, list_filter.go and import.go, outbox.go and outbox_delivery.go,
+//	                           inspect.go, archive.go, stats.go, activity.go
+//	further methods of Store   migrate.go and schema.go, serve.go, backup.go, limits.go
+//	distributed stores         distributed*.go
 //	statements and models      sql, models.go
 //	a store and its pools      open.go, store.go, database.go (transactions, retries), session.go (one connection)
 //	─────────────────────────
@@ -59,12 +59,12 @@
 //	internal/sqlitefile        the files of SQLite: locks, logs, damage
 //	internal/dberr             errors without stored values
 //
-// A statement that differs between the databases is there twice. Long ones are files in the folder sql. They run
-// in psql and sqlite3 when each name with @ is replaced: after WITH by a table, such as
+// Long statements are in the folder sql. The dialect of SQLite rewrites what SQLite writes differently; a statement that
+// differs more is there twice. They run in psql and sqlite3 when each name with @ is replaced: after WITH by a table, such as
 //
 //	want (code, place) AS (VALUES ('A', 1), ('B', 2))
 //
-// and elsewhere by a value. Where they select k.*, t.* or p.*, the program selects the columns of the models.
+// and elsewhere by a value. Where they name k.*, t.*, p.*, h.* or m.*, the program names the columns of the models.
 //
 // On Postgres the clock of the server decides which tasks are due, so that any number of processes agree.
 // On SQLite the clock of the process decides, because one process serves the file ([Store.AcquireServeLock]).

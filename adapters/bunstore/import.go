@@ -180,17 +180,12 @@ func asRowError(err error) error {
 	if !found || server.Code != pgerrcode.UniqueViolation {
 		return err
 	}
-	return adminstore.RowError{Row: copyLine(server.Where), Err: adminstore.ErrExists}
+	_, where, _ := strings.Cut(server.Where, keyTable.Name) // such as "COPY keyseat_keys, line 5", in any language
+	line, _ := strconv.Atoi(number.FindString(where))       // 0 if the text has no number
+	return adminstore.RowError{Row: line, Err: adminstore.ErrExists}
 }
 
 var number = regexp.MustCompile(`\d+`)
-
-// copyLine returns the line number in a text such as "COPY keyseat_keys, line 5", in any language.
-func copyLine(where string) int {
-	_, where, _ = strings.Cut(where, keyTable.Name)
-	line, _ := strconv.Atoi(number.FindString(where)) // 0 if the text has no number
-	return line
-}
 
 // stageKeys imports keys through a temporary table, which only its connection can see. Filling that table
 // locks nothing that other connections need. One transaction then copies all keys to keyseat_keys.
@@ -201,18 +196,24 @@ func (d *database) stageKeys(ctx context.Context, b adminstore.ImportBatch, from
 	}
 	defer func() { _ = conn.Close() }() // returns the connection to its pool
 	stage := d.session(conn.Conn)
-	if err := stage.batchIsNew(ctx, b); err != nil {
+	err = stage.runOnce(ctx, `SELECT 1 FROM keyseat_batches WHERE id = @batch`, query.Args{"batch": b.ID},
+		func(query.Row) error { return adminstore.ErrBatch })
+	if err != nil {
 		return err // checked first, because the keys of such a batch need not be read
 	}
-	if err := stage.dropStaging(ctx); err != nil { // an earlier import may have failed to drop its table
-		return err
-	}
-	if _, err := stage.exec(ctx, `CREATE TEMP TABLE keyseat_staged AS SELECT 0 AS row, `+keyTable.Columns.List("%")+` FROM keyseat_keys WHERE false`, nil); err != nil {
+	const drop = `DROP TABLE IF EXISTS temp.keyseat_staged` // an earlier import may have failed to drop its table
+	list := keyTable.Columns.List("%")
+	if _, err := stage.execAll(ctx, nil, drop, `CREATE TEMP TABLE keyseat_staged AS SELECT 0 AS row, `+list+` FROM keyseat_keys WHERE false`); err != nil {
 		return err
 	}
 	// Drop the table even if ctx has ended, because the connection returns to its pool.
-	defer func() { _ = stage.dropStaging(context.WithoutCancel(ctx)) }() // the next import tries again
-	if err := stage.fillStaging(ctx, from); err != nil {
+	defer func() { _, _ = stage.exec(context.WithoutCancel(ctx), drop, nil) }() // the next import tries again
+	err = chunks(from, func(before int, some []keys.Key) error {
+		_, err := stage.exec(ctx, `WITH @k INSERT INTO temp.keyseat_staged SELECT k.place + @first, `+list+` FROM k`,
+			query.Args{"k": keyTable.Rows(some), "first": before + 1})
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	return conn.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
@@ -224,27 +225,6 @@ func (d *database) stageKeys(ctx context.Context, b adminstore.ImportBatch, from
 		if err == nil {
 			err = moving.recordImported(ctx, b)
 		}
-		return err
-	})
-}
-
-// batchIsNew returns nil if the batch has not been imported yet, and [adminstore.ErrBatch] otherwise.
-func (s session) batchIsNew(ctx context.Context, b adminstore.ImportBatch) error {
-	return s.runOnce(ctx, `SELECT 1 FROM keyseat_batches WHERE id = @batch`, query.Args{"batch": b.ID},
-		func(query.Row) error { return adminstore.ErrBatch })
-}
-
-// dropStaging drops the staging table if it exists.
-func (s session) dropStaging(ctx context.Context) error {
-	_, err := s.exec(ctx, `DROP TABLE IF EXISTS temp.keyseat_staged`, nil)
-	return err
-}
-
-// fillStaging fills the staging table with the keys.
-func (s session) fillStaging(ctx context.Context, from iter.Seq2[keys.Key, error]) error {
-	return chunks(from, func(before int, some []keys.Key) error {
-		_, err := s.exec(ctx, `WITH @k INSERT INTO temp.keyseat_staged SELECT k.place + @first, `+keyTable.Columns.List("k.%")+` FROM k`,
-			query.Args{"k": keyTable.Rows(some), "first": before + 1})
 		return err
 	})
 }

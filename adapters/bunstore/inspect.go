@@ -161,29 +161,24 @@ func (s session) planAudits(ctx context.Context, id string) (map[string]audit.Pl
 
 // countSlots adds the slot counts of the tasks (Tasks) and of the history entries (Moves) to the audits.
 func (s session) countSlots(ctx context.Context, id string, at time.Time, all map[string]audit.PlanAudit) error {
-	const these = ` AND (@id = '' OR plan_id = @id) GROUP BY plan_id, `
 	type row struct {
 		Plan   string
 		State  stock.State
 		OfTask bool
 		N      int
 	}
-	return s.runOnce(ctx, `
-		SELECT plan_id, slot, 1, count(*) FROM keyseat_tasks WHERE slot NOT IN ('', 'free')`+these+`slot
-		UNION ALL SELECT plan_id, slot_to, 0, count(*) FROM keyseat_history WHERE slot_to NOT IN ('', 'free')`+these+`slot_to
-		UNION ALL SELECT plan_id, slot_from, 0, -count(*) FROM keyseat_history WHERE slot_from NOT IN ('', 'free')`+these+`slot_from`,
-		query.Args{"id": id}, query.Each(func(r row) {
-			sums, found := all[r.Plan]
-			if !found {
-				sums = audit.PlanAudit{At: at, Plan: stock.Plan{ID: r.Plan}}
-			}
-			if r.OfTask {
-				sums.Tasks = sums.Tasks.Add(r.State, r.N)
-			} else {
-				sums.Moves = sums.Moves.Add(r.State, r.N)
-			}
-			all[r.Plan] = sums
-		}))
+	return s.runOnce(ctx, sqlOf("count slots"), query.Args{"id": id}, query.Each(func(r row) {
+		sums, found := all[r.Plan]
+		if !found {
+			sums = audit.PlanAudit{At: at, Plan: stock.Plan{ID: r.Plan}}
+		}
+		if r.OfTask {
+			sums.Tasks = sums.Tasks.Add(r.State, r.N)
+		} else {
+			sums.Moves = sums.Moves.Add(r.State, r.N)
+		}
+		all[r.Plan] = sums
+	}))
 }
 
 // FixCounters implements [audit.Inspector].
@@ -229,22 +224,25 @@ func (s session) fixCounters(ctx context.Context, c audit.CounterFix) error {
 // no result of [Store.Stock]. But Stock reads each plan that has expired since the last call, so a daemon calls
 // DeductExpired every minute. It writes nothing if no plan has expired.
 func (s *Store) DeductExpired(ctx context.Context) error {
-	in := query.Rows{Columns: "code text"}
-	err := s.reader().runOnce(ctx, sqlOf("expired"), nil, query.Each(func(code string) { in.Add(code) }))
-	if err == nil && len(in.Values) > 0 {
-		err = s.transact(ctx, func(tx session) error { return tx.changeSums(ctx, in, "deduct", query.Args{"country": in}) })
+	var countries []stock.Country
+	err := s.reader().runOnce(ctx, sqlOf("expired"), nil, query.Append(&countries))
+	if err == nil && len(countries) > 0 {
+		err = s.changeSums(ctx, countries, "deduct")
 	}
 	return s.wrap("deduct expired plans", err)
 }
 
-// changeSums locks the countries and runs a statement. Under the lock no other transaction changes their plans, and the
-// statement sees all earlier changes.
-func (s session) changeSums(ctx context.Context, in query.Rows, name string, args query.Args) error {
-	if err := s.lockCountryRows(ctx, in); err != nil {
+// changeSums locks the countries and runs a statement about them. Under the lock no other transaction changes their plans,
+// and the statement sees all earlier changes.
+func (s *Store) changeSums(ctx context.Context, countries []stock.Country, name string) error {
+	in := query.TextRows("code", countries)
+	return s.transact(ctx, func(tx session) error {
+		if err := tx.lockCountryRows(ctx, in); err != nil {
+			return err
+		}
+		_, err := tx.exec(ctx, sqlOf(name), query.Args{"country": in})
 		return err
-	}
-	_, err := s.exec(ctx, sqlOf(name), args)
-	return err
+	})
 }
 
 // LevelAudits implements [audit.Inspector].
@@ -258,8 +256,5 @@ func (s *Store) LevelAudits(ctx context.Context) (all []audit.LevelAudit, err er
 
 // FixLevel implements [audit.Inspector].
 func (s *Store) FixLevel(ctx context.Context, country stock.Country) error {
-	in := query.Rows{Columns: "code text", Values: [][]any{{string(country)}}}
-	return s.wrap("fix sums", s.transact(ctx, func(tx session) error {
-		return tx.changeSums(ctx, in, "fix level", query.Args{"country": string(country)})
-	}))
+	return s.wrap("fix sums", s.changeSums(ctx, []stock.Country{country}, "fix level"))
 }

@@ -54,7 +54,7 @@ func readList[T any](
 		rest = append([]string{"page.ok"}, rest...)
 	}
 	ranges, order := s.rangesSQL(&l, p.After, scanned), l.order("page.at", "page.id")
-	err = s.reader().retryRead(ctx, pgxconn.Ordered, func(run query.Runner) error {
+	err = s.readOrdered(ctx, func(run query.Runner) error {
 		list = adminstore.ListOf[T]{}
 		if l.args["time"], err = readTime(ctx, run); err != nil {
 			return err
@@ -74,10 +74,17 @@ func readList[T any](
 	if p.Back {
 		slices.Reverse(list.Entries)
 	}
-	if errors.Is(err, query.ErrInvalidText) { // such a text is in no row
-		return adminstore.ListOf[T]{}, nil
-	}
 	return list, s.wrap("list", err)
+}
+
+// readOrdered calls read with a runner for queries that read the first rows of indexes. If an argument is a text that no
+// database can store, it is in no row, so the error is nil.
+func (s *Store) readOrdered(ctx context.Context, read func(run query.Runner) error) error {
+	err := s.reader().retryRead(ctx, pgxconn.Ordered, read)
+	if errors.Is(err, query.ErrInvalidText) {
+		return nil
+	}
+	return err
 }
 
 // scanLimit returns the greatest number of rows that the database reads for a page of n rows.
@@ -179,7 +186,7 @@ func (s *Store) Search(ctx context.Context, q adminstore.Search) (found adminsto
 	if q.Text == "" || q.Limit <= 0 {
 		return found, nil
 	}
-	err = s.reader().retryRead(ctx, pgxconn.Ordered, func(run query.Runner) error {
+	err = s.readOrdered(ctx, func(run query.Runner) error {
 		found = adminstore.Found{}
 		now, err := readTime(ctx, run)
 		if err != nil {
@@ -189,15 +196,15 @@ func (s *Store) Search(ctx context.Context, q adminstore.Search) (found adminsto
 		for i := range all {
 			all[i].Rare, all[i].Args["time"] = true, now
 		}
-		return run(ctx, all...)
+		if err = run(ctx, all...); err != nil {
+			found = adminstore.Found{}
+		}
+		return err
 	})
 	code := func(v tasks.Snapshot) string { return string(v.Key.Code) }
 	slices.SortFunc(found.Codes, func(x, y tasks.Snapshot) int { return cmp.Compare(code(x), code(y)) })
 	found.Codes = slices.CompactFunc(found.Codes, func(x, y tasks.Snapshot) bool { return code(x) == code(y) })
 	found.Codes = found.Codes[:min(q.Limit, len(found.Codes))]
-	if errors.Is(err, query.ErrInvalidText) { // such a text is in no row
-		return adminstore.Found{}, nil
-	}
 	return found, s.wrap("search", err)
 }
 

@@ -73,9 +73,8 @@ func (s *Store) migrate(ctx context.Context, tx bun.Tx) error {
 // has reports whether the database has every table and column that the migration adds. An older version of
 // keyseat committed a migration before it recorded it. If that process died in between, the record is missing.
 func (s schema) has(m migration) bool {
-	made := slices.Concat(m.createdTables(), m.addedColumns())
 	there := slices.Concat(s.tables, s.columns)
-	return len(made) > 0 && !slices.ContainsFunc(made, func(name string) bool { return !slices.Contains(there, name) })
+	return len(m.additions()) > 0 && !slices.ContainsFunc(m.additions(), func(name string) bool { return !slices.Contains(there, name) })
 }
 
 var migrating sync.Mutex
@@ -135,7 +134,11 @@ func (s *Store) checkMayMigrate(ctx context.Context, now schema) error {
 	if err != nil {
 		return err
 	}
-	switch lacks := now.missingText(); {
+	var names []string
+	for _, m := range now.missing {
+		names = append(names, m.name)
+	}
+	switch lacks := "the schema lacks " + strings.Join(names, ", "); {
 	case u.readOnly:
 		return dberr.Refuse("the server is read-only, and %s: run `keyseatd migrate` on the server that takes writes", lacks)
 	case u.mayCreate:
@@ -147,15 +150,6 @@ func (s *Store) checkMayMigrate(ctx context.Context, now schema) error {
 	}
 	return dberr.Refuse("role %[1]s may not create tables in schema %[2]s, as is usual since PostgreSQL 15: "+
 		"run `GRANT CREATE ON SCHEMA %[2]s TO %[1]s`, or `CREATE SCHEMA %[1]s AUTHORIZATION %[1]s`", u.name, u.schema)
-}
-
-// missingText returns a clause that names the missing migrations.
-func (s schema) missingText() string {
-	var names []string
-	for _, m := range s.missing {
-		names = append(names, m.name)
-	}
-	return "the schema lacks " + strings.Join(names, ", ")
 }
 
 // A role is the role of a connection to Postgres. Its name and schema are quoted for SQL.
@@ -193,8 +187,12 @@ func (s *Store) checkNotForeign(ctx context.Context, now schema) error {
 	if err != nil {
 		return err
 	}
-	return dberr.Refuse("%s holds tables of another program (%s) and none of keyseat's: "+
-		"name another database, or let both share this one with `keyseatd migrate --shared`", where, firstNames(now.tables))
+	foreign := now.tables
+	if len(foreign) > 3 {
+		foreign = append(slices.Clone(foreign[:3]), "…")
+	}
+	return dberr.Refuse("%s holds tables of another program (%s) and none of keyseat's: name another database, "+
+		"or let both share this one with `keyseatd migrate --shared`", where, strings.Join(foreign, ", "))
 }
 
 // checkDedicated reads the schema and does the check of [Store.checkNotForeign].
@@ -213,13 +211,4 @@ func (s *Store) location(ctx context.Context) (string, error) {
 	}
 	place, err := s.reader().names(ctx, "location")
 	return strings.Join(place, ""), err
-}
-
-// firstNames lists the first 3 names, and an ellipsis if there are more.
-func firstNames(names []string) string {
-	const few = 3
-	if len(names) > few {
-		names = append(slices.Clone(names[:few]), "…")
-	}
-	return strings.Join(names, ", ")
 }

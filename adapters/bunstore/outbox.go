@@ -14,33 +14,12 @@ var _ outbox.Outbox = (*Store)(nil)
 
 // Subscribe implements [outbox.Outbox].
 func (s *Store) Subscribe(ctx context.Context, names []string, ttl time.Duration) error {
-	want := query.Rows{Columns: "name text"}
-	for _, name := range names {
-		want.Add(name)
-	}
-	err := s.transact(ctx, func(tx session) error {
-		_, err := tx.execAll(ctx, query.Args{"want": want, "ttl": ttl},
-			sqlOf("subscribe"),
-			`DELETE FROM keyseat_listeners WHERE until <= @now`,
-			`DELETE FROM keyseat_mail WHERE listener NOT IN (SELECT name FROM keyseat_listeners)`,
-			`DELETE FROM keyseat_deliveries WHERE at <= @now - @ttl`)
-		return err
-	})
+	_, err := s.execInTx(ctx, query.Args{"want": query.TextRows("name", names), "ttl": ttl},
+		sqlOf("subscribe"),
+		`DELETE FROM keyseat_listeners WHERE until <= @now`,
+		`DELETE FROM keyseat_mail WHERE listener NOT IN (SELECT name FROM keyseat_listeners)`,
+		`DELETE FROM keyseat_deliveries WHERE at <= @now - @ttl`)
 	return s.wrap("subscribe", err)
-}
-
-// execAll executes statements in order. It returns the number of rows that the first one has changed.
-func (s session) execAll(ctx context.Context, args query.Args, statements ...string) (changed int64, err error) {
-	for i, sql := range statements {
-		n, err := s.exec(ctx, sql, args)
-		if err != nil {
-			return 0, err
-		}
-		if i == 0 {
-			changed = n
-		}
-	}
-	return changed, nil
 }
 
 // Resume implements [outbox.Outbox].
@@ -57,11 +36,7 @@ func (s *Store) Unsubscribe(ctx context.Context, name string) error {
 // execForSubscriber executes statements for one subscriber in a transaction. It returns [outbox.ErrNoSubscriber] if
 // the first statement changes no row.
 func (s *Store) execForSubscriber(ctx context.Context, operation, name string, statements ...string) error {
-	var found int64
-	err := s.transact(ctx, func(tx session) (err error) {
-		found, err = tx.execAll(ctx, query.Args{"name": name}, statements...)
-		return err
-	})
+	found, err := s.execInTx(ctx, query.Args{"name": name}, statements...)
 	if err == nil && found == 0 {
 		return outbox.ErrNoSubscriber
 	}
@@ -103,38 +78,18 @@ func (s *Store) Deliveries(ctx context.Context, subscriber, event string, before
 // would stay.
 func (s *Store) SetLowStock(ctx context.Context, subscriber string, countries []stock.Country, mark int64) error {
 	err := s.transact(ctx, func(tx session) error {
-		known, err := tx.lowStock(ctx, subscriber)
-		if err != nil || equalSets(known, countries) {
+		var known []stock.Country
+		q := tx.selectInto((*deliveryQueueModel)(nil))
+		err := q.Column("country").Where("m.listener = ? AND m.code = ''", q.Bind(subscriber)).Scan(ctx, &known)
+		if err != nil || slices.Equal(slices.Sorted(slices.Values(known)), slices.Sorted(slices.Values(countries))) {
 			return err
 		}
-		return tx.setLowStock(ctx, subscriber, countries, mark)
+		args := query.Args{"listener": subscriber, "low": query.TextRows("country", countries), "mark": int(mark)}
+		if err := tx.runOnce(ctx, sqlOf("lock subscriber"), args, query.Discard); err != nil {
+			return err
+		}
+		_, err = tx.execAll(ctx, args, sqlOf("forget low stock"), sqlOf("low stock"))
+		return err
 	})
 	return s.wrap("set low stock", err)
-}
-
-// lowStock returns the countries that are low in stock for a subscriber.
-func (s session) lowStock(ctx context.Context, subscriber string) (countries []stock.Country, err error) {
-	q := s.selectInto((*deliveryQueueModel)(nil))
-	err = q.Column("country").Where("m.listener = ? AND m.code = ''", q.Bind(subscriber)).Scan(ctx, &countries)
-	return countries, err
-}
-
-func (s session) setLowStock(ctx context.Context, subscriber string, countries []stock.Country, mark int64) error {
-	low := query.Rows{Columns: "country text"}
-	for _, c := range countries {
-		low.Add(string(c))
-	}
-	args := query.Args{"listener": subscriber, "low": low, "mark": int(mark)}
-	const lock = `SELECT l.name FROM keyseat_listeners l WHERE l.name = @listener FOR UPDATE OF l`
-	if err := s.runOnce(ctx, lock, args, query.Discard); err != nil {
-		return err
-	}
-	_, err := s.execAll(ctx, args,
-		`WITH @low DELETE FROM keyseat_mail WHERE listener = @listener AND code = '' AND country NOT IN (SELECT country FROM low)`,
-		sqlOf("low stock"))
-	return err
-}
-
-func equalSets(x, y []stock.Country) bool {
-	return slices.Equal(slices.Sorted(slices.Values(x)), slices.Sorted(slices.Values(y)))
 }

@@ -80,10 +80,6 @@ func (s session) markRouted(ctx context.Context, taken query.Rows) error {
 
 // Replay implements [outbox.Outbox].
 func (s *Store) Replay(ctx context.Context, r outbox.Replay) (n int, err error) {
-	causes := query.Rows{Columns: "cause text"}
-	for _, c := range r.Causes {
-		causes.Add(string(c))
-	}
 	since, sql := r.Since.UTC(), sqlOf("replay")
 	if r.Since.IsZero() {
 		since = time.Unix(0, 0).UTC()
@@ -97,7 +93,8 @@ func (s *Store) Replay(ctx context.Context, r outbox.Replay) (n int, err error) 
 			return err
 		}
 		rows, err := tx.exec(ctx, sql, query.Args{
-			"listener": r.Subscriber, "code": string(r.Code), "causes": causes, "since": since, "after": int(r.After),
+			"listener": r.Subscriber, "code": string(r.Code), "causes": query.TextRows("cause", r.Causes),
+			"since": since, "after": int(r.After),
 		})
 		n = int(rows)
 		return err

@@ -48,11 +48,7 @@ func (d dialect) snapshotQueries(codes []keys.Code, read *snapshotSet) []query.Q
 		args := query.Args{"codes": codeTexts(codes)}
 		return []query.Query{timeQuery(&read.at), statement("snapshots distributed", args, read.add())}
 	}
-	want := query.Rows{Columns: "code text"}
-	for _, code := range codes {
-		want.Add(string(code))
-	}
-	return []query.Query{statement("snapshots", query.Args{"want": want}, read.add())}
+	return []query.Query{statement("snapshots", query.Args{"want": query.TextRows("code", codes)}, read.add())}
 }
 
 // A snapshotSet holds the snapshots of the keys that exist, as of one moment.

@@ -1,6 +1,7 @@
 package bunstore
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"errors"
@@ -24,51 +25,33 @@ const migrationTable = "keyseat_migrations"
 // A migration is one step of the schema. The order of the names is the order of the steps.
 type migration struct{ name, sql string }
 
-var addColumn = regexp.MustCompile(`(?m)^ALTER TABLE (\w+) ADD COLUMN (\w+)`)
+var addition = regexp.MustCompile(`(?m)^(?:CREATE (?:UNLOGGED )?TABLE (\w+)|ALTER TABLE (\w+) ADD COLUMN (\w+))`)
 
-// addedColumns lists the columns that the migration adds to existing tables, as table.column.
-func (m migration) addedColumns() (columns []string) {
-	for _, found := range addColumn.FindAllStringSubmatch(m.sql, -1) {
-		columns = append(columns, found[1]+"."+found[2])
+// additions lists the tables that the migration creates, and the columns that it adds to others, as table.column.
+func (m migration) additions() (names []string) {
+	for _, found := range addition.FindAllStringSubmatch(m.sql, -1) {
+		names = append(names, cmp.Or(found[1], found[2]+"."+found[3]))
 	}
-	return columns
-}
-
-var createTable = regexp.MustCompile(`(?m)^CREATE (?:UNLOGGED )?TABLE (\w+)`)
-
-// createdTables lists the tables that the migration creates.
-func (m migration) createdTables() (tables []string) {
-	for _, found := range createTable.FindAllStringSubmatch(m.sql, -1) {
-		tables = append(tables, found[1])
-	}
-	return tables
+	return names
 }
 
 // migrations returns all migrations of this program, in order.
-func (s session) migrations() (all []migration, err error) {
+func (s session) migrations() (all []migration) {
 	folder := "migrations/postgres"
 	if s.isSQLite {
 		folder = "migrations/sqlite"
 	}
-	files, err := fs.Glob(migrationFiles, folder+"/*.sql") // sorted
-	if err != nil {
-		return nil, err
-	}
-	for _, file := range files {
-		text, err := migrationFiles.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
+	for _, file := range must(fs.Glob(migrationFiles, folder+"/*.sql")) { // sorted
 		name, _, _ := strings.Cut(path.Base(file), "_")
-		all = append(all, migration{name, string(text)})
+		all = append(all, migration{name, string(must(migrationFiles.ReadFile(file)))})
 	}
-	return all, nil
+	return all
 }
 
 // A schema is the state of a database: its tables, and the applied and missing migrations.
 type schema struct {
 	tables  []string // on Postgres: of the current schema, without tables of extensions
-	columns []string // table.column; only if migrations are missing
+	columns []string // of all tables, as table.column; only if migrations are missing
 	applied []string // names of migrations
 	missing []migration
 }
@@ -85,10 +68,7 @@ func (s session) schema(ctx context.Context) (now schema, err error) {
 	if err != nil {
 		return now, err
 	}
-	all, err := s.migrations()
-	if err != nil {
-		return now, err
-	}
+	all := s.migrations()
 	for _, m := range all {
 		if !slices.Contains(now.applied, m.name) {
 			now.missing = append(now.missing, m)

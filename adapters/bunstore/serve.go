@@ -44,13 +44,10 @@ func (s *Store) AcquireServeLock(ctx context.Context) (release func() error, err
 
 // expireLeases makes all leases of tasks and queued deliveries expire now.
 func (s *Store) expireLeases(ctx context.Context) error {
-	return s.transact(ctx, func(tx session) error {
-		_, err := tx.exec(ctx, `UPDATE keyseat_tasks SET leased_until = @now WHERE ended_at IS NULL AND leased_until IS NOT NULL`, nil)
-		if err == nil {
-			_, err = tx.exec(ctx, `UPDATE keyseat_mail SET leased_until = @now WHERE leased_until IS NOT NULL`, nil)
-		}
-		return err
-	})
+	_, err := s.execInTx(ctx, nil,
+		`UPDATE keyseat_tasks SET leased_until = @now WHERE ended_at IS NULL AND leased_until IS NOT NULL`,
+		`UPDATE keyseat_mail SET leased_until = @now WHERE leased_until IS NOT NULL`)
+	return err
 }
 
 // errReadOnly means that the server is a standby, or that its settings forbid writes.
@@ -170,13 +167,11 @@ const sealingKept = time.Hour
 // RecordSealing records that the daemons with the given file of master keys encrypt with the given key. The record is
 // valid for ttl from now. It replaces the earlier record of the same file.
 func (s *Store) RecordSealing(ctx context.Context, keyFile, keyID string, ttl time.Duration) error {
-	return s.wrap("record the master key in use", s.transact(ctx, func(tx session) error {
-		_, err := tx.execAll(ctx, query.Args{"file": keyFile, "key": keyID, "ttl": ttl, "kept": sealingKept},
-			`INSERT INTO keyseat_sealing (key_file, key_id, until) VALUES (@file, @key, @now + @ttl)
-			 ON CONFLICT (key_file) DO UPDATE SET key_id = excluded.key_id, until = excluded.until`,
-			`DELETE FROM keyseat_sealing WHERE until < @now - @kept`)
-		return err
-	}))
+	_, err := s.execInTx(ctx, query.Args{"file": keyFile, "key": keyID, "ttl": ttl, "kept": sealingKept},
+		`INSERT INTO keyseat_sealing (key_file, key_id, until) VALUES (@file, @key, @now + @ttl)
+		 ON CONFLICT (key_file) DO UPDATE SET key_id = excluded.key_id, until = excluded.until`,
+		`DELETE FROM keyseat_sealing WHERE until < @now - @kept`)
+	return s.wrap("record the master key in use", err)
 }
 
 // Sealings returns the records of [Store.RecordSealing] that are valid, or have expired in the last hour.

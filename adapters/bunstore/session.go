@@ -125,6 +125,20 @@ func (s session) execQuery(ctx context.Context, q query.Query) (int64, error) {
 	return result.RowsAffected()
 }
 
+// execAll executes statements in order. It returns the number of rows that the first one has changed.
+func (s session) execAll(ctx context.Context, args query.Args, statements ...string) (changed int64, err error) {
+	for i, sql := range statements {
+		n, err := s.exec(ctx, sql, args)
+		if err != nil {
+			return 0, err
+		}
+		if i == 0 {
+			changed = n
+		}
+	}
+	return changed, nil
+}
+
 // readTime returns the present time of the store.
 func readTime(ctx context.Context, run query.Runner) (now time.Time, err error) {
 	err = run(ctx, timeQuery(&now))
@@ -155,15 +169,6 @@ func (d dialect) either(postgres, sqlite string) string {
 		return sqlite
 	}
 	return postgres
-}
-
-// txOptions returns the options of a transaction. Behind a pooler in transaction mode they name the isolation level,
-// because the sessions have no settings there.
-func (d dialect) txOptions() *sql.TxOptions {
-	if d.pooled {
-		return &sql.TxOptions{Isolation: sql.LevelReadCommitted}
-	}
-	return nil
 }
 
 // wrap returns the error of an operation with a text that names the database and holds no stored value.

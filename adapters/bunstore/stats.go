@@ -2,14 +2,12 @@ package bunstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
 
-	"github.com/keyseat/keyseat/adapters/bunstore/internal/pgxconn"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks/adminstore"
@@ -33,8 +31,12 @@ func (s *Store) CountByHour(ctx context.Context, from time.Time, n int, f stats.
 		parts = append(parts, fmt.Sprintf(`SELECT %s AS hour, t.kind AS kind, t.outcome AS outcome, count(*) AS tasks FROM keyseat_tasks t
 			%s AND t.created_at >= @since AND t.created_at < @until GROUP BY 1, 2, 3`, hour, where(append([]string{r}, l.own...))))
 	}
-	err = s.rows(ctx, query.Query{SQL: strings.Join(parts, " UNION ALL ") + " ORDER BY 1, 2, 3", Args: l.args, Scan: query.Append(&counts)},
-		func() { counts = nil })
+	err = s.readOrdered(ctx, func(run query.Runner) error {
+		counts = nil
+		return run(ctx, query.Query{
+			SQL: strings.Join(parts, " UNION ALL ") + " ORDER BY 1, 2, 3", Args: l.args, Rare: true, Scan: query.Append(&counts),
+		})
+	})
 	return counts, s.wrap("count by hour", err)
 }
 
@@ -53,31 +55,21 @@ func (s *Store) CountSold(ctx context.Context, countries []stock.Country, since 
 			FROM (SELECT t.kind, t.created_at FROM keyseat_tasks t WHERE t.country = @%s AND t.outcome = 'success' AND t.outcome <> ''
 				AND t.created_at >= @since ORDER BY t.created_at DESC, t.id DESC LIMIT %d) AS done`, i, name, n))
 	}
-	type row struct {
+	var counts []struct {
 		Place, Examined, Slots int
 		Oldest                 time.Time
 	}
-	err = s.rows(ctx, query.Query{SQL: strings.Join(parts, " UNION ALL ") + " ORDER BY 1", Args: args, Scan: query.Each(func(r row) {
-		if r.Examined < n {
-			r.Oldest = since
-		}
-		all = append(all, stats.Sold{Country: countries[r.Place], Slots: r.Slots, Since: r.Oldest})
-	})}, func() { all = nil })
-	return all, s.wrap("count sold slots", err)
-}
-
-// rows runs a query. It calls reset before each try. If an argument is a text that no database can store, the result has
-// no row.
-func (s *Store) rows(ctx context.Context, q query.Query, reset func()) error {
-	q.Rare = true
-	err := s.reader().retryRead(ctx, pgxconn.Ordered, func(run query.Runner) error {
-		reset()
-		return run(ctx, q)
+	err = s.readOrdered(ctx, func(run query.Runner) error {
+		counts = nil
+		return run(ctx, query.Query{SQL: strings.Join(parts, " UNION ALL ") + " ORDER BY 1", Args: args, Rare: true, Scan: query.Append(&counts)})
 	})
-	if errors.Is(err, query.ErrInvalidText) {
-		return nil
+	for _, c := range counts {
+		if c.Examined < n {
+			c.Oldest = since
+		}
+		all = append(all, stats.Sold{Country: countries[c.Place], Slots: c.Slots, Since: c.Oldest})
 	}
-	return err
+	return all, s.wrap("count sold slots", err)
 }
 
 // A queueModel has totals of the open tasks. [stats.Queue.Add] classifies a single task in the same way.

@@ -1,6 +1,7 @@
 package bunstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -37,17 +38,9 @@ type Options struct {
 }
 
 func (o Options) filled() Options {
-	if o.Conns == 0 {
-		o.Conns = 16
-	}
-	if o.Busy == 0 {
-		o.Busy = 10 * time.Second
-	}
+	o.Conns, o.Busy, o.Pooler = cmp.Or(o.Conns, 16), cmp.Or(o.Busy, 10*time.Second), cmp.Or(o.Pooler, PoolerAuto)
 	if o.Now == nil {
 		o.Now = time.Now
-	}
-	if o.Pooler == "" {
-		o.Pooler = PoolerAuto
 	}
 	return o
 }

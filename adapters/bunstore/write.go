@@ -24,9 +24,9 @@ type tableWrite struct {
 // tasks are inserted, because a key's previous task must end before its new task begins.
 func (cs *changeset) tableWrites() []tableWrite {
 	all := []tableWrite{
-		{"k", keyTable.Rows(cs.rows.keys), updateKeysSQL, updateKeysSQLite},
-		{"t", taskTable.Rows(cs.rows.updated), updateTasksSQL, updateTasksSQLite},
-		{"n", taskTable.Rows(cs.rows.inserted), insertTasksSQL, insertTasksSQL},
+		{"k", keyTable.Rows(cs.rows.keys.rows), updateKeysSQL, updateKeysSQLite},
+		{"t", taskTable.Rows(cs.rows.updated.rows), updateTasksSQL, updateTasksSQLite},
+		{"n", taskTable.Rows(cs.rows.inserted.rows), insertTasksSQL, insertTasksSQL},
 		{"p", planTable.Rows(cs.allocator.Changed()), updatePlansSQL, updatePlansSQLite},
 		{"h", historyTable.Rows(cs.rows.history), insertHistorySQL, insertHistorySQL},
 	}

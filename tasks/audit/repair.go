@@ -29,7 +29,11 @@ func (r Record) RepairLatestTask(note, id string) tasks.Change {
 	key, latest := r.Key, r.ExpectedLatest()
 	switch {
 	case latest == nil && key.Status == keys.InQueue:
-		key = lostTask(key).KeyAfter(key, r.At, tasks.ConnectorResult{})
+		lost := tasks.Task{Kind: tasks.Upgrade, Outcome: tasks.SystemError}
+		if key.Used { // an open task of a used key can only be a renew
+			lost.Kind = tasks.Renew
+		}
+		key = lost.KeyAfter(key, r.At, tasks.ConnectorResult{})
 	case latest != nil && latest.Open():
 		key = key.Enqueue(latest.ID)
 	case latest != nil && key.Status == keys.InQueue:
@@ -40,15 +44,6 @@ func (r Record) RepairLatestTask(note, id string) tasks.Change {
 		key.Task = latest.ID
 	}
 	return r.repair(&key, nil, note, id)
-}
-
-// lostTask returns a failed task in place of a missing one. For a used key it is a renew, because an
-// open task of a used key can only be a renew.
-func lostTask(key keys.Key) tasks.Task {
-	if key.Used {
-		return tasks.Task{Kind: tasks.Renew, Outcome: tasks.SystemError}
-	}
-	return tasks.Task{Kind: tasks.Upgrade, Outcome: tasks.SystemError}
 }
 
 // RepairStatus sets the key's status and Used. If the key was reset after its latest task, they become those

@@ -57,3 +57,10 @@ WHERE s.logicalrelid = CAST($1 AS text)::regclass
 -- name: citus tables
 SELECT CAST(c.relname AS text) FROM pg_dist_partition p JOIN pg_class c ON c.oid = p.logicalrelid
 WHERE p.partmethod = 'h' AND c.oid = to_regclass(c.relname) AND c.relname LIKE 'keyseat%'
+
+-- It removes the copy of a table's rows that Citus leaves on the disk of the coordinator, where no query sees it. The
+-- copy holds sealed accounts, which must disappear together with their tasks. If a call of Distribute was interrupted,
+-- the next call removes the copy.
+-- name: drop local copy
+SELECT truncate_local_data_after_distributing_table(CAST($1 AS text)::regclass)
+WHERE pg_relation_size(CAST($1 AS text)::regclass) > 0

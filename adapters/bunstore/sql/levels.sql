@@ -44,6 +44,7 @@ FROM keyseat_countries c LEFT JOIN keyseat_plans p ON p.country = c.code
 GROUP BY c.code ORDER BY c.code
 
 -- name: fix level
+WITH @country
 UPDATE keyseat_countries AS x
 SET plans = d.plans, size = d.size, free = d.free, held = d.held, spent = d.spent, suspect = d.suspect
 FROM (
@@ -52,5 +53,5 @@ FROM (
 			THEN p.size - p.held - p.spent - p.suspect ELSE 0 END), 0) AS free,
 		coalesce(sum(p.held), 0) AS held, coalesce(sum(p.spent), 0) AS spent, coalesce(sum(p.suspect), 0) AS suspect
 	FROM keyseat_countries c LEFT JOIN keyseat_plans p ON p.country = c.code
-	WHERE c.code = @country GROUP BY c.code) d
+	WHERE c.code IN (SELECT code FROM country) GROUP BY c.code) d
 WHERE x.code = d.code

@@ -5,7 +5,13 @@ WITH @want
 INSERT INTO keyseat_listeners (name, until) SELECT name, @now + @ttl FROM want WHERE true ORDER BY name
 ON CONFLICT (name) DO UPDATE SET until = excluded.until
 
--- It replaces the countries that are low in stock for a subscriber.
+-- name: lock subscriber
+SELECT l.name FROM keyseat_listeners l WHERE l.name = @listener FOR UPDATE OF l
+
+-- name: forget low stock
+WITH @low
+DELETE FROM keyseat_mail WHERE listener = @listener AND code = '' AND country NOT IN (SELECT country FROM low)
+
 -- name: low stock
 WITH @low
 INSERT INTO keyseat_mail AS m (m.*)

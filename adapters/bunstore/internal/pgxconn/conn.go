@@ -78,8 +78,8 @@ func readRows(rows pgx.Rows, q query.Query) error {
 	return rows.Err()
 }
 
-// rollback ends a failed transaction. It closes the connection if that fails.
-func (c Conn) rollback(ctx context.Context) {
+// Rollback ends a failed transaction. It closes the connection if that fails.
+func (c Conn) Rollback(ctx context.Context) {
 	if _, err := c.pgx.Exec(ctx, "ROLLBACK"); err != nil {
 		_ = c.pgx.Close(ctx) // otherwise its rows would stay locked until the pool uses the connection again
 	}
@@ -153,7 +153,7 @@ func Transaction(c Conn) query.Runner {
 		if err != nil && c.pgx.PgConn().TxStatus() != 'I' {
 			short, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 			defer cancel()
-			c.rollback(short)
+			c.Rollback(short)
 		}
 		return err
 	}
@@ -209,6 +209,3 @@ func (p *Pipeline) Run(ctx context.Context, all ...query.Query) error {
 func (p *Pipeline) Commit(ctx context.Context, all ...query.Query) error {
 	return p.Run(ctx, append(all, query.Query{SQL: "COMMIT"})...)
 }
-
-// Rollback ends a failed transaction. It closes the connection if that fails.
-func (p *Pipeline) Rollback(ctx context.Context) { p.rollback(ctx) }

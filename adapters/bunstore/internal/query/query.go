@@ -69,6 +69,15 @@ type Rows struct {
 	Values  [][]any // of each row
 }
 
+// TextRows returns rows with one column of texts.
+func TextRows[S ~string](column string, texts []S) Rows {
+	r := Rows{Columns: Columns(column + " text")}
+	for _, text := range texts {
+		r.Add(string(text))
+	}
+	return r
+}
+
 // Add appends a row.
 func (r *Rows) Add(values ...any) { r.Values = append(r.Values, values) }
 

@@ -82,10 +82,10 @@ func (f *File) InPlace() error {
 // the same mode. If root creates the file, it gets the owner of its folder, because the service that owns
 // the folder must be able to use it.
 func Create(path string) error {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		if err := noLogAlone(path); err != nil {
-			return err
-		}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && logSize(path) > 0 {
+		// SQLite would delete the log when it creates a new database there.
+		return dberr.Public(fmt.Sprintf("%s is missing, but its log %s%s is there and may hold accepted tasks: "+
+			"put the database back, or run `keyseatd restore`", path, path, walSuffix))
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if errors.Is(err, fs.ErrExist) { // O_EXCL follows no symbolic link
@@ -102,16 +102,6 @@ func Create(path string) error {
 		err = safefile.ChownLike(f, folder)
 	}
 	return errors.Join(err, f.Close())
-}
-
-// noLogAlone returns an error if the database is missing but its log exists. SQLite would delete the log
-// when it creates a new database there.
-func noLogAlone(path string) error {
-	if logSize(path) == 0 {
-		return nil
-	}
-	return dberr.Public(fmt.Sprintf("%s is missing, but its log %s%s is there and may hold accepted tasks: "+
-		"put the database back, or run `keyseatd restore`", path, path, walSuffix))
 }
 
 // The suffixes of the files that SQLite keeps next to a database.

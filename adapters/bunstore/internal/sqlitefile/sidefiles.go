@@ -5,15 +5,18 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/gofrs/flock"
 	modernc "modernc.org/sqlite"
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
+	"github.com/keyseat/keyseat/internal/safefile"
 )
 
 // wipeInterval is the minimum time between two truncations of SQLite's write-ahead log. While tasks are polled,
@@ -100,7 +103,9 @@ func (w *WALWiper) truncate(ctx context.Context) (busy bool, err error) {
 // This is possible only if no process serves the database and the file was changed after its log. Then
 // CheckLeftLog reads the database together with the log, and returns an error if the result is damaged.
 func CheckLeftLog(ctx context.Context, path string) error {
-	if logSize(path) == 0 || !changedAfterLog(path) || isServed(path) {
+	changed, err := changedAt(path)
+	log, logErr := os.Stat(path + walSuffix)
+	if err != nil || logErr != nil || log.Size() == 0 || !changed.After(log.ModTime()) || isServed(path) {
 		return nil
 	}
 	db, err := OpenReadOnly(path) // a connection that writes would do the damage when it closes
@@ -115,13 +120,6 @@ func CheckLeftLog(ctx context.Context, path string) error {
 	return dberr.Public(fmt.Sprintf("%s does not belong to the log %s%s (%s): the database was replaced and the log of the old one was left; "+
 		"if %s is the right copy, remove %s%s and %s%s, else run `keyseatd restore`",
 		path, path, walSuffix, damage, path, path, walSuffix, path, shmSuffix))
-}
-
-// changedAfterLog reports whether a file was written, or got its name, after the last write to its log.
-func changedAfterLog(path string) bool {
-	database, err := changedAt(path)
-	log, logErr := os.Stat(path + walSuffix)
-	return err == nil && logErr == nil && database.After(log.ModTime())
 }
 
 // OpenReadOnly opens a file without changing it. If no log is next to the file, OpenReadOnly does not even
@@ -147,4 +145,87 @@ func FindDamage(ctx context.Context, db *sql.DB) (damage string, err error) {
 		return "", nil
 	}
 	return strings.Join(strings.Fields(damage), " "), nil
+}
+
+// The suffixes of two lock files next to an SQLite file. They have no content.
+const (
+	serveLock   = "-lock"    // the process that serves holds this lock
+	migrateLock = "-migrate" // a process that enables WAL mode or restores a backup holds this lock
+)
+
+// Times for waiting for a lock.
+const (
+	lockPoll  = 10 * time.Millisecond  // between two tries
+	serveWait = 300 * time.Millisecond // in all; longer than [isServed] holds the lock
+)
+
+// ErrServed is the error of a process that wants to serve an SQLite file that another daemon serves.
+var ErrServed error = dberr.Public("another daemon serves this database")
+
+// newLock returns a lock whose file is next to the database. A new file gets the database's owner and similar
+// permissions. Otherwise a file that root has created would lock the service out.
+func newLock(path, suffix string) (*flock.Flock, error) {
+	mode, like, err := NewFileRights(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path+suffix, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err == nil {
+		mode = mode&0o660 | 0o600 // a user that can read the file can hold the lock
+		err = errors.Join(f.Chmod(mode), safefile.ChownLike(f, like), f.Close())
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	return flock.New(path + suffix), nil
+}
+
+// LockServing takes the lock of the process that serves a database. If another process holds it, LockServing
+// waits up to 300 ms and then returns [ErrServed].
+func LockServing(ctx context.Context, path string) (*flock.Flock, error) {
+	lock, err := newLock(path, serveLock)
+	if err != nil {
+		return nil, err
+	}
+	wait, cancel := context.WithTimeout(ctx, serveWait)
+	defer cancel()
+	taken, err := lock.TryLockContext(wait, lockPoll)
+	switch {
+	case taken:
+		return lock, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case wait.Err() != nil:
+		return nil, ErrServed
+	}
+	return nil, err
+}
+
+// isServed reports whether a process serves a database. It returns false if it cannot use the lock
+// file.
+func isServed(path string) bool {
+	lock, err := newLock(path, serveLock)
+	if err != nil {
+		return false
+	}
+	taken, err := lock.TryLock()
+	if err != nil {
+		return false
+	}
+	_ = lock.Unlock() // closing the file unlocks it too
+	return !taken
+}
+
+// WithMigrateLock runs do while this process may enable WAL mode for a database or replace it. It waits for other
+// processes that do so.
+func WithMigrateLock(ctx context.Context, path string, do func() error) error {
+	lock, err := newLock(path, migrateLock)
+	if err != nil {
+		return err
+	}
+	if _, err := lock.TryLockContext(ctx, lockPoll); err != nil {
+		return err
+	}
+	defer func() { _ = lock.Unlock() }() // closing the file unlocks it too
+	return do()
 }
