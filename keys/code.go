@@ -14,9 +14,8 @@ const MaxCode = 128
 // contains a space or a character that is not printable ASCII.
 var ErrCode = errors.New("a code is 1 to 128 printable ASCII characters with no space")
 
-// A Code is the text that a key's holder types, in its canonical form. A code of our own format has
-// upper-case letters and groups with dashes between them. A code of another format stays exactly as it
-// was imported.
+// A Code is the text that a key's holder types, in its canonical form. A code of our own format has upper-case letters
+// and groups with dashes between them. A code of another format stays exactly as it was imported.
 type Code string
 
 // Parse returns the canonical form of a code from a file, or [ErrCode]. It accepts a code of our own
@@ -84,8 +83,7 @@ func Generate(random [EntropyBytes]byte) Code {
 	return Code(format(append(values, gf32Double(checksum(values)))))
 }
 
-// Generated reports whether the code has our own format and a correct check character. Such a code
-// cannot be guessed.
+// Generated reports whether the code has our own format and a correct check character. Such a code cannot be guessed.
 func (c Code) Generated() bool {
 	_, ok := readOwn(string(c))
 	return ok

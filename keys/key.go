@@ -66,8 +66,7 @@ func (k Key) Exists() bool { return k.Version > 0 }
 // manually, with an invite.
 func (k Key) Legacy() bool { return k.Invite != "" }
 
-// Apply returns the key after the transition m, with the given message. An unknown transition changes
-// nothing.
+// Apply returns the key after the transition m, with the given message. An unknown transition changes nothing.
 func (k Key) Apply(m Transition, message string) Key {
 	s, known := transitions[m]
 	if !known {
@@ -106,8 +105,7 @@ func (k Key) Reset() Key {
 	return k
 }
 
-// Revoke returns the key after it was withdrawn. If the key has an open task, the task continues until
-// it ends.
+// Revoke returns the key after it was withdrawn. If the key has an open task, the task continues until it ends.
 func (k Key) Revoke() Key {
 	k.Revoked = true
 	return k

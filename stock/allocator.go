@@ -30,9 +30,8 @@ type Claim struct {
 // does the counting. The store must load these plans:
 //
 //   - every plan that a transfer names;
-//   - for each claimed country, the oldest available plans with a free slot: one plan for each claim, each
-//     exclusion and each transfer in that country. Transfers count, because a transfer can take a plan out of
-//     stock with a fault.
+//   - for each claimed country, the oldest available plans with a free slot: one plan for each claim, each exclusion
+//     and each transfer in that country. Transfers count, because a transfer can take a plan out of stock with a fault.
 //
 // An Allocator is not safe for concurrent use.
 type Allocator struct {

@@ -26,8 +26,7 @@ func NewPlanEdit(id string, country Country, size int) PlanEdit {
 	return PlanEdit{ID: id, Country: &country, Size: &size}
 }
 
-// Apply returns the plan after the edit. For a new plan, p is the zero Plan; the store sets its Seq. The
-// errors are:
+// Apply returns the plan after the edit. For a new plan, p is the zero Plan; the store sets its Seq. The errors are:
 //
 //   - [ErrPlan], if p is the zero Plan and the edit retires it or lacks the country or the size;
 //   - [ErrCountry], if the country is not a code in upper case;

@@ -61,9 +61,8 @@ func RetryNow(v Snapshot, id string) (Change, error) {
 	return Change{ID: id, Task: &task, Events: []Event{task.Event(EventRetryNow, v.At)}}, nil
 }
 
-// Resolve settles the suspect slot of an ended task. The slot becomes spent if the outcome is [Success],
-// and free for any other outcome. The key changes accordingly if the task is its latest. The snapshot
-// must be of that task.
+// Resolve settles the suspect slot of an ended task. The slot becomes spent if the outcome is [Success], and free for
+// any other outcome. The key changes accordingly if the task is its latest. The snapshot must be of that task.
 func Resolve(v Snapshot, outcome Outcome, id string) (Change, error) {
 	switch {
 	case v.Task == nil:

@@ -116,10 +116,9 @@ type Connector interface {
 	// Do sends one request to the provider and returns the result. If the context ends, it returns soon
 	// after that. Do is safe for concurrent use by any number of goroutines.
 	//
-	// The engine may call Do again for the same task, and another process may do so simultaneously. A
-	// request with a known idempotency key must have no second effect and must return the first result.
-	// If Do does not know the effect, it returns [Unknown] and never a guess. The result and the logs of
-	// Do contain no secret.
+	// The engine may call Do again for the same task, and another process may do so simultaneously. A request with a
+	// known idempotency key must have no second effect and must return the first result. If Do does not know the
+	// effect, it returns [Unknown] and never a guess. The result and the logs of Do contain no secret.
 	Do(ctx context.Context, o ConnectorRequest) ConnectorResult
 }
 
@@ -145,9 +144,8 @@ func (t Task) connectorRequest(a Account) ConnectorRequest {
 	}
 }
 
-// A Sealer encrypts accounts, because a store must not see them. Open succeeds only with the bound bytes
-// that were passed to Seal. The errors contain no part of the arguments. A Sealer is safe for concurrent
-// use.
+// A Sealer encrypts accounts, because a store must not see them. Open succeeds only with the bound bytes that were
+// passed to Seal. The errors contain no part of the arguments. A Sealer is safe for concurrent use.
 type Sealer interface {
 	Seal(plain, bound []byte) ([]byte, error)
 	Open(sealed, bound []byte) ([]byte, error)

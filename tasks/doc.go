@@ -3,12 +3,10 @@
 // An upgrade puts an account into a family plan. A renew makes the key of an account that has lost its place usable
 // again. Each accepted request is a [Task].
 //
-// The package separates decisions from effects. Pure functions ([Rules.Accept], [Rules.Settle], …) read a
-// [Snapshot] of a key and its task. They return everything to write as one value, a [Change]. The ports
-// have the effects:
+// The package separates decisions from effects. Pure functions ([Rules.Accept], [Rules.Settle], …) read a [Snapshot] of
+// a key and its task. They return everything to write as one value, a [Change]. The ports have the effects:
 //
-//   - A [Store] applies changes, many in one call. It applies each change completely or not at all, and
-//     knows no rule.
+//   - A [Store] applies changes, many in one call. It applies each change completely or not at all, and knows no rule.
 //   - A [Connector] sends requests to the provider.
 //   - A [Sealer] encrypts accounts, so that no store sees a secret.
 //

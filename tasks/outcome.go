@@ -97,12 +97,10 @@ func AllOutcomes() (all []Outcome) {
 	return all
 }
 
-// Fits reports whether a task of the given kind can have this outcome. It returns false for an unknown
-// outcome.
+// Fits reports whether a task of the given kind can have this outcome. It returns false for an unknown outcome.
 func (o Outcome) Fits(k Kind) bool { return slices.Contains(o.rule().kinds, k) }
 
-// Message returns the message that the info response shows after a task of the given kind ended with this
-// outcome.
+// Message returns the message that the info response shows after a task of the given kind ended with this outcome.
 func (o Outcome) Message(k Kind) string {
 	if o == Success && k == Renew {
 		return renewed
@@ -199,8 +197,7 @@ func (t Task) attempted(at time.Time) Task {
 	return t
 }
 
-// unopened returns the task after its account could not be decrypted at the given time. It counts no attempt
-// for that.
+// unopened returns the task after its account could not be decrypted at the given time. It counts no attempt for that.
 func (t Task) unopened(at time.Time) Task {
 	t = t.withLostLeases()
 	if t.FirstAttempt.IsZero() {

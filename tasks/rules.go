@@ -101,10 +101,9 @@ func (r Rules) chargeFailedLogin(key keys.Key, now time.Time) keys.Key {
 	return key
 }
 
-// Accept decides on a request. The error is the first [Refusal] that applies, or a [RateLimited]. Without
-// an error, the change enqueues the key and opens the task. The id becomes that of the task and of the
-// change. The change does not contain the account: if the task is open, the caller seals the account
-// into it.
+// Accept decides on a request. The error is the first [Refusal] that applies, or a [RateLimited]. Without an error, the
+// change enqueues the key and opens the task. The id becomes that of the task and of the change. The change does not
+// contain the account: if the task is open, the caller seals the account into it.
 //
 // An upgrade claims a slot. If the claim finds no slot, the caller decides again with empty set. The
 // change then accepts the task and immediately ends it with [OutOfStock].

@@ -37,24 +37,21 @@ type Store interface {
 	// affect the other changes. The errors of a change are:
 	//
 	//   - ErrFenced, if the stored task has another fence, or has another version and has ended;
-	//   - ErrConflict, if the key or the task has another version, or the key of a new task already has
-	//     an open task;
+	//   - ErrConflict, if the key or the task has another version, or the key of a new task already has an open task;
 	//   - [stock.ErrOutOfStock], if the claim finds no free slot at some moment during the call;
 	//   - [stock.ErrSlotState], if the plan has no slot in the state where the transfer begins;
 	//   - the error of [Change.Decide].
 	//
-	// A change can write an ended task if fence and version are the same. An operator's [Resolve]
-	// does that.
+	// A change can write an ended task if fence and version are the same. An operator's [Resolve] does that.
 	//
 	// If a change with the same id was already made for the key, Apply returns nil for it and writes
 	// nothing. A change that writes a task ends the lease of that task.
 	Apply(ctx context.Context, changes []Change) ([]error, error)
 
-	// Lease leases up to n open tasks to the worker for ttl. It takes tasks that are due and not leased,
-	// and tasks with an expired lease. It takes them in the order of [Task.LeasableAt]; tasks with the same
-	// time have no order. During concurrent calls it may take any tasks from among the first ones. The
-	// leases of one call may all end at the same time. Lease raises the fence of each task. If a lease has
-	// expired, it also raises LostLeases.
+	// Lease leases up to n open tasks to the worker for ttl. It takes tasks that are due and not leased, and tasks with
+	// an expired lease. It takes them in the order of [Task.LeasableAt]; tasks with the same time have no order. During
+	// concurrent calls it may take any tasks from among the first ones. The leases of one call may all end at the same
+	// time. Lease raises the fence of each task. If a lease has expired, it also raises LostLeases.
 	//
 	// Times more than 2×ttl in the future come from a clock that was later set back. Such a lease counts
 	// as expired. A task whose newest event is that far in the future counts as due.
@@ -84,9 +81,8 @@ type Ref struct {
 // Ref returns the identification of the task's lease.
 func (t Task) Ref() Ref { return Ref{t.Code, t.ID, t.Fence} }
 
-// A Change contains everything that one decision writes. A nil field changes nothing. The key and the task
-// have the versions that the decision read, and the task also has the fence. [Store.Apply] compares them
-// with the stored ones.
+// A Change contains everything that one decision writes. A nil field changes nothing. The key and the task have the
+// versions that the decision read, and the task also has the fence. [Store.Apply] compares them with the stored ones.
 type Change struct {
 	ID       string // made before the first try, and written with the events
 	Key      *keys.Key
@@ -102,8 +98,7 @@ type Change struct {
 	// The other fields of an undecided change tell the store what to lock. Key is nil. The returned change has
 	// the same ID, task and country, and events of the same types.
 	//
-	// Decide has no side effects. The store may call it several times, and on any goroutine. The key need not
-	// exist.
+	// Decide has no side effects. The store may call it several times, and on any goroutine. The key need not exist.
 	Decide func(Snapshot) (Change, error)
 }
 

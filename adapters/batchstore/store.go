@@ -14,9 +14,8 @@
 // While calls are fast, one call of a kind runs at a time. If a call takes longer than 5 ms, another one may
 // start, up to [Options.MaxReads] or [Options.MaxWrites].
 //
-// If Apply fails and the outcome of a batch is not known, each of its changes is applied again by itself.
-// A change that the store can never make therefore does not fail its neighbors. The ids of changes make the
-// repetition safe.
+// If Apply fails and the outcome of a batch is not known, each of its changes is applied again by itself. A change that
+// the store can never make therefore does not fail its neighbors. The ids of changes make the repetition safe.
 //
 // The store batches Snapshots, Find, Apply and Stock. Lease and Extend go directly to the inner store, because
 // they are batches already.

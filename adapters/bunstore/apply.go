@@ -152,8 +152,7 @@ func rowsTouched(changes []tasks.Change) (about, in query.Rows) {
 	return about, in
 }
 
-// plansQuery returns the query that reads the plans that the changes may need; needed is false if they need
-// none.
+// plansQuery returns the query that reads the plans that the changes may need; needed is false if they need none.
 func plansQuery(at *time.Time, plans map[string]stock.Plan, changes []tasks.Change) (q query.Query, needed bool) {
 	moved, wanted, most := plansNeeded(changes)
 	type row struct {

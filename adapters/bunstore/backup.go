@@ -77,10 +77,9 @@ func (s *Store) reportProgress(ctx context.Context, file string, progress func(d
 
 // Restore replaces an SQLite database with a backup. It returns [ErrAlreadyServed] if a process serves the database.
 //
-// Restore copies the backup and verifies the copy before it replaces anything. It does not change the
-// backup. It keeps the old database, with its log, and returns the new name of that file, or "" if no
-// database existed. It leaves no log next to the new database, because SQLite would copy the pages of that
-// log into it.
+// Restore copies the backup and verifies the copy before it replaces anything. It does not change the backup. It keeps
+// the old database, with its log, and returns the new name of that file, or "" if no database existed. It leaves no log
+// next to the new database, because SQLite would copy the pages of that log into it.
 func Restore(ctx context.Context, backup, database string) (kept string, c Contents, err error) {
 	if target, err := filepath.EvalSymlinks(database); err == nil {
 		database = target

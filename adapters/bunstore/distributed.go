@@ -42,8 +42,7 @@ type distributed struct {
 
 // distributedSettings sets up a session of a distributed store. Other databases than Citus ignore the last two settings:
 //
-//   - The server plans a statement each time, because Citus needs the arguments to plan a statement on several
-//     servers.
+//   - The server plans a statement each time, because Citus needs the arguments to plan a statement on several servers.
 //   - Citus sends SET LOCAL to the workers.
 //   - Citus opens one connection to each worker for a statement. By default it opens several if the statement is about
 //     several shards, and spends more time on connections than on the statement.

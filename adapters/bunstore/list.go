@@ -98,8 +98,7 @@ func (l *listing) scanLimit(n int) int {
 	return n
 }
 
-// rangesSQL returns the query for the positions and codes of the first n rows of the merged ranges, after a
-// position.
+// rangesSQL returns the query for the positions and codes of the first n rows of the merged ranges, after a position.
 func (s *Store) rangesSQL(l *listing, after adminstore.Position, n int) string {
 	at := cmp.Or(l.at, `CAST(NULL AS timestamptz)`)
 	end := fmt.Sprintf(" ORDER BY %s LIMIT %d", l.order("at", "id"), n)

@@ -106,9 +106,8 @@ func (s *Store) withMigrationLock(ctx context.Context, do func(ctx context.Conte
 	})
 }
 
-// createLockRow creates the table keyseat_migrating and its row. If two processes create the table
-// simultaneously, Postgres returns an error to one of them, even with IF NOT EXISTS. That process
-// finds the table on its next try.
+// createLockRow creates the table keyseat_migrating and its row. If two processes create the table simultaneously,
+// Postgres returns an error to one of them, even with IF NOT EXISTS. That process finds the table on its next try.
 func (s *Store) createLockRow(ctx context.Context) (err error) {
 	for range maxTxRetries {
 		_, err = s.write.DB.ExecContext(ctx, `

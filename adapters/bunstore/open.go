@@ -90,9 +90,8 @@ func unverifiedHosts(config *pgx.ConnConfig) (hosts []string) {
 // connections, and other processes wait for them, such as a command of an operator.
 const idleTime = 10 * time.Second
 
-// sessionSettings returns the SQL that sets up a session. The settings are not parameters of the connection,
-// because poolers refuse unknown parameters. They override settings of the database or the role, such as
-// the isolation level.
+// sessionSettings returns the SQL that sets up a session. The settings are not parameters of the connection, because
+// poolers refuse unknown parameters. They override settings of the database or the role, such as the isolation level.
 //
 // Timeouts:
 //
@@ -101,9 +100,8 @@ const idleTime = 10 * time.Second
 //   - lock_timeout ends the wait for a row soon after its holder should have finished, because all
 //     changes of a batch wait together.
 //
-// Plans: the server plans a prepared statement once (a generic plan), because planning takes longer than
-// running these statements. The tables may have been empty at that moment. Therefore the settings leave
-// the planner few bad choices:
+// Plans: the server plans a prepared statement once (a generic plan), because planning takes longer than running these
+// statements. The tables may have been empty at that moment. Therefore the settings leave the planner few bad choices:
 //
 //   - enable_seqscan is off, so that the server uses an index wherever one exists.
 //   - enable_bitmapscan is off, so that a query for the first few rows does not sort a whole index.
@@ -197,9 +195,8 @@ func dsn(path string, o Options) string {
 	return sqlitefile.URI(path, v)
 }
 
-// enableWAL switches the file to a write-ahead log, so that readers and the writer do not wait for each
-// other. The file keeps this mode. Only one process at a time switches it, because SQLite returns an error
-// if two do so simultaneously.
+// enableWAL switches the file to a write-ahead log, so that readers and the writer do not wait for each other. The file
+// keeps this mode. Only one process at a time switches it, because SQLite returns an error if two do so simultaneously.
 func (s *Store) enableWAL(ctx context.Context, path string) error {
 	return sqlitefile.WithMigrateLock(ctx, path, func() error {
 		var mode string

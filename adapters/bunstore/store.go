@@ -168,9 +168,8 @@ func (s *Store) Close() error {
 	return errors.Join(wiped, s.write.Close(), s.read.Close())
 }
 
-// In returns a store that works in a transaction of the caller. The transaction must be on the database of
-// the store. Changes are durable when the caller commits the transaction. The returned store retries
-// nothing.
+// In returns a store that works in a transaction of the caller. The transaction must be on the database of the store.
+// Changes are durable when the caller commits the transaction. The returned store retries nothing.
 //
 // On Postgres, the caller must roll back the transaction after an error. In a distributed store such an error
 // may also mean that other transactions have changed the same rows.

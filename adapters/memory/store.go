@@ -149,9 +149,8 @@ func (s *Store) Lease(ctx context.Context, _ string, n int, ttl time.Duration) (
 	return snapshots, nil
 }
 
-// due returns up to n open tasks to lease, the longest due first. Times more than 2×ttl in the future come from
-// a clock that was set back later. A lease that ends then counts as expired. A task whose newest event is then counts
-// as due.
+// due returns up to n open tasks to lease, the longest due first. Times more than 2×ttl in the future come from a clock
+// that was set back later. A lease that ends then counts as expired. A task whose newest event is then counts as due.
 func (s *Store) due(n int, ttl time.Duration) []tasks.Task {
 	now := s.now()
 	latest := now.Add(2 * ttl) // no later time comes from this clock

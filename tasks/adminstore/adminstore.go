@@ -48,8 +48,7 @@ type AdminStore interface {
 	// PlansByID reads the plans with the given ids, in the order of import. An id of no plan has no entry.
 	PlansByID(ctx context.Context, ids []string) ([]stock.Plan, error)
 
-	// Tasks lists a page of the tasks that match the filter, each with its key. [TaskFilter.Position] is
-	// the order.
+	// Tasks lists a page of the tasks that match the filter, each with its key. [TaskFilter.Position] is the order.
 	Tasks(ctx context.Context, f TaskFilter, p Page) (List, error)
 
 	// Search finds keys, tasks and plans. It returns up to s.Limit of each kind.

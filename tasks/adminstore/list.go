@@ -14,8 +14,7 @@ import (
 // An Order is the order of a list.
 type Order string
 
-// The orders. The zero Order is [Oldest], but a list of keys without a filter then has the order of the codes'
-// bytes.
+// The orders. The zero Order is [Oldest], but a list of keys without a filter then has the order of the codes' bytes.
 const (
 	Oldest Order = "oldest" // first
 	Newest Order = "newest" // first

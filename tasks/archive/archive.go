@@ -32,15 +32,13 @@ type Archiver interface {
 	Archive(ctx context.Context, plans []Plan, keep func(Rows) error) ([]error, error)
 }
 
-// Rows holds the rows that archive plans remove. The rows of one key are in order, the oldest
-// first.
+// Rows holds the rows that archive plans remove. The rows of one key are in order, the oldest first.
 type Rows struct {
 	Tasks []tasks.Task
 	Lines []tasks.HistoryEntry
 }
 
-// A Plan removes the whole history of a key and the tasks that are no longer needed. It does not
-// change the key.
+// A Plan removes the whole history of a key and the tasks that are no longer needed. It does not change the key.
 type Plan struct {
 	ID      string // of the write, like the id of a [tasks.Change]
 	Code    keys.Code
@@ -55,8 +53,7 @@ type Plan struct {
 //   - No client applies a change again after that time, and no subscriber waits for a delivery that long.
 const MinAge = stats.MaxHours * time.Hour
 
-// Decide plans the archiving of a record. It returns false if there is nothing to archive, for one of these
-// reasons:
+// Decide plans the archiving of a record. It returns false if there is nothing to archive, for one of these reasons:
 //
 //   - the record has an event that is not earlier than the argument before, or not older than [MinAge];
 //   - the key has an open task, or a task with a suspect slot that an operator must resolve;

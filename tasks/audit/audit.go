@@ -24,9 +24,8 @@ import (
 // An Inspector reads all data of a store, also inconsistent data. It also corrects the counters of a plan
 // and the sums of a country, because no [tasks.Change] can do that. All methods are safe for concurrent use.
 type Inspector interface {
-	// Records reads the records of up to n codes after the given code, in the order of the codes' bytes.
-	// It includes codes that have a task or a history entry but no key. Each record is a consistent
-	// read, as of one moment.
+	// Records reads the records of up to n codes after the given code, in the order of the codes' bytes. It includes
+	// codes that have a task or a history entry but no key. Each record is a consistent read, as of one moment.
 	Records(ctx context.Context, after keys.Code, n int) ([]Record, error)
 
 	// Record reads the record of one code. For an unknown code the key does not exist, and the record

@@ -80,9 +80,8 @@ func (r Record) WasReset(latest *tasks.Task) bool {
 	return reset
 }
 
-// FailTask ends an open task like a task without attempts left. The slot becomes suspect if an attempt
-// may have had an effect, and free otherwise. The key changes too if the task is its latest and the key
-// is in_queue.
+// FailTask ends an open task like a task without attempts left. The slot becomes suspect if an attempt may have had an
+// effect, and free otherwise. The key changes too if the task is its latest and the key is in_queue.
 func (r Record) FailTask(t tasks.Task, note, id string) tasks.Change {
 	if !t.LeasedUntil.IsZero() {
 		t.LostLeases++ // the worker with that lease may have made an attempt

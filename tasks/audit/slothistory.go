@@ -17,8 +17,7 @@ type SlotHistory struct {
 	at     slotLocation
 }
 
-// A slotLocation is a plan and the state of a slot in it. The zero slotLocation means that the task has no
-// slot.
+// A slotLocation is a plan and the state of a slot in it. The zero slotLocation means that the task has no slot.
 type slotLocation struct {
 	plan  string
 	state stock.State

@@ -1,6 +1,5 @@
-// Package outbox has the port that queues events for external subscribers, for example for webhooks. An [Outbox]
-// knows how far each subscriber has received the history of each key. The package daemon/webhooks sends the
-// deliveries.
+// Package outbox has the port that queues events for external subscribers, for example for webhooks. An [Outbox] knows
+// how far each subscriber has received the history of each key. The package daemon/webhooks sends the deliveries.
 package outbox
 
 import (
@@ -62,9 +61,8 @@ type Outbox interface {
 	// Subscribers lists the registered subscribers, sorted by name.
 	Subscribers(ctx context.Context) ([]Subscriber, error)
 
-	// Deliveries lists up to n logged deliveries, the newest first. The list has the deliveries before
-	// the given Seq; 0 starts with the newest. An empty subscriber selects all subscribers, and an empty
-	// event selects all events.
+	// Deliveries lists up to n logged deliveries, the newest first. The list has the deliveries before the given Seq; 0
+	// starts with the newest. An empty subscriber selects all subscribers, and an empty event selects all events.
 	Deliveries(ctx context.Context, subscriber, event string, before int64, n int) ([]Delivery, error)
 }
 

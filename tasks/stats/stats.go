@@ -10,8 +10,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TaskStats counts tasks over time, for operators that monitor a shop. A store does not have to implement
-// TaskStats.
+// TaskStats counts tasks over time, for operators that monitor a shop. A store does not have to implement TaskStats.
 type TaskStats interface {
 	// CountByHour counts the tasks that match the filter and were accepted in each of the n hours from the given
 	// time on, all at one moment during the call. It counts no hour after the first [MaxHours]. The result has no

@@ -113,8 +113,7 @@ func describe(err error) (d description) {
 	return d
 }
 
-// describeDriver describes an error of either driver, of a file or of the network. It returns false for
-// other errors.
+// describeDriver describes an error of either driver, of a file or of the network. It returns false for other errors.
 func describeDriver(err error, d *description) bool {
 	if connect, found := errors.AsType[*pgconn.ConnectError](err); found {
 		*d = describeConnect(connect)

@@ -69,9 +69,8 @@ var (
 	sqliteSchema = regexp.MustCompile(`no such (?:table|index): (?:main\.)?keyseat_\w+|(?:table|index) keyseat_\w+ already exists|no such column: [\w.]+|duplicate column name: \w+`)
 )
 
-// describeSQLite describes an extended result code: the words come from its primary code, the name from
-// the extended code. A message may quote a value of the statement, so only a message about the schema is
-// shown.
+// describeSQLite describes an extended result code: the words come from its primary code, the name from the extended
+// code. A message may quote a value of the statement, so only a message about the schema is shown.
 func describeSQLite(result int, message string) description {
 	primary := result & 0xff
 	words, found := sqliteErrors[primary]

@@ -85,8 +85,7 @@ func (c Conn) Rollback(ctx context.Context) {
 	}
 }
 
-// A RetryCheck wraps an error in a [dberr.NotStartedError] if the statements may run again on another
-// connection.
+// A RetryCheck wraps an error in a [dberr.NotStartedError] if the statements may run again on another connection.
 type RetryCheck func(ctx context.Context, c Conn, err error) error
 
 // IfDead is a [RetryCheck] that wraps an error if the connection was closed. The server may have executed the

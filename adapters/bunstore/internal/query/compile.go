@@ -45,8 +45,7 @@ type bindParam struct {
 // small, because bunstore has few texts, and each has few forms.
 var cache sync.Map // *compiled by cacheKey
 
-// A cacheKey also lists the row sets of no row (none) and of one row (one), because they compile to shorter
-// SQL.
+// A cacheKey also lists the row sets of no row (none) and of one row (one), because they compile to shorter SQL.
 type cacheKey struct{ dialect, sql, none, one string }
 
 // rowSetsOfSize returns the sorted names of the row sets that have exactly that number of rows.

@@ -14,8 +14,7 @@ import (
 // A Dialect writes the parts of a statement that differ between PostgreSQL and SQLite: parameters, row sets
 // and the current time. [Postgres], [Distributed] and [SQLite] return one.
 type Dialect interface {
-	// name is a part of the cache key. Dialects that compile a statement to different texts have different
-	// names.
+	// name is a part of the cache key. Dialects that compile a statement to different texts have different names.
 	name() string
 	// statement returns the text of a query for this database.
 	statement(Query) string

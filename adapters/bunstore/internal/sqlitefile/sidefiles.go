@@ -45,8 +45,7 @@ func (w *WALWiper) WipeIfDue(ctx context.Context, erased bool) {
 	}
 }
 
-// Wipe truncates the log. If that fails or readers prevent it, a later call tries again. A nil WALWiper does
-// nothing.
+// Wipe truncates the log. If that fails or readers prevent it, a later call tries again. A nil WALWiper does nothing.
 func (w *WALWiper) Wipe(ctx context.Context) error {
 	if w == nil {
 		return nil
@@ -201,8 +200,7 @@ func LockServing(ctx context.Context, path string) (*flock.Flock, error) {
 	return nil, err
 }
 
-// isServed reports whether a process serves a database. It returns false if it cannot use the lock
-// file.
+// isServed reports whether a process serves a database. It returns false if it cannot use the lock file.
 func isServed(path string) bool {
 	lock, err := newLock(path, serveLock)
 	if err != nil {
