@@ -21,18 +21,19 @@ type action struct {
 	Consequences string // for the page that asks for confirmation
 	Done         string // the message on the page after the action
 	Danger       bool
+	role         admin.Role // the role that the admin API requires
 }
 
 var actions = []action{
-	{"key", "revoke", "Revoke", "Revoke this key?", "For its holder, the key no longer exists. An open task continues to its end. You can restore the key.", "The key is revoked.", true},
-	{"key", "restore", "Restore", "Restore this key?", "The key gets the state that it had before it was revoked.", "The key is restored.", false},
-	{"key", "reset", "Reset", "Reset this key?", "The key becomes usable again, whatever its state. The data of its last use is deleted, its history stays.", "The key is reset.", true},
-	{"plan", "edit", "Edit", "", "", "The plan is saved.", false}, // has a form of its own
-	{"plan", "restock", "Put back", "Put this plan back into stock?", "Its free slots are sold again. If the provider still refuses the plan, it leaves the stock again.", "The plan is back in stock.", false},
-	{"plan", "retire", "Retire", "Retire this plan?", "No more slots of the plan are sold. Held and spent slots stay as they are. You can put the plan back.", "The plan is retired.", true},
-	{"task", "retry", "Retry now", "Make the next attempt of this task now?", "The task becomes due now, and a daemon calls the provider for it.", "The task is due now.", false},
-	{"task", "resolve", "Resolve", "Resolve the suspect slot of this task?", "First check at the provider whether the account has joined the plan. If it has, choose success: the slot becomes spent. If not, choose the reason: the slot becomes free.", "The slot is resolved.", false},
-	{"task", "release", "Release the slot", "Free the slot that this task has spent?", "Do this after the member has left the plan. The slot can then be sold again. The key does not change.", "The slot is free again.", true},
+	{"key", "revoke", "Revoke", "Revoke this key?", "For its holder, the key no longer exists. An open task continues to its end. You can restore the key.", "The key is revoked.", true, admin.Write},
+	{"key", "restore", "Restore", "Restore this key?", "The key gets the state that it had before it was revoked.", "The key is restored.", false, admin.Write},
+	{"key", "reset", "Reset", "Reset this key?", "The key becomes usable again, whatever its state. The data of its last use is deleted, its history stays.", "The key is reset.", true, admin.Write},
+	{"plan", "edit", "Edit", "", "", "The plan is saved.", false, admin.Write}, // has a form of its own
+	{"plan", "restock", "Put back", "Put this plan back into stock?", "Its free slots are sold again. If the provider still refuses the plan, it leaves the stock again.", "The plan is back in stock.", false, admin.Write},
+	{"plan", "retire", "Retire", "Retire this plan?", "No more slots of the plan are sold. Held and spent slots stay as they are. You can put the plan back.", "The plan is retired.", true, admin.Write},
+	{"task", "retry", "Retry now", "Make the next attempt of this task now?", "The task becomes due now, and a daemon calls the provider for it.", "The task is due now.", false, admin.Support},
+	{"task", "resolve", "Resolve", "Resolve the suspect slot of this task?", "First check at the provider whether the account has joined the plan. If it has, choose success: the slot becomes spent. If not, choose the reason: the slot becomes free.", "The slot is resolved.", false, admin.Support},
+	{"task", "release", "Release the slot", "Free the slot that this task has spent?", "Do this after the member has left the plan. The slot can then be sold again. The key does not change.", "The slot is free again.", true, admin.Write},
 }
 
 func findAction(noun, verb string) (action, bool) {
@@ -46,24 +47,16 @@ func findAction(noun, verb string) (action, bool) {
 // allowedActions returns the actions on a noun whose verb is true in wanted, if the operator's role allows them.
 func (r *request) allowedActions(noun string, wanted map[string]bool) (all []action) {
 	for _, a := range actions {
-		if a.Noun == noun && wanted[a.Verb] && r.token.Role.Allows(a.role()) {
+		if a.Noun == noun && wanted[a.Verb] && r.token.Role.Allows(a.role) {
 			all = append(all, a)
 		}
 	}
 	return all
 }
 
-// role returns the role that the admin API requires for the action.
-func (a action) role() admin.Role {
-	if a.Verb == "retry" || a.Verb == "resolve" {
-		return admin.Support
-	}
-	return admin.Write
-}
-
-// idParam returns the query parameter that identifies the object of the action: "key" for a reference to a key,
+// IDParam returns the query parameter that identifies the object of the action: "key" for a reference to a key,
 // else "id".
-func (a action) idParam() string {
+func (a action) IDParam() string {
 	if a.Noun == "key" {
 		return "key"
 	}
@@ -72,7 +65,7 @@ func (a action) idParam() string {
 
 // URL returns the path of the page that asks for confirmation of the action on id.
 func (a action) URL(id string) string {
-	return "/console/" + a.Noun + "/" + a.Verb + "?" + a.idParam() + "=" + url.QueryEscape(id)
+	return "/console/" + a.Noun + "/" + a.Verb + "?" + a.IDParam() + "=" + url.QueryEscape(id)
 }
 
 // back returns the path of the page to show after the action: the object's own page, or the list of plans.
@@ -80,14 +73,13 @@ func (a action) back(id string) string {
 	if a.Noun == "plan" {
 		return "/console/plans"
 	}
-	return "/console/" + a.Noun + "?" + a.idParam() + "=" + url.QueryEscape(id)
+	return "/console/" + a.Noun + "?" + a.IDParam() + "=" + url.QueryEscape(id)
 }
 
 // A confirmation is the content of the page that asks the operator to confirm an action.
 type confirmation struct {
 	action
 	ID       string // as in the form: a reference to a key, or an id
-	IDParam  string
 	Subject  string // the id, or the end of the key's code
 	Allowed  bool   // the role of the operator allows the action
 	Back     string
@@ -112,12 +104,12 @@ func (r *request) confirmAction() error {
 // [tasks.ErrNoTask] if the task to resolve does not exist.
 func (r *request) confirmation(form url.Values) (confirmation, error) {
 	a, is := findAction(r.req.PathValue("noun"), r.req.PathValue("verb"))
-	id := form.Get(a.idParam())
+	id := form.Get(a.IDParam())
 	if !is || id == "" {
 		return confirmation{}, errNotFound
 	}
 	c := confirmation{
-		action: a, ID: id, IDParam: a.idParam(), Allowed: r.token.Role.Allows(a.role()),
+		action: a, ID: id, Allowed: r.token.Role.Allows(a.role),
 		Back: a.back(id), Chosen: tasks.Outcome(form.Get("outcome")),
 	}
 	var err error
@@ -247,7 +239,7 @@ func (r *request) bulkAction() error {
 	if !is || a.Question == "" {
 		return errNotFound
 	}
-	b := bulk{action: a, IDs: form["id"], Allowed: r.token.Role.Allows(a.role()), Back: "/console/" + a.Noun + "s"}
+	b := bulk{action: a, IDs: form["id"], Allowed: r.token.Role.Allows(a.role), Back: "/console/" + a.Noun + "s"}
 	if form.Get("all") != "" {
 		b.IDs = strings.Split(form.Get("page"), ",")
 	}

@@ -2,13 +2,13 @@ package console
 
 import (
 	"io"
+	"iter"
 	"log/slog"
 	"net/http"
 
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
-	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
@@ -87,20 +87,17 @@ func (r *request) listKeys() error {
 }
 
 func (r *request) exportKeys() error {
-	s := r.selectKeys()
-	all, err := s.all()
-	if err != nil {
-		return err
-	}
-	rows, stored := make([]view.Key, len(all)), make([]keys.Key, len(all))
-	for i, v := range all {
-		rows[i], stored[i] = view.NewKey(v), v.Key
-		if !r.exportsCodes() {
-			rows[i], stored[i].Code = rows[i].Masked(), view.Mask(v.Key.Code)
+	row := func(v tasks.Snapshot) (view.Key, keys.Key) {
+		if r.exportsCodes() {
+			return view.NewKey(v), v.Key
 		}
+		masked := v.Key
+		masked.Code = view.Mask(masked.Code)
+		return view.NewKey(v).Masked(), masked
 	}
-	r.auditExport("keys", len(rows))
-	return r.sendExport("keys", rows, func(w io.Writer) error { return csvfile.WriteKeys(w, seq.All(stored), true) })
+	return export(r, r.selectKeys(), "keys", true, row, func(w io.Writer, all iter.Seq2[keys.Key, error]) error {
+		return csvfile.WriteKeys(w, all, true)
+	})
 }
 
 // A keyPage is the content of a key's page: all facts about the key and the possible actions.

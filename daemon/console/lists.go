@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -14,6 +15,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
+	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks/adminstore"
@@ -213,16 +215,24 @@ func toOptions[T ~string](all []T) []option {
 // exportsCodes reports whether the operator gets whole codes in lists.
 func (r *request) exportsCodes() bool { return r.token.Role.Allows(admin.Export) }
 
-// auditExport writes a line of the audit log if a file of n rows has whole codes.
-func (r *request) auditExport(name string, n int) {
-	if r.exportsCodes() {
-		r.audit("export "+name, r.token, slog.Int("count", n))
+// export sends the list as a file: as JSON, or as the CSV that write writes. The function row returns a row of each. A
+// line of the audit log says how many whole codes the file has, if it has codes.
+func export[T, J, C any](
+	r *request, s selection[T], name string, hasCodes bool, row func(T) (J, C), write func(io.Writer, iter.Seq2[C, error]) error,
+) error {
+	all, err := s.all()
+	if err != nil {
+		return err
 	}
-}
-
-func (r *request) sendExport(name string, rows any, writeCSV func(io.Writer) error) error {
+	inJSON, inCSV := make([]J, len(all)), make([]C, len(all))
+	for i, v := range all {
+		inJSON[i], inCSV[i] = row(v)
+	}
+	if hasCodes && r.exportsCodes() {
+		r.audit("export "+name, r.token, slog.Int("count", len(all)))
+	}
 	if r.req.URL.Query().Get("format") != "json" {
-		return r.sendFile(name+".csv", csvType, writeCSV)
+		return r.sendFile(name+".csv", csvType, func(w io.Writer) error { return write(w, seq.All(inCSV)) })
 	}
-	return r.sendFile(name+".json", "application/json", func(w io.Writer) error { return json.NewEncoder(w).Encode(rows) })
+	return r.sendFile(name+".json", "application/json", func(w io.Writer) error { return json.NewEncoder(w).Encode(inJSON) })
 }

@@ -1,13 +1,11 @@
 package console
 
 import (
-	"io"
 	"net/http"
 	"slices"
 
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
-	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/activity"
 	"github.com/keyseat/keyseat/tasks/adminstore"
@@ -91,21 +89,14 @@ func (r *request) listTasks() error {
 }
 
 func (r *request) exportTasks() error {
-	s := r.selectTasks()
-	all, err := s.all()
-	if err != nil {
-		return err
-	}
-	rows, stored := make([]view.Task, len(all)), make([]tasks.Task, len(all))
-	for i, v := range all {
-		stored[i] = *v.Task
+	row := func(v tasks.Snapshot) (view.Task, tasks.Task) {
+		t := *v.Task
 		if !r.exportsCodes() {
-			stored[i].Code = view.Mask(v.Task.Code)
+			t.Code = view.Mask(t.Code)
 		}
-		rows[i] = view.NewTask(stored[i])
+		return view.NewTask(t), t
 	}
-	r.auditExport("tasks", len(rows))
-	return r.sendExport("tasks", rows, func(w io.Writer) error { return csvfile.WriteTasks(w, seq.All(stored)) })
+	return export(r, r.selectTasks(), "tasks", true, row, csvfile.WriteTasks)
 }
 
 // A taskPage is the content of a task's page: the task and the possible actions.
@@ -171,14 +162,6 @@ func (r *request) listActivity() error {
 }
 
 func (r *request) exportActivity() error {
-	s := r.selectActivity()
-	all, err := s.all()
-	if err != nil {
-		return err
-	}
-	rows := make([]view.ActivityEntry, len(all))
-	for i, e := range all {
-		rows[i] = view.NewActivityEntry(e)
-	}
-	return r.sendExport("activity", rows, func(w io.Writer) error { return csvfile.WriteActivity(w, seq.All(all)) })
+	row := func(e activity.Entry) (view.ActivityEntry, activity.Entry) { return view.NewActivityEntry(e), e }
+	return export(r, r.selectActivity(), "activity", false, row, csvfile.WriteActivity)
 }
