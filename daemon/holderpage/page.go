@@ -18,29 +18,19 @@
 // or the new email that a reader has sent. The page stores nothing: no cookie, no browser storage, no cache. Only the
 // key and the country return to the reader, in the answer to the form that contained them, for the next call.
 //
-// A link to the page can carry a key in its fragment: /#KEY. Browsers do not send the fragment. The script puts
-// the key into the form. After an answer the script puts the key into the fragment, and a reload of the page
-// checks this key again. So the key is in the history of the browser.
+// A link to the page can carry a key in its fragment: /#KEY. Browsers do not send the fragment. After an answer the
+// script puts the key into the fragment, so the key is in the history of the browser.
 //
-// # Languages
+// # Languages, texts and styles
 //
-// The page has the reader's language: the reader's choice on the page, or else the best language that the
-// browser accepts. Each language is a file of this package, such as texts.de.html. The file also
-// translates the sentences that the API documents. The API itself answers in English.
+// The page has the reader's language: the reader's choice on the page, or else the best language that the browser
+// accepts. Each language is a file of this package, such as texts.de.html. The file also translates the sentences that
+// the API documents. The API itself answers in English.
 //
-// # Custom texts and styles
-//
-// Every text of the page is a template in the language of html/template. The files of this package show the
-// names of the templates. [Options] can name a file system with files that replace them. The root of that
-// file system can contain these files:
-//
-//   - *.html: each template that the file defines replaces the template of the same name, in every language.
-//     For example, {{define "brand"}}Seat Shop{{end}} changes the name of the page. To change its layout,
-//     replace "page" and "answer". To remove the switch of languages, define "languages" as {{""}}.
-//   - texts.TAG.html: the same for one language. The file of a further language adds that language. Texts that
-//     it lacks are English.
-//   - theme.css: added to the style. It can set the colors that the first rule of the style declares.
-//   - style.css, script.js: replace the whole file. An empty script.js removes the script.
+// Every text of the page is a template in the language of html/template. The files of this package show the names of
+// the templates. [Options] can name a file system with files that replace them, at its root. The page
+// daemon/docs/page.md describes these files. To change the layout of the page, replace the templates "page" and
+// "answer". An empty script.js removes the script.
 package holderpage
 
 import (
