@@ -84,23 +84,31 @@ type sum struct {
 	Before  int
 }
 
+// A series is an outcome group of a chart.
+type series struct {
+	outcomeGroup
+	Total  int    // number of tasks
+	Before int    // number of tasks in the period before
+	URL    string // of the list of the tasks
+}
+
 // An outcomeChart holds the outcomes of the tasks of the last hours.
 type outcomeChart struct {
-	Groups []outcomeGroup
-	Hours  []hour
-	Sums   []sum // the most frequent first
-	All    int
-	Before []int // number of tasks in the period before, per outcome group
-	Range  chartRange
-	Ranges []chartRange
-	Filter stats.Filter
+	Groups    []series
+	Hours     []hour
+	Sums      []sum // the most frequent first
+	All       int
+	AllBefore int // number of tasks in the period before
+	Range     chartRange
+	Ranges    []chartRange
+	Filter    stats.Filter
 }
 
 // newOutcomeChart groups the counts by column and outcome group. The first column begins at from.
 func newOutcomeChart(r chartSelection, from time.Time, counts, before []stats.HourCount) *outcomeChart {
-	chart := &outcomeChart{
-		Groups: outcomeGroups, Hours: make([]hour, r.hours/r.step), Range: r.chartRange, Ranges: chartRanges,
-		Before: make([]int, len(outcomeGroups)), Filter: r.Filter,
+	chart := &outcomeChart{Hours: make([]hour, r.hours/r.step), Range: r.chartRange, Ranges: chartRanges, Filter: r.Filter}
+	for _, g := range outcomeGroups {
+		chart.Groups = append(chart.Groups, series{outcomeGroup: g, URL: g.url(r.Filter, from)})
 	}
 	for i := range chart.Hours {
 		chart.Hours[i] = hour{r.chartRange, from.Add(time.Duration(i*r.step) * time.Hour), make([]int, len(outcomeGroups))}
@@ -111,12 +119,14 @@ func newOutcomeChart(r chartSelection, from time.Time, counts, before []stats.Ho
 			continue
 		}
 		chart.Hours[c.Hour/r.step].Counts[i] += c.Tasks
+		chart.Groups[i].Total += c.Tasks
 		chart.All += c.Tasks
 		chart.sum(c).Tasks += c.Tasks
 	}
 	for _, c := range before {
 		if i := findGroup(c.Outcome); i >= 0 {
-			chart.Before[i] += c.Tasks
+			chart.Groups[i].Before += c.Tasks
+			chart.AllBefore += c.Tasks
 			chart.sum(c).Before += c.Tasks
 		}
 	}
@@ -136,51 +146,35 @@ func (o *outcomeChart) sum(c stats.HourCount) *sum {
 	return &o.Sums[i]
 }
 
-// AllBefore returns the number of tasks in the period before.
-func (o outcomeChart) AllBefore() (n int) {
-	for _, count := range o.Before {
-		n += count
-	}
-	return n
-}
-
 // RangeURL returns the path of the chart of another period with the same filter.
 func (o outcomeChart) RangeURL(name string) string {
-	query := o.filterQuery()
+	query := filterQuery(o.Filter)
 	query.Set("range", name)
 	return "/?" + query.Encode()
 }
 
-func (o outcomeChart) filterQuery() url.Values {
+// url returns the path of the list of the tasks of the group since a time.
+func (g outcomeGroup) url(filter stats.Filter, since time.Time) string {
+	query := filterQuery(filter)
+	if g.Name == "open" {
+		query.Set("state", "open")
+		return "/console/tasks?" + query.Encode()
+	}
+	var names []string
+	for _, outcome := range g.outcomes {
+		names = append(names, string(outcome))
+	}
+	query.Set("outcome", strings.Join(names, ","))
+	query.Set("since", view.Time{Time: since}.String())
+	return "/console/tasks?" + query.Encode()
+}
+
+func filterQuery(f stats.Filter) url.Values {
 	query := url.Values{}
-	for name, value := range map[string]string{"country": string(o.Filter.Country), "plan": o.Filter.Plan} {
+	for name, value := range map[string]string{"country": string(f.Country), "plan": f.Plan} {
 		if value != "" {
 			query.Set(name, value)
 		}
 	}
 	return query
-}
-
-// URL returns the path of the list of the tasks in the group at index i.
-func (o outcomeChart) URL(i int) string {
-	query := o.filterQuery()
-	if o.Groups[i].Name == "open" {
-		query.Set("state", "open")
-		return "/console/tasks?" + query.Encode()
-	}
-	var names []string
-	for _, outcome := range o.Groups[i].outcomes {
-		names = append(names, string(outcome))
-	}
-	query.Set("outcome", strings.Join(names, ","))
-	query.Set("since", view.Time{Time: o.Hours[0].From}.String())
-	return "/console/tasks?" + query.Encode()
-}
-
-// Total returns the number of tasks in the group at index i.
-func (o outcomeChart) Total(i int) (n int) {
-	for _, h := range o.Hours {
-		n += h.Counts[i]
-	}
-	return n
 }

@@ -64,46 +64,36 @@ func quantile(sorted []time.Duration, percent int) time.Duration {
 	return sorted[(len(sorted)*percent+99)/100-1]
 }
 
-// connectorStats are the statistics of the connector's calls with one kind and effect. P95 is the 95th
-// percentile. Bars are the histogram.
+// connectorStats are the statistics of the connector's calls with one kind and effect. P95 is the 95th percentile.
 type connectorStats struct {
 	metrics.ConnectorStats
+	Attempts          int
 	Mean, Median, P95 time.Duration
 	Bars              []bucketBar
 }
 
-// A bucketBar is a bucket of a histogram. X is its index. Height is its count, in percent of the highest bucket.
-type bucketBar struct {
-	X, Height float64
-	Most      time.Duration
-	Count     uint64
-}
+// A bucketBar is the bar of a bucket of a histogram. X is the index of the bucket. Height is its count, in percent of the
+// highest one, and Top is the rest to 100.
+type bucketBar struct{ X, Top, Height float64 }
 
-// Top returns the distance of the bar's upper end from the top of the chart, in percent.
-func (b bucketBar) Top() float64 { return 100 - b.Height }
-
-func newConnectorStats(all []metrics.ConnectorStats) []connectorStats {
-	var stats []connectorStats
+func newConnectorStats(all []metrics.ConnectorStats) (stats []connectorStats) {
 	for _, a := range all {
-		stats = append(stats, connectorStats{
-			ConnectorStats: a, Mean: a.Total / time.Duration(a.Count), Median: a.Quantile(0.5), P95: a.Quantile(0.95), Bars: bucketBars(a.Buckets),
-		})
+		attempts := int(a.Count) //nolint:gosec // the number of calls is far smaller
+		mean := a.Total / time.Duration(attempts)
+		stats = append(stats, connectorStats{a, attempts, mean, a.Quantile(0.5), a.Quantile(0.95), bucketBars(a.Buckets)})
 	}
 	return stats
 }
 
-func bucketBars(buckets []metrics.Bucket) []bucketBar {
-	var all []bucketBar
-	before, highest := uint64(0), uint64(1)
+func bucketBars(buckets []metrics.Bucket) (bars []bucketBar) {
+	counts, before, highest := make([]uint64, len(buckets)), uint64(0), uint64(1)
 	for i, b := range buckets {
-		all = append(all, bucketBar{X: float64(i), Most: b.UpperBound, Count: b.Count - before})
-		highest, before = max(highest, b.Count-before), b.Count
+		counts[i], before = b.Count-before, b.Count
+		highest = max(highest, counts[i])
 	}
-	for i := range all {
-		all[i].Height = 100 * float64(all[i].Count) / float64(highest)
+	for i, n := range counts {
+		height := 100 * float64(n) / float64(highest)
+		bars = append(bars, bucketBar{float64(i), 100 - height, height})
 	}
-	return all
+	return bars
 }
-
-// TotalCount returns the number of calls of the connector.
-func (a connectorStats) TotalCount() int { return int(a.Count) } //nolint:gosec // the number of calls is far smaller

@@ -31,13 +31,6 @@ func (r *request) showOrder(status int, o order) error {
 	return r.render(status, page{"issue", "Issue keys", "issue", o})
 }
 
-// The steps of an order, in the form's field "step".
-const (
-	stepConfirm = ""
-	stepIssue   = "issue"
-	stepCSV     = "csv"
-)
-
 // submitOrder handles the form of all three steps. It asks for confirmation, issues the keys, or sends them as a file.
 func (r *request) submitOrder() error {
 	form := r.req.PostForm
@@ -45,8 +38,8 @@ func (r *request) submitOrder() error {
 		Count: keys.Trim(form.Get("count")), OrderID: keys.Trim(form.Get("order_id")),
 		Note: keys.Trim(form.Get("note")), ID: form.Get("id"),
 	}
-	step := form.Get("step")
-	if step == stepConfirm {
+	step := form.Get("step") // "" to confirm, issue or csv
+	if step == "" {
 		o.ID = rand.Text()
 		return r.showOrder(http.StatusOK, o)
 	}
@@ -58,7 +51,7 @@ func (r *request) submitOrder() error {
 	if err != nil {
 		return err
 	}
-	if step == stepCSV {
+	if step == "csv" {
 		return r.sendCSV(o)
 	}
 	return r.render(http.StatusOK, page{"issued", "Keys issued", "issue", o})

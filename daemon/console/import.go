@@ -81,7 +81,8 @@ func (r *request) importFile(f fileImport, check func(*fileImport, []byte) error
 	return nil
 }
 
-// submittedFile returns the file of the form: uploaded, or from the page with the verdicts.
+// submittedFile returns the file of the form: uploaded, or from the page with the verdicts. A file that is too large
+// counts as empty.
 func (r *request) submittedFile() ([]byte, error) {
 	if text := r.req.PostFormValue("text"); text != "" {
 		return base64.StdEncoding.DecodeString(text)
@@ -93,12 +94,10 @@ func (r *request) submittedFile() ([]byte, error) {
 	defer func() { _ = file.Close() }() // it was only read
 	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
 	if len(text) > maxFile {
-		return nil, errTooLarge
+		return nil, err
 	}
 	return text, err
 }
-
-var errTooLarge = errors.New("the file is too large")
 
 // showChecked shows the verdicts. An error about the file is a verdict too. Any other error is returned.
 func (r *request) showChecked(f *fileImport, err error) error {

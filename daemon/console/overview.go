@@ -10,7 +10,6 @@ import (
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/stock"
-	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 	"github.com/keyseat/keyseat/tasks/stats"
 )
@@ -56,7 +55,7 @@ func (r *request) showOverview() (err error) {
 
 // firstSteps returns the steps to the first task, or none if the shop has had a task.
 func (r *request) firstSteps(o overview) ([]firstStep, error) {
-	if len(o.Recent) > 0 {
+	if len(o.Recent.Tasks) > 0 {
 		return nil, nil
 	}
 	first, err := r.AdminStore.Keys(r.req.Context(), adminstore.KeyFilter{}, adminstore.Page{Limit: 1})
@@ -73,23 +72,12 @@ func (r *request) firstSteps(o overview) ([]firstStep, error) {
 	return steps, err
 }
 
-// RecentTasks returns the newest tasks as a list.
-func (o overview) RecentTasks() (l taskList) {
-	for _, v := range o.Recent {
-		l.Tasks = append(l.Tasks, newTaskRow(*v.Task))
-	}
-	return l
-}
-
-// ReadAt returns the time at which the store was read.
-func (o overview) ReadAt() view.Time { return view.Time{Time: o.At} }
-
 // overviewData is what the overview reads from the store, except the charts.
 type overviewData struct {
-	At          time.Time
+	At          view.Time
 	Queue       stats.Queue
 	Levels      []stock.Level
-	Recent      []tasks.Snapshot // the newest tasks
+	Recent      taskList // the newest tasks
 	Unavailable []view.Plan
 	MorePlans   bool // there may be more such plans
 }
@@ -156,7 +144,7 @@ func (c *Console) readCached(ctx context.Context, s chartSelection) (overviewDat
 const recentTasks = 12
 
 func (c *Console) readOverview(ctx context.Context, now time.Time) (d overviewData, err error) {
-	d.At = now
+	d.At = view.Time{Time: now}
 	if d.Queue, err = c.AdminStore.QueueStats(ctx); err != nil {
 		return d, err
 	}
@@ -167,7 +155,9 @@ func (c *Console) readOverview(ctx context.Context, now time.Time) (d overviewDa
 	if err != nil {
 		return d, err
 	}
-	d.Recent = l.Entries
+	for _, v := range l.Entries {
+		d.Recent.Tasks = append(d.Recent.Tasks, newTaskRow(*v.Task))
+	}
 	return d, c.readUnavailablePlans(ctx, &d)
 }
 
@@ -186,10 +176,10 @@ func (c *Console) readUnavailablePlans(ctx context.Context, d *overviewData) err
 		if err != nil {
 			return err
 		}
-		unavailable := !p.Available(d.At) && !p.Retired
+		unavailable := !p.Available(d.At.Time) && !p.Retired
 		d.MorePlans = unavailable && len(d.Unavailable) == maxUnavailable
 		if unavailable && !d.MorePlans {
-			d.Unavailable = append(d.Unavailable, view.NewPlan(p, d.At))
+			d.Unavailable = append(d.Unavailable, view.NewPlan(p, d.At.Time))
 		}
 		if n++; n == maxPlansRead {
 			d.MorePlans = true // the later plans are not checked

@@ -125,9 +125,6 @@ func soldPerDay(s stats.Sold, now time.Time) string {
 	return strconv.FormatFloat(perDay, 'f', 1, 64)
 }
 
-// More reports whether the table does not have every country.
-func (t stockTable) More() bool { return len(t.Stock) < t.Countries }
-
 func (r *request) showStock() error {
 	levels, err := r.Engine.Stock(r.req.Context())
 	if err != nil {
