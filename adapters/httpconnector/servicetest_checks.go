@@ -250,10 +250,10 @@ func (s *serviceRun) checkInvalidRequests(ctx context.Context) error {
 
 // refused returns an error unless the answer to what was sent is a 4xx that ends a task.
 func (a reply) refused(sent string) error {
-	switch a.Effect {
-	case tasks.Refused:
+	if a.Effect == tasks.Refused {
 		return nil
-	case tasks.Settled:
+	}
+	if a.Effect == tasks.Settled {
 		return fmt.Errorf("%s got the outcome %.40q: answer 400", sent, a.Outcome)
 	}
 	return fmt.Errorf("%s got %s, so keyseat would repeat it: answer 400", sent, a.Note)

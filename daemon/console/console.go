@@ -197,12 +197,13 @@ type handler func(r *request) error
 func (c *Console) public(do handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r := &request{Console: c, w: w, req: req}
+		ctx := req.Context()
 		defer func() {
 			if p := recover(); p != nil {
-				r.showError(req.Context(), fmt.Errorf("panic with a %T", p)) // not its value, which may contain submitted data
+				r.showError(ctx, fmt.Errorf("panic with a %T", p)) // not its value, which may contain submitted data
 			}
 		}()
-		r.showError(req.Context(), do(r))
+		r.showError(ctx, do(r))
 	})
 }
 

@@ -28,7 +28,7 @@ var checks = []func(*examination){
 
 // add adds a finding about the record's key and one of its tasks.
 func (x *examination) add(code Code, task, format string, args ...any) {
-	x.found = append(x.found, Finding{Code: code, Key: x.Record.Code, Task: task, Found: fmt.Sprintf(format, args...)})
+	x.found = append(x.found, Finding{Code: code, Key: x.Code, Task: task, Found: fmt.Sprintf(format, args...)})
 }
 
 func (x *examination) addSlot(code Code, t tasks.Task, format string, args ...any) {
