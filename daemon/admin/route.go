@@ -49,8 +49,7 @@ var routes = []route{
 }
 
 // Routes lists every operation as its method and path, such as "GET /admin/v1/keys/{code}".
-func Routes() []string {
-	var all []string
+func Routes() (all []string) {
 	for _, r := range routes {
 		all = append(all, r.String())
 	}
@@ -112,8 +111,7 @@ func selectMethod(matching []route, method string) (route, bool) {
 	return matching[i], true
 }
 
-func allowedMethods(matching []route) []string {
-	var all []string
+func allowedMethods(matching []route) (all []string) {
 	for _, r := range matching {
 		all = append(all, r.method)
 		if r.method == http.MethodGet {

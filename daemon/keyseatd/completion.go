@@ -143,8 +143,7 @@ func (w *parserState) candidates(word string) []candidate {
 	return nil
 }
 
-func (w *parserState) commands() []candidate {
-	var all []candidate
+func (w *parserState) commands() (all []candidate) {
 	for _, child := range w.node.Children {
 		if !child.Hidden {
 			all = append(all, candidate{child.Name, child.Help})
@@ -153,8 +152,7 @@ func (w *parserState) commands() []candidate {
 	return all
 }
 
-func (w *parserState) names() []candidate {
-	var all []candidate
+func (w *parserState) names() (all []candidate) {
 	for _, f := range w.flags() {
 		all = append(all, candidate{"--" + f.Name, f.Help})
 	}

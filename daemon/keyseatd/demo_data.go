@@ -83,8 +83,7 @@ func demoUpgrade(code keys.Code, country, login string) tasks.Request {
 // demoCountries are the countries of the demo's plans. A country that is listed twice sells twice as much.
 var demoCountries = []stock.Country{"US", "DE", "JP", "TR", "US", "BR"}
 
-func demoPlans() []stock.PlanEdit {
-	var edits []stock.PlanEdit
+func demoPlans() (edits []stock.PlanEdit) {
 	for i := range 66 {
 		edit := stock.NewPlanEdit(fmt.Sprintf("plan-%d", i+1), demoCountries[i%len(demoCountries)], 6)
 		edit.Address = new(fmt.Sprintf("%d Example Street", i+1))

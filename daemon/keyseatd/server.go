@@ -181,8 +181,7 @@ func workerName() string {
 }
 
 // parsePrefixes parses addresses and networks. The caller has validated them.
-func parsePrefixes(texts []string) []netip.Prefix {
-	var all []netip.Prefix
+func parsePrefixes(texts []string) (all []netip.Prefix) {
 	for _, text := range texts {
 		if p, err := netip.ParsePrefix(text); err == nil {
 			all = append(all, p.Masked())

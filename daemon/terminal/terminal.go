@@ -87,8 +87,7 @@ func Wrap(s string, width int, indent string) string {
 }
 
 // words splits a text at white space outside backquotes.
-func words(s string) []string {
-	var all []string
+func words(s string) (all []string) {
 	quoted := false
 	for word := range strings.FieldsSeq(s) {
 		if quoted {
