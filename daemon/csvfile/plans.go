@@ -78,7 +78,7 @@ func (r *row) edit() stock.PlanEdit {
 
 // optional reads a cell, or returns nil if the file lacks the column.
 func optional[T any](r *row, column string, read func(string) T) *T {
-	if !r.has(column) {
+	if _, found := r.columns[column]; !found {
 		return nil
 	}
 	return new(read(column))

@@ -103,11 +103,6 @@ func (r *row) rejectDamaged(column, cell string) {
 	}
 }
 
-func (r *row) has(column string) bool {
-	_, found := r.columns[column]
-	return found
-}
-
 // text returns a cell of one line, or "" if the file lacks the column.
 func (r *row) text(column string) string { return r.checked(column, CheckText) }
 

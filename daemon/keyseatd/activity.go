@@ -75,8 +75,7 @@ func (s *serveCmd) deleteOldActivity(ctx context.Context, store activity.Store, 
 }
 
 type findCmd struct {
-	databaseFlag
-	outputFlag
+	databaseList
 	Text string `arg:"" help:"A code, an order, a username, or the id of a task or plan; whole, or its beginning."`
 }
 
@@ -135,10 +134,7 @@ func matches(found adminstore.Found) (all []match) {
 	return all
 }
 
-type stockCmd struct {
-	databaseFlag
-	outputFlag
-}
+type stockCmd struct{ databaseList }
 
 func (k *stockCmd) Run(ctx context.Context, c stdio) error {
 	return k.open(ctx, func(s *bunstore.Store) error {

@@ -89,7 +89,7 @@ func (r *restoreCmd) Run(ctx context.Context, c stdio) error {
 	if _, err := fmt.Fprintf(c.out, "restored %s to %s\n", summary(got), path); err != nil {
 		return err
 	}
-	doctor := doctorCmd{databaseFlag: r.databaseFlag, MasterKeyFile: r.MasterKeyFile}
+	doctor := doctorCmd{databaseList: databaseList{databaseFlag: r.databaseFlag}, MasterKeyFile: r.MasterKeyFile}
 	if doctor.MasterKeyFile == "" {
 		if doctor.MasterKeyFile, err = r.masterKeys(ctx, got.Open); err != nil {
 			return err
@@ -124,9 +124,12 @@ type archiveCmd struct {
 }
 
 func (a *archiveCmd) Run(ctx context.Context, c stdio) error {
-	before, err := a.before(time.Now())
+	before, err := csvfile.ParseTime(a.Before)
 	if err != nil {
-		return err
+		return usageError{fmt.Errorf("--before %w", err)}
+	}
+	if before.After(time.Now().Add(-taskarchive.MinAge)) {
+		return usageError{fmt.Errorf("--before must be at least %d days ago: younger tasks may still change", taskarchive.MinAge/(24*time.Hour))}
 	}
 	return a.open(ctx, func(s *bunstore.Store) error {
 		run := archive.Run{
@@ -138,16 +141,4 @@ func (a *archiveCmd) Run(ctx context.Context, c stdio) error {
 		c.audit(ctx, s, "archive", result.Keys)
 		return errors.Join(err, c.done(result.String(), "the files are in "+a.To))
 	})
-}
-
-// before parses --before. The date must be at least [taskarchive.MinAge] ago.
-func (a *archiveCmd) before(now time.Time) (time.Time, error) {
-	at, err := csvfile.ParseTime(a.Before)
-	if err != nil {
-		return at, usageError{fmt.Errorf("--before %w", err)}
-	}
-	if at.After(now.Add(-taskarchive.MinAge)) {
-		return at, usageError{fmt.Errorf("--before must be at least %d days ago: younger tasks may still change", taskarchive.MinAge/(24*time.Hour))}
-	}
-	return at, nil
 }

@@ -123,48 +123,37 @@ func (w *parserState) find(word string) *kong.Flag {
 
 func (w *parserState) flags() []*kong.Flag { return slices.Concat(w.node.AllFlags(true)...) }
 
-func (w *parserState) candidates(word string) []candidate {
+func (w *parserState) candidates(word string) (all []candidate) {
 	name, _, assigned := strings.Cut(word, "=")
+	isFlag := strings.HasPrefix(word, "-") && !w.literal
 	switch {
 	case w.flag != nil:
 		return values(w.flag.Value, "")
-	case strings.HasPrefix(word, "-") && !w.literal && assigned:
+	case isFlag && assigned:
 		if f := w.find(name); f != nil {
 			return values(f.Value, name+"=")
 		}
-		return nil
-	case strings.HasPrefix(word, "-") && !w.literal:
-		return w.names()
+	case isFlag:
+		for _, f := range w.flags() {
+			all = append(all, candidate{"--" + f.Name, f.Help})
+		}
 	case len(w.node.Children) > 0:
-		return w.commands()
+		for _, child := range w.node.Children {
+			if !child.Hidden {
+				all = append(all, candidate{child.Name, child.Help})
+			}
+		}
 	case w.args < len(w.node.Positional):
 		return values(w.node.Positional[w.args], "")
-	}
-	return nil
-}
-
-func (w *parserState) commands() (all []candidate) {
-	for _, child := range w.node.Children {
-		if !child.Hidden {
-			all = append(all, candidate{child.Name, child.Help})
-		}
-	}
-	return all
-}
-
-func (w *parserState) names() (all []candidate) {
-	for _, f := range w.flags() {
-		all = append(all, candidate{"--" + f.Name, f.Help})
 	}
 	return all
 }
 
 // values returns the possible values of a flag or argument with an enum. Each is prefixed with before.
-func values(v *kong.Value, before string) []candidate {
+func values(v *kong.Value, before string) (all []candidate) {
 	if v.Enum == "" {
 		return nil
 	}
-	var all []candidate
 	for _, value := range v.EnumSlice() {
 		all = append(all, candidate{before + value, ""})
 	}

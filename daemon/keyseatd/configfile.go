@@ -41,7 +41,11 @@ func (f configFile) read(path string) error {
 	text = bytes.TrimPrefix(text, []byte(byteOrderMark))
 	in := json.NewDecoder(bytes.NewReader(text))
 	in.UseNumber()
-	if err := f.decode(in); err != nil {
+	err = jsoncodec.DecodeObject(in, func(name string) error { return f.decodeValue(in, name) })
+	if errors.Is(err, jsoncodec.ErrObject) {
+		err = errors.New(`the file must be one JSON object: {"name": value, …}`)
+	}
+	if err != nil {
 		return fmt.Errorf("line %d: %w", 1+bytes.Count(text[:in.InputOffset()], []byte("\n")), err)
 	}
 	if !slices.ContainsFunc(slices.Collect(maps.Values(f)), hasPassword) {
@@ -51,14 +55,6 @@ func (f configFile) read(path string) error {
 		return fmt.Errorf("it has a password, and %w", err)
 	}
 	return nil
-}
-
-func (f configFile) decode(in *json.Decoder) error {
-	err := jsoncodec.DecodeObject(in, func(name string) error { return f.decodeValue(in, name) })
-	if errors.Is(err, jsoncodec.ErrObject) {
-		return errors.New(`the file must be one JSON object: {"name": value, …}`)
-	}
-	return err
 }
 
 func (f configFile) decodeValue(in *json.Decoder, name string) error {

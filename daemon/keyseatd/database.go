@@ -21,6 +21,12 @@ type databaseFlag struct {
 	DatabaseConns       int    `default:"16" validate:"min=2,max=10000" placeholder:"N" help:"The maximum of connections of serve to the database. Other commands have 2."`
 }
 
+// databaseList selects the database, and the form of a list from it.
+type databaseList struct {
+	databaseFlag
+	outputFlag
+}
+
 // commandConns is the maximum number of connections of a command other than serve. It is small, so that a
 // command can connect when the database has few free connections.
 const commandConns = 2

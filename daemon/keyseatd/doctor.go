@@ -28,8 +28,7 @@ import (
 )
 
 type doctorCmd struct {
-	databaseFlag
-	outputFlag
+	databaseList
 	Repair         bool   `help:"Make the repairs that are safe."`
 	MasterKeyFile  string `placeholder:"FILE" help:"Keys that encrypt secrets. With them, the doctor also checks that the secrets of open tasks can be opened."`
 	AdminTokenFile string `placeholder:"FILE" help:"Tokens of the admin API. The doctor warns of those that have expired, or expire within 14 days."`

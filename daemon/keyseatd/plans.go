@@ -78,10 +78,7 @@ func (p *plansImport) read(ctx context.Context, c stdio) ([]stock.PlanEdit, *csv
 	return edits, table, errors.Join(err, file.Close())
 }
 
-type plansList struct {
-	databaseFlag
-	outputFlag
-}
+type plansList struct{ databaseList }
 
 func (p *plansList) Run(ctx context.Context, c stdio) error {
 	return p.open(ctx, func(s *bunstore.Store) error {

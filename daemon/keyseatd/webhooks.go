@@ -19,10 +19,7 @@ import (
 	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
-type webhooksList struct {
-	databaseFlag
-	outputFlag
-}
+type webhooksList struct{ databaseList }
 
 func (w *webhooksList) Run(ctx context.Context, c stdio) error {
 	return w.open(ctx, func(s *bunstore.Store) error {
@@ -61,8 +58,7 @@ func newEndpoint(s outbox.Subscriber) endpoint {
 }
 
 type webhooksDeliveries struct {
-	databaseFlag
-	outputFlag
+	databaseList
 	Endpoint string `help:"Only deliveries to this endpoint." placeholder:"NAME"`
 	Event    string `help:"Only deliveries of this event." placeholder:"ID"`
 	Count    int    `help:"Maximum number of attempts, 0 for all." default:"100" validate:"min=0" placeholder:"N"`

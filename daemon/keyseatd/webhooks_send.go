@@ -59,8 +59,12 @@ func (w *webhooksReplay) Run(ctx context.Context, c stdio) error {
 
 // selectKey sets the key to replay, and with --event also the position in its history. With --since alone it
 // sets neither. It returns an error if the endpoint, the key or the event does not exist.
-func (w *webhooksReplay) selectKey(ctx context.Context, s *bunstore.Store, r *outbox.Replay) (err error) {
-	if err := checkEndpoint(ctx, s, w.Endpoint); err != nil {
+func (w *webhooksReplay) selectKey(ctx context.Context, s *bunstore.Store, r *outbox.Replay) error {
+	all, err := s.Subscribers(ctx)
+	if err == nil && !slices.ContainsFunc(all, func(s outbox.Subscriber) bool { return s.Name == w.Endpoint }) {
+		err = endpointError(w.Endpoint, outbox.ErrNoSubscriber)
+	}
+	if err != nil {
 		return err
 	}
 	switch {
@@ -84,18 +88,6 @@ func (w *webhooksReplay) selectKey(ctx context.Context, s *bunstore.Store, r *ou
 			return errors.New("this event is not part of a key's history, so it cannot be replayed")
 		}
 		r.Code, r.After = sent[0].Code, sent[0].Line-1
-	}
-	return nil
-}
-
-// checkEndpoint returns an error unless a subscriber with the given name exists.
-func checkEndpoint(ctx context.Context, s outbox.Outbox, name string) error {
-	all, err := s.Subscribers(ctx)
-	if err != nil {
-		return err
-	}
-	if !slices.ContainsFunc(all, func(s outbox.Subscriber) bool { return s.Name == name }) {
-		return endpointError(name, outbox.ErrNoSubscriber)
 	}
 	return nil
 }
@@ -167,12 +159,11 @@ func (w *webhooksTest) Run(ctx context.Context, c stdio) error {
 	if err != nil {
 		return err
 	}
-	for _, e := range all {
-		if e.Name == w.Endpoint {
-			return w.send(ctx, c, e)
-		}
+	i := slices.IndexFunc(all, func(e webhooks.Endpoint) bool { return e.Name == w.Endpoint })
+	if i < 0 {
+		return fmt.Errorf("no endpoint %s in %s", w.Endpoint, w.WebhookFile)
 	}
-	return fmt.Errorf("no endpoint %s in %s", w.Endpoint, w.WebhookFile)
+	return w.send(ctx, c, all[i])
 }
 
 // send sends the examples of the endpoint's events, until one fails.
