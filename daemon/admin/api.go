@@ -45,7 +45,7 @@ type API struct {
 	Log        *slog.Logger   // includes the audit log; nil: no log
 	Activity   activity.Store // stores the entries of the audit log, and lists them; nil: no entries
 
-	unknownTokens     *ratelimit.Limiter // see [API.limiter]
+	unknownTokens     *ratelimit.Limiter // made at the first unknown token
 	unknownTokensOnce sync.Once
 
 	unauthorized loglimit.Limiter // limits log lines about clients without a token
@@ -113,6 +113,11 @@ func WithToken(ctx context.Context, t Token) context.Context {
 	return context.WithValue(ctx, tokenKey{}, t)
 }
 
+// maxUnknownTokens is the number of unknown tokens that an address may send per minute. A known token is never counted or
+// refused, so that a client cannot lock out another one with the same address. Tokens are too long to guess, so the
+// limit only saves work and log lines.
+const maxUnknownTokens = 10
+
 // authenticate returns the token of the client (RFC 6750, section 2.1).
 func (c *call) authenticate() (Token, error) {
 	if t, inside := c.r.Context().Value(tokenKey{}).(Token); inside {
@@ -124,30 +129,16 @@ func (c *call) authenticate() (Token, error) {
 		return Token{}, apiError{Unauthorized, "send a token as Authorization: Bearer TOKEN"}
 	}
 	t, err := c.Tokens.Find(text)
-	if err == nil && t.Role == "" {
-		err = c.refuseUnknown()
+	if err != nil || t.Role != "" {
+		return t, err
 	}
-	return t, err
-}
-
-// maxUnknownTokens is the number of unknown tokens that an address may send per minute.
-const maxUnknownTokens = 10
-
-// refuseUnknown returns the error for an unknown token. It counts such tokens per address. A known token is never
-// counted or refused, so that a client cannot lock out another one with the same address. Tokens are too long to
-// guess, so the limit only saves work and log lines.
-func (c *call) refuseUnknown() error {
-	if c.limiter().Record(c.r.Context(), c.client()) > 0 {
-		return apiError{TooMany, "too many unknown tokens came from this address: try again in a minute"}
-	}
-	return apiError{Unauthorized, "nobody has this token, or it has expired"}
-}
-
-func (a *API) limiter() *ratelimit.Limiter {
-	a.unknownTokensOnce.Do(func() {
-		a.unknownTokens, _ = ratelimit.New(maxUnknownTokens, nil, time.Now) // fails only for a limit of 0
+	c.unknownTokensOnce.Do(func() {
+		c.unknownTokens, _ = ratelimit.New(maxUnknownTokens, nil, time.Now) // fails only for a limit of 0
 	})
-	return a.unknownTokens
+	if c.unknownTokens.Record(c.r.Context(), c.client()) > 0 {
+		return t, apiError{TooMany, "too many unknown tokens came from this address: try again in a minute"}
+	}
+	return t, apiError{Unauthorized, "nobody has this token, or it has expired"}
 }
 
 // client returns the address of the client. All invalid addresses are the same one.

@@ -169,20 +169,10 @@ func (m *manCmd) Run(_ context.Context, c stdio) error {
 	return out.Flush()
 }
 
-const manualIntro = `.TH KEYSEATD 1
-.SH NAME
-keyseatd \- sell slots of family plans for prepaid keys
-.SH SYNOPSIS
-.B keyseatd
-.I COMMAND
-[\fIARGUMENT\fR...] [\fIFLAG\fR...]
-.SH DESCRIPTION
-keyseatd serves the API, the page for customers and the console, and manages the database.
-Each flag of serve can also be set by a variable and by the file of \fB\-\-config\fR.
-.SH EXIT STATUS
-0 if the command worked, 1 if it failed, 2 if the call was wrong.
-.SH FLAGS OF ALL COMMANDS
-`
+// manualIntro is the manual page up to the flags of all commands.
+//
+//go:embed manual.man
+var manualIntro string
 
 // writeManual writes the manual page. A [bufio.Writer] keeps its first error, and Flush returns it.
 func writeManual(w io.Writer, root *kong.Node) {

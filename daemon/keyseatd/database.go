@@ -55,6 +55,14 @@ func (d databaseFlag) missing() bool {
 	return file && errors.Is(err, fs.ErrNotExist)
 }
 
+// change makes a change in an existing database, and then prints it as [stdio.done] does.
+func (d databaseFlag) change(ctx context.Context, c stdio, stored, remedy string, do func(s *bunstore.Store) error) error {
+	if err := d.open(ctx, do); err != nil {
+		return err
+	}
+	return c.done(stored, remedy)
+}
+
 // create works like [databaseFlag.open], but it creates an SQLite file that does not exist.
 func (d databaseFlag) create(ctx context.Context, do func(s *bunstore.Store) error) error {
 	return d.openWith(ctx, bunstore.Options{Dedicated: true, Conns: commandConns}, do)

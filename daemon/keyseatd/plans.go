@@ -108,13 +108,9 @@ type planArg struct {
 type plansRetire struct{ planArg }
 
 func (p *plansRetire) Run(ctx context.Context, c stdio) error {
-	err := p.open(ctx, func(s *bunstore.Store) error {
+	return p.change(ctx, c, "the plan is retired", hintPlans+", `keyseatd plans restock` puts it back", func(s *bunstore.Store) error {
 		return c.editPlan(ctx, s, "plans retire", stock.PlanEdit{ID: p.ID, Retire: true})
 	})
-	if err != nil {
-		return err
-	}
-	return c.done("the plan is retired", hintPlans+", `keyseatd plans restock` puts it back")
 }
 
 // editPlan makes one edit and writes a line of the audit log. The error omits the row number, because there is only one
@@ -134,7 +130,7 @@ type plansRestock struct{ planArg }
 
 // Run puts the plan back into stock. It refuses a plan whose time has ended, because that plan would stay out of stock.
 func (p *plansRestock) Run(ctx context.Context, c stdio) error {
-	err := p.open(ctx, func(s *bunstore.Store) error {
+	return p.change(ctx, c, "the plan is back in stock", hintPlans+", `keyseatd plans retire` takes it out", func(s *bunstore.Store) error {
 		switch found, err := s.PlansByID(ctx, []string{p.ID}); {
 		case err != nil:
 			return err
@@ -145,10 +141,6 @@ func (p *plansRestock) Run(ctx context.Context, c stdio) error {
 		}
 		return c.editPlan(ctx, s, "plans restock", stock.PlanEdit{ID: p.ID})
 	})
-	if err != nil {
-		return err
-	}
-	return c.done("the plan is back in stock", hintPlans+", `keyseatd plans retire` takes it out")
 }
 
 type plansRelease struct {

@@ -27,7 +27,7 @@ type update struct {
 // do applies the action to the key or the task that read returns. It adds the actor to each event that has no note.
 // Then it prints the stored change.
 func (u update) do(ctx context.Context, c stdio, d databaseFlag, read func(context.Context, *bunstore.Store) (tasks.Snapshot, error)) error {
-	err := d.open(ctx, func(s *bunstore.Store) error {
+	return d.change(ctx, c, u.stored, u.remedy, func(s *bunstore.Store) error {
 		ctx, cancel := context.WithTimeout(ctx, updateTimeout)
 		defer cancel()
 		var done tasks.Change
@@ -44,10 +44,6 @@ func (u update) do(ctx context.Context, c stdio, d databaseFlag, read func(conte
 		}
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	return c.done(u.stored, u.remedy)
 }
 
 func subjects(ctx context.Context, s *bunstore.Store, change tasks.Change) (attrs []slog.Attr) {

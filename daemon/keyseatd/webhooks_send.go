@@ -121,25 +121,22 @@ type endpointArg struct {
 	Endpoint string `arg:"" help:"The endpoint's name."`
 }
 
-// change makes a change of the endpoint, and prints it.
-func (e endpointArg) change(ctx context.Context, c stdio, change func(*bunstore.Store, context.Context, string) error, stored string) error {
-	err := e.open(ctx, func(s *bunstore.Store) error { return change(s, ctx, e.Endpoint) })
-	if err != nil {
-		return endpointError(e.Endpoint, err)
-	}
-	return c.done(stored, hintEndpoints)
+// update makes a change of the endpoint, and prints it.
+func (e endpointArg) update(ctx context.Context, c stdio, change func(*bunstore.Store, context.Context, string) error, stored string) error {
+	err := e.change(ctx, c, stored, hintEndpoints, func(s *bunstore.Store) error { return change(s, ctx, e.Endpoint) })
+	return endpointError(e.Endpoint, err)
 }
 
 type webhooksResume struct{ endpointArg }
 
 func (w *webhooksResume) Run(ctx context.Context, c stdio) error {
-	return w.change(ctx, c, (*bunstore.Store).Resume, "the endpoint receives events again")
+	return w.update(ctx, c, (*bunstore.Store).Resume, "the endpoint receives events again")
 }
 
 type webhooksForget struct{ endpointArg }
 
 func (w *webhooksForget) Run(ctx context.Context, c stdio) error {
-	return w.change(ctx, c, (*bunstore.Store).Unsubscribe, "the endpoint is forgotten")
+	return w.update(ctx, c, (*bunstore.Store).Unsubscribe, "the endpoint is forgotten")
 }
 
 type webhooksTest struct {
