@@ -67,17 +67,8 @@ var NoUnknownKeyLimit = new(ratelimit.Limiter)
 func NewEngine(store tasks.Store, connector tasks.Connector, sealer tasks.Sealer, rules tasks.Rules) tasks.Engine {
 	logins, _ := store.(tasks.LoginCounter)
 	return tasks.Engine{
-		Store:        store,
-		Logins:       logins,
-		LoginHash:    loginHash(sealer),
-		Connector:    connector,
-		Sealer:       sealer,
-		Rules:        rules,
-		Fingerprints: NewFingerprintKey(),
-		NewID:        rand.Text,
-		Now:          time.Now,
-		Jitter:       mathrand.Float64,
-		Pause:        clock.Sleep,
+		Store: store, Logins: logins, LoginHash: loginHash(sealer), Connector: connector, Sealer: sealer, Rules: rules,
+		Fingerprints: NewFingerprintKey(), NewID: rand.Text, Now: time.Now, Jitter: mathrand.Float64, Pause: clock.Sleep,
 	}
 }
 

@@ -46,16 +46,13 @@ type plan struct {
 }
 
 func newRequestBody(o tasks.ConnectorRequest) requestBody {
-	b := requestBody{TaskID: o.Task, Kind: o.Kind, Country: o.Country, Account: account{
-		Login:    o.Account.Login.Reveal(),
-		Password: o.Account.Password.Reveal(),
-	}}
+	b := requestBody{TaskID: o.Task, Kind: o.Kind, Country: o.Country}
+	b.Account.Login, b.Account.Password = o.Account.Login.Reveal(), o.Account.Password.Reveal()
 	switch o.Kind {
 	case tasks.Upgrade:
 		b.Plan = &plan{o.Plan.ID, o.Plan.Address, o.Plan.Invite}
 	case tasks.Renew:
-		b.Account.NewEmail = o.Account.NewEmail.Reveal()
-		b.Account.NewPassword = o.Account.NewPassword.Reveal()
+		b.Account.NewEmail, b.Account.NewPassword = o.Account.NewEmail.Reveal(), o.Account.NewPassword.Reveal()
 	}
 	return b
 }
@@ -94,10 +91,7 @@ const (
 // obeys any Retry-After, and hides the last response.
 func newClient(transport http.RoundTripper) *retryablehttp.Client {
 	return &retryablehttp.Client{
-		HTTPClient: &http.Client{
-			Transport:     httpclient.Transport{RoundTripper: transport},
-			CheckRedirect: httpclient.NoRedirect,
-		},
+		HTTPClient:   &http.Client{Transport: httpclient.Transport{RoundTripper: transport}, CheckRedirect: httpclient.NoRedirect},
 		RetryMax:     maxRetries,
 		CheckRetry:   notSent,
 		Backoff:      func(_, _ time.Duration, n int, _ *http.Response) time.Duration { return retryPause << n },
@@ -180,8 +174,7 @@ func parseResult(ctx context.Context, body []byte, err error) tasks.ConnectorRes
 		return tasks.ConnectorResult{Effect: tasks.Unknown, Note: describeError(ctx, err)}
 	}
 	return tasks.ConnectorResult{
-		Effect: tasks.Settled, Outcome: result.Outcome,
-		Username: result.Username, VerifyAddress: result.VerifyAddress,
+		Effect: tasks.Settled, Outcome: result.Outcome, Username: result.Username, VerifyAddress: result.VerifyAddress,
 	}
 }
 

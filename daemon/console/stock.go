@@ -89,11 +89,7 @@ func (c *Console) setDaysLeft(ctx context.Context, t *stockTable) error {
 	if c.TaskStats == nil {
 		return nil
 	}
-	var countries []stock.Country
-	for _, bar := range t.Stock {
-		countries = append(countries, bar.Country)
-	}
-	sold, err := c.readSold(ctx, countries)
+	sold, err := c.readSold(ctx, t.Stock)
 	for i, bar := range t.Stock {
 		t.Stock[i].DaysLeft = daysLeft(bar.Free, sold[bar.Country], c.Now())
 		t.Stock[i].SoldPerDay = soldPerDay(sold[bar.Country], c.Now())
@@ -146,16 +142,16 @@ const (
 )
 
 // readSold returns the delivered slots of countries. It reads those that it has not read a short time ago.
-func (c *Console) readSold(ctx context.Context, countries []stock.Country) (map[stock.Country]stats.Sold, error) {
+func (c *Console) readSold(ctx context.Context, countries []stockBar) (map[stock.Country]stats.Sold, error) {
 	c.cache.mu.Lock()
 	defer c.cache.mu.Unlock()
 	now, all := c.Now(), map[stock.Country]stats.Sold{}
 	var missing []stock.Country
-	for _, country := range countries {
-		if last := c.cache.sold[country]; last.isFresh(now, soldMaxAge) {
-			all[country] = last.value
+	for _, bar := range countries {
+		if last := c.cache.sold[bar.Country]; last.isFresh(now, soldMaxAge) {
+			all[bar.Country] = last.value
 		} else {
-			missing = append(missing, country)
+			missing = append(missing, bar.Country)
 		}
 	}
 	read, err := c.TaskStats.CountSold(ctx, missing, now.Add(-soldPeriod), maxSold)

@@ -121,7 +121,7 @@ func (c *counter) heartbeat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
 	n, err := c.shared.Heartbeat(ctx, c.name, heartbeatTTL)
-	if err == nil {
+	if err == nil && n > 0 {
 		c.daemons.Store(int64(n))
 	}
 	return err

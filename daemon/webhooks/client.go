@@ -78,11 +78,7 @@ func Client(p Policy) *http.Client {
 		viaProxy := httpclient.NewTransport(&net.Dialer{Timeout: dialTimeout}, maxConcurrent, time.Minute)
 		transport = proxyTransport{direct: direct, viaProxy: viaProxy, private: p.Private}
 	}
-	return &http.Client{
-		Transport:     transport,
-		CheckRedirect: httpclient.NoRedirect,
-		Timeout:       callTimeout,
-	}
+	return &http.Client{Transport: transport, CheckRedirect: httpclient.NoRedirect, Timeout: callTimeout}
 }
 
 // allowPublic checks the address right before the connection, after the name was resolved. A name that
