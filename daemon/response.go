@@ -53,12 +53,9 @@ func rateLimited(retryAfter time.Duration) response {
 	return resp
 }
 
-// unavailableRetryAfter is the Retry-After of every 503 response of the API.
-const unavailableRetryAfter = 2 * time.Second
-
 func unavailable(err error) response {
 	resp := errorResponse(http.StatusServiceUnavailable, tasks.SystemError.Message(tasks.Upgrade))
-	resp.retryAfter, resp.err = unavailableRetryAfter, err
+	resp.retryAfter, resp.err = 2*time.Second, err
 	return resp
 }
 

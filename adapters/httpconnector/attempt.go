@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -115,12 +114,6 @@ func newTransport() *http.Transport {
 	return httpclient.NewTransport(dialer, maxIdleConns, 30*time.Second) // servers keep idle connections longer, so they do not close first
 }
 
-// retryableStatuses lists the statuses that mean that the service did nothing, and that a later attempt may succeed.
-var retryableStatuses = []int{
-	http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound,
-	http.StatusRequestTimeout, http.StatusTooManyRequests,
-}
-
 // interpret returns the result that a response means. It reads the body of every response, so that the connection
 // can be used again.
 func interpret(ctx context.Context, r *http.Response) tasks.ConnectorResult {
@@ -143,12 +136,13 @@ const maxResponse = 64 << 10
 
 // effectOf returns the effect that a status other than 200 means.
 func effectOf(status int) tasks.Effect {
-	switch {
-	case status == http.StatusAccepted:
+	switch status {
+	case http.StatusAccepted:
 		return tasks.Pending
-	case slices.Contains(retryableStatuses, status):
-		return tasks.None
-	case status/100 == 4:
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return tasks.None // the service did nothing, and a later attempt may succeed
+	}
+	if status/100 == 4 {
 		return tasks.Refused
 	}
 	return tasks.Unknown

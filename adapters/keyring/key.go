@@ -52,29 +52,21 @@ type line struct {
 	key  *key // nil for a comment or an empty line
 }
 
-// The errors of a line and of a file. None quotes the text.
-var (
-	errLine      = errors.New("it is not a key's id, a space and 32 bytes in base64")
-	errTime      = errors.New("the third field is not the time at which the key was made")
-	errID        = errors.New("the id is not that of the key: one of them was changed")
-	errDuplicate = errors.New("the key is in the file twice")
-	errNoKey     = errors.New("there is no key in it")
-	errTooBig    = errors.New("it is too large for a key ring")
-)
+var errLine = errors.New("it is not a key's id, a space and 32 bytes in base64")
 
 // maxFile is the maximum size of a file, in bytes: enough for a thousand keys.
 const maxFile = 64 << 10
 
-// parse parses the text of a file. An error holds the number of the line but nothing of its text.
+// parse parses the text of a file. An error has the number of the line, and quotes nothing of the text.
 func parse(text []byte) ([]line, error) {
 	if len(text) > maxFile {
-		return nil, errTooBig
+		return nil, errors.New("it is too large for a key ring")
 	}
 	var lines []line
 	for n, s := range strings.Split(strings.TrimSuffix(string(text), "\n"), "\n") {
 		l, err := parseLine(s)
 		if err == nil && l.key != nil && slices.ContainsFunc(lines, func(other line) bool { return other.key != nil && other.key.id == l.key.id }) {
-			err = errDuplicate
+			err = errors.New("the key is in the file twice")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", n+1, err)
@@ -82,7 +74,7 @@ func parse(text []byte) ([]line, error) {
 		lines = append(lines, l)
 	}
 	if len(keysOf(lines)) == 0 {
-		return nil, errNoKey
+		return nil, errors.New("there is no key in it")
 	}
 	return lines, nil
 }
@@ -101,11 +93,11 @@ func parseLine(text string) (line, error) {
 	}
 	k := newKey([KeySize]byte(master))
 	if !strings.EqualFold(fields[0], k.hexID()) {
-		return line{}, errID
+		return line{}, errors.New("the id is not that of the key: one of them was changed")
 	}
 	if len(fields) == 3 {
 		if k.created, err = time.Parse(time.RFC3339, fields[2]); err != nil {
-			return line{}, errTime
+			return line{}, errors.New("the third field is not the time at which the key was made")
 		}
 	}
 	return line{text, &k}, nil
@@ -202,14 +194,6 @@ const KeySize = 32
 // idSize is the size of a key's id in an envelope, in bytes. Files and messages have the id in hexadecimal.
 const idSize = 4
 
-// The purposes for which bytes are derived from a master key.
-const (
-	purposeID  = "keyseat keyring id"
-	purposeV1  = "keyseat keyring seal v1"
-	purposeV2  = "keyseat keyring seal v2"
-	purposeMAC = "keyseat keyring mac"
-)
-
 // A key is a master key that is ready for use. It does not keep the bytes of the master key.
 type key struct {
 	id      string      // as in an envelope
@@ -220,10 +204,10 @@ type key struct {
 
 func newKey(master [KeySize]byte) key {
 	return key{
-		id:  string(deriveBytes(master, purposeID, idSize)),
-		v1:  newAEAD(deriveBytes(master, purposeV1, KeySize)),
-		v2:  newAEAD(deriveBytes(master, purposeV2, KeySize)),
-		mac: deriveBytes(master, purposeMAC, KeySize),
+		id:  string(deriveBytes(master, "keyseat keyring id", idSize)),
+		v1:  newAEAD(deriveBytes(master, "keyseat keyring seal v1", KeySize)),
+		v2:  newAEAD(deriveBytes(master, "keyseat keyring seal v2", KeySize)),
+		mac: deriveBytes(master, "keyseat keyring mac", KeySize),
 	}
 }
 

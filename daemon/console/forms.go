@@ -89,9 +89,6 @@ type planForm struct {
 	Error                                          string
 }
 
-// errNoPlan is the page for a plan that does not exist.
-var errNoPlan = pageError{http.StatusNotFound, "Not found", "In this database there is no such plan."}
-
 // showPlanForm shows the form of a new plan or of a plan to edit. For another verb it asks for confirmation.
 func (r *request) showPlanForm() error {
 	f := planForm{New: true, Slots: "5"}
@@ -103,7 +100,7 @@ func (r *request) showPlanForm() error {
 			return err
 		}
 		if p.ID == "" {
-			return errNoPlan
+			return pageError{http.StatusNotFound, "Not found", "In this database there is no such plan."}
 		}
 		f = planForm{
 			ID: p.ID, Country: string(p.Country), Slots: strconv.Itoa(p.Size), Address: p.Address, Invite: p.Invite,

@@ -28,9 +28,6 @@ const (
 	maxExport  = 50_000
 )
 
-// errExportSize is the page for an export of more than [maxExport] rows.
-var errExportSize = pageError{http.StatusUnprocessableEntity, "The list is too long", "An export has up to 50 000 lines. Set a filter that selects fewer."}
-
 // A selection is the list of all rows that the query of a request selects.
 type selection[T any] struct {
 	listing
@@ -62,7 +59,7 @@ func (s *selection[T]) page(r *request) ([]T, error) {
 	return list.Entries, err
 }
 
-// all reads the whole list. The error is errExportSize if the list has more than [maxExport] rows.
+// all reads the whole list. The error is a page if the list has more than [maxExport] rows.
 func (s *selection[T]) all() (all []T, _ error) {
 	if s.err != nil {
 		return nil, s.err
@@ -72,7 +69,7 @@ func (s *selection[T]) all() (all []T, _ error) {
 			return nil, err
 		}
 		if len(all) == maxExport {
-			return nil, errExportSize
+			return nil, pageError{http.StatusUnprocessableEntity, "The list is too long", "An export has up to 50 000 lines. Set a filter that selects fewer."}
 		}
 		all = append(all, v)
 	}

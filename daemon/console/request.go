@@ -21,11 +21,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// refreshHeader is the header with which the script of an open page loads the page again.
-const refreshHeader = "Keyseat-Refresh"
-
 // isRefresh reports whether the script of an open page caused the request.
-func (r *request) isRefresh() bool { return r.req.Header.Get(refreshHeader) != "" }
+func (r *request) isRefresh() bool { return r.req.Header.Get("Keyseat-Refresh") != "" }
 
 // cookieSession returns the session that the browser's cookie names, or nil.
 func (r *request) cookieSession() *session {

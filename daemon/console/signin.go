@@ -25,10 +25,6 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// proxyUserPrefix distinguishes the names of operators that sign in through a proxy from those of tokens, in the history
-// and in the audit log.
-const proxyUserPrefix = "proxy:"
-
 // proxyUserPattern matches the names that an operator can have. It is compiled at its first use, because each of its 64
 // repetitions costs time.
 var proxyUserPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[!-~]{1,64}$`) })
@@ -51,7 +47,7 @@ func (r *request) proxyToken() (admin.Token, error) {
 	}
 	for _, g := range r.ProxyUsers.Roles {
 		if slices.Contains(groups, g.Group) {
-			return admin.Token{Name: proxyUserPrefix + names[0], Role: g.Role}, nil
+			return admin.Token{Name: "proxy:" + names[0], Role: g.Role}, nil // no token of the file has such a name
 		}
 	}
 	which := "the proxy named no group of yours"

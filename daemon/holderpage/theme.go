@@ -162,9 +162,6 @@ func hash(text string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// errNoFiles means that a folder has no file that the page uses. Probably it is the wrong folder.
-var errNoFiles = errors.New("no file that the page uses: give the folder that has *.html, theme.css, style.css or script.js at its top")
-
 // checkFiles checks that the page uses at least one of the custom files, and the name of every template in them. A
 // name with a typing error would otherwise replace nothing.
 func checkFiles(built, custom fs.FS) error {
@@ -189,7 +186,7 @@ func checkFiles(built, custom fs.FS) error {
 		return checkNames(name, content, known)
 	})
 	if err == nil && !used {
-		err = errNoFiles
+		err = errors.New("no file that the page uses: give the folder that has *.html, theme.css, style.css or script.js at its top")
 	}
 	return err
 }

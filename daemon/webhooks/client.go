@@ -91,12 +91,6 @@ func allowPublic(_, address string, _ syscall.RawConn) error {
 	return nil
 }
 
-// The errors of calls through a proxy.
-var (
-	errProxy      = errors.New("HTTP_PROXY or HTTPS_PROXY is not the URL of a proxy")
-	errUnresolved = errors.New("cannot check the address, because the name does not resolve here: --webhook-private leaves that to the proxy")
-)
-
 // A proxyTransport sends a request through the proxy that the environment names for it, or directly if
 // the environment names no proxy. Through a proxy, the dialed address is the address of the proxy.
 // Therefore the transport resolves and checks the endpoint's name itself, before it sends the request.
@@ -110,7 +104,7 @@ func (p proxyTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	proxy, err := http.ProxyFromEnvironment(r)
 	switch {
 	case err != nil:
-		err = errProxy // the error of net/http may quote a password
+		err = errors.New("HTTP_PROXY or HTTPS_PROXY is not the URL of a proxy") // the error of net/http may quote a password
 	case proxy == nil:
 		return p.direct.RoundTrip(r)
 	case !p.private:
@@ -129,7 +123,7 @@ func (p proxyTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 func checkPublic(ctx context.Context, host string) error {
 	addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
-		return errUnresolved
+		return errors.New("cannot check the address, because the name does not resolve here: --webhook-private leaves that to the proxy")
 	}
 	if !slices.ContainsFunc(addresses, func(a netip.Addr) bool { return !IsPublic(a) }) {
 		return nil
@@ -166,18 +160,12 @@ func Send(ctx context.Context, client *http.Client, to Endpoint, e Event) Respon
 	if err != nil {
 		return Response{Note: describe(err)}
 	}
-	defer func() { _ = response.Body.Close() }()                           // an error has no consequence
-	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, maxResponse)) // so that the connection can be reused
+	defer func() { _ = response.Body.Close() }()                      // an error has no consequence
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // so that the connection can be reused
 	return Response{response.StatusCode, httpclient.RetryAfter(response.Header), ""}
 }
 
-// maxResponse is the maximum number of bytes of a response that Send reads and discards.
-const maxResponse = 64 << 10
-
-// maxNote is the maximum length of an error text in a note, in bytes.
-const maxNote = 200
-
-// describe returns the text of a network error without the URL.
+// describe returns the text of a network error without the URL, of up to 200 bytes.
 func describe(err error) string {
 	if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
 		err = wrapped.Err
@@ -189,7 +177,7 @@ func describe(err error) string {
 		return "cancelled, because the daemon stops"
 	}
 	note := strings.ToValidUTF8(err.Error(), "")
-	return strings.ToValidUTF8(note[:min(len(note), maxNote)], "")
+	return strings.ToValidUTF8(note[:min(len(note), 200)], "")
 }
 
 // sign sets the headers of one attempt. It adds one signature for each secret, so that a receiver can

@@ -167,21 +167,13 @@ func checkURL(text string, p Policy) error {
 	return nil
 }
 
-// The minimum and maximum length of a secret, in bytes.
-const (
-	minSecret = 24
-	maxSecret = 64
-)
-
-const secretPrefix = "whsec_"
-
 var errSecret = errors.New("a secret must be whsec_ followed by the base64 of 24 to 64 random bytes")
 
 // checkSecret returns an error if s is not a valid secret. The error never quotes s.
 func checkSecret(s string) error {
-	encoded, prefixed := strings.CutPrefix(s, secretPrefix)
+	encoded, prefixed := strings.CutPrefix(s, "whsec_")
 	key, err := base64.StdEncoding.DecodeString(encoded)
-	if !prefixed || err != nil || len(key) < minSecret || len(key) > maxSecret {
+	if !prefixed || err != nil || len(key) < 24 || len(key) > 64 {
 		return errSecret
 	}
 	return nil

@@ -226,9 +226,6 @@ func (p *Pool) onExtended(ref tasks.Ref, start time.Time, err error) {
 // than twice this time, the connector calls get half of the drain.
 const cancelBefore = 2 * time.Second
 
-// errNotDrained says that some tasks were not settled.
-var errNotDrained = errors.New("some tasks could not be settled in time: their leases expire by themselves")
-
 // waitDrained waits up to drain for all jobs. It calls cancelCalls shortly before that, to cancel the
 // remaining connector calls.
 func (p *Pool) waitDrained(cancelCalls context.CancelFunc, drain time.Duration) error {
@@ -253,7 +250,7 @@ func (p *Pool) waitDrained(cancelCalls context.CancelFunc, drain time.Duration) 
 			for _, j := range p.jobs {
 				j.cancel()
 			}
-			return errNotDrained
+			return errors.New("some tasks could not be settled in time: their leases expire by themselves")
 		}
 	}
 }
