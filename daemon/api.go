@@ -214,3 +214,47 @@ func (a *API) stock(ctx context.Context) response {
 	}
 	return response{code: http.StatusOK, status: callStock, body: body}
 }
+
+// logRequest logs the call and the result of a request, never its parameters. Lines about refused and failed requests
+// are limited, because a client can repeat such requests.
+func (a *API) logRequest(r *http.Request, id string, o Observation, resp response) {
+	level := resp.level(r, o)
+	if a.Log == nil || !a.Log.Enabled(r.Context(), level) {
+		return
+	}
+	client := ratelimit.ClientAddress(r, a.Proxies)
+	attrs := []slog.Attr{
+		slog.String("request", id), slog.String("method", r.Method), slog.String("call", o.Call),
+		slog.Int("code", o.Code), slog.String("status", o.Status), slog.Duration("duration", o.Took),
+		slog.String("client", client.String()),
+	}
+	if resp.key != "" {
+		attrs = append(attrs, slog.String("key", a.Engine.Fingerprints.Fingerprint(resp.key)))
+	}
+	if resp.err != nil {
+		attrs = append(attrs, slog.String("error", resp.err.Error()))
+	}
+	switch {
+	case o.Code == http.StatusTooManyRequests:
+		subject := ratelimit.AddressBlock(client).String()
+		a.refusedLog.Log(r.Context(), a.Log, loglimit.Event{Subject: subject, Level: level, Message: "client refused", Attrs: attrs})
+	case level == slog.LevelError:
+		a.failedLog.Log(r.Context(), a.Log, loglimit.Event{Subject: resp.err.Error(), Level: level, Message: "answered", Attrs: attrs})
+	default:
+		a.Log.LogAttrs(r.Context(), level, "answered", attrs...)
+	}
+}
+
+// level returns the log level of a response: error for an error of this daemon, info for a change or
+// a refused client, debug otherwise.
+func (resp response) level(r *http.Request, o Observation) slog.Level {
+	switch {
+	case resp.clientGone(r):
+		return slog.LevelDebug
+	case resp.err != nil:
+		return slog.LevelError
+	case o.Status == statusSuccess && o.Call != callInfo, o.Code == http.StatusTooManyRequests:
+		return slog.LevelInfo
+	}
+	return slog.LevelDebug
+}

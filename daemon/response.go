@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"strconv"
@@ -212,4 +213,25 @@ func marshal(value any) []byte {
 		panic(err) // all values of this package can be encoded
 	}
 	return text
+}
+
+// An Observation describes one answered request, for metrics and traces. A request that was cancelled because
+// its client disconnected is not observed.
+type Observation struct {
+	Call    string // info, renew, upgrade, stock or none
+	Status  string // status in the body
+	Code    int    // HTTP status, as with RealStatus
+	Took    time.Duration
+	Context context.Context // of the request
+}
+
+// A panicError is the error of a panic. Its text contains only the type of the value.
+type panicError struct{ value any }
+
+func (p panicError) Error() string { return fmt.Sprintf("panic with a %T", p.value) }
+
+// clientGone reports whether the request was cancelled because the client disconnected. That is not
+// an error of this daemon.
+func (resp response) clientGone(r *http.Request) bool {
+	return errors.Is(resp.err, context.Canceled) && r.Context().Err() != nil
 }

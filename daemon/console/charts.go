@@ -6,9 +6,11 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/keyseat/keyseat/daemon/view"
+	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/stats"
 )
@@ -178,3 +180,46 @@ func filterQuery(f stats.Filter) url.Values {
 	}
 	return query
 }
+
+// overviewData is what the overview reads from the store, except the charts.
+type overviewData struct {
+	At          view.Time
+	Queue       stats.Queue
+	Levels      []stock.Level
+	recent      []tasks.Snapshot // the newest tasks
+	Unavailable []view.Plan
+	MorePlans   bool // there may be more such plans
+}
+
+// charts are the charts of the overview.
+type charts struct {
+	Outcomes  *outcomeChart // nil: the store does not count tasks by hour
+	Durations durationChart
+}
+
+// A cached is a value that was read from the store, and the time of the read.
+type cached[T any] struct {
+	at    time.Time
+	value T
+}
+
+// isFresh reports whether the value was read up to maxAge before now.
+func (c cached[T]) isFresh(now time.Time, maxAge time.Duration) bool {
+	age := now.Sub(c.at)
+	return age >= 0 && age < maxAge
+}
+
+// overviewCache holds the last data. Only one request reads the store at a time, and the data is reused for
+// [maxAge]. Therefore many open overviews cost the store no more than one.
+type overviewCache struct {
+	mu     sync.Mutex
+	last   cached[overviewData]
+	charts map[chartSelection]cached[charts]
+	sold   map[stock.Country]cached[stats.Sold]
+}
+
+// The bounds of the cache: the age of its data, and the number of selections.
+const (
+	maxAge          = 2 * time.Second
+	maxCachedCharts = 64
+)

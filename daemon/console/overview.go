@@ -3,7 +3,6 @@ package console
 import (
 	"context"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/keyseat/keyseat/daemon/admin"
@@ -19,7 +18,8 @@ type overview struct {
 	overviewData
 	charts
 	stockTable
-	Filters    listing // of the chart of outcomes
+	Recent     taskList // the newest tasks
+	Filters    listing  // of the chart of outcomes
 	Connector  []connectorStats
 	FirstSteps []firstStep // of a shop that has had no task
 }
@@ -43,6 +43,9 @@ func (r *request) showOverview() (err error) {
 	}
 	if o.stockTable, err = r.newStockTable(ctx, o.Levels, shownCountries); err != nil {
 		return err
+	}
+	for _, v := range o.recent {
+		o.Recent.Tasks = append(o.Recent.Tasks, newTaskRow(*v.Task))
 	}
 	if r.ConnectorStats != nil {
 		o.Connector = newConnectorStats(r.ConnectorStats())
@@ -71,49 +74,6 @@ func (r *request) firstSteps(o overview) ([]firstStep, error) {
 	}
 	return steps, err
 }
-
-// overviewData is what the overview reads from the store, except the charts.
-type overviewData struct {
-	At          view.Time
-	Queue       stats.Queue
-	Levels      []stock.Level
-	Recent      taskList // the newest tasks
-	Unavailable []view.Plan
-	MorePlans   bool // there may be more such plans
-}
-
-// charts are the charts of the overview.
-type charts struct {
-	Outcomes  *outcomeChart // nil: the store does not count tasks by hour
-	Durations durationChart
-}
-
-// A cached is a value that was read from the store, and the time of the read.
-type cached[T any] struct {
-	at    time.Time
-	value T
-}
-
-// isFresh reports whether the value was read up to maxAge before now.
-func (c cached[T]) isFresh(now time.Time, maxAge time.Duration) bool {
-	age := now.Sub(c.at)
-	return age >= 0 && age < maxAge
-}
-
-// overviewCache holds the last data. Only one request reads the store at a time, and the data is reused for
-// [maxAge]. Therefore many open overviews cost the store no more than one.
-type overviewCache struct {
-	mu     sync.Mutex
-	last   cached[overviewData]
-	charts map[chartSelection]cached[charts]
-	sold   map[stock.Country]cached[stats.Sold]
-}
-
-// The bounds of the cache: the age of its data, and the number of selections.
-const (
-	maxAge          = 2 * time.Second
-	maxCachedCharts = 64
-)
 
 // readCached returns the data of the overview, which it reads unless it was read a short time ago.
 func (c *Console) readCached(ctx context.Context, s chartSelection) (overviewData, charts, error) {
@@ -155,9 +115,7 @@ func (c *Console) readOverview(ctx context.Context, now time.Time) (d overviewDa
 	if err != nil {
 		return d, err
 	}
-	for _, v := range l.Entries {
-		d.Recent.Tasks = append(d.Recent.Tasks, newTaskRow(*v.Task))
-	}
+	d.recent = l.Entries
 	return d, c.readUnavailablePlans(ctx, &d)
 }
 

@@ -2,6 +2,9 @@ package console
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"io"
@@ -12,6 +15,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/auditlog"
@@ -190,3 +194,44 @@ func (r *request) callAdmin(method, path string, body any, into any, header http
 func objectPath(noun, id string, verb ...string) string {
 	return strings.Join(append([]string{"/admin/v1", noun, url.PathEscape(id)}, verb...), "/")
 }
+
+// The limits of sessions. If there are more than maxSessions, the least recently used one ends.
+const (
+	maxSessions    = 1000
+	sessionMaxAge  = 12 * time.Hour // since sign-in
+	sessionMaxIdle = 2 * time.Hour
+)
+
+// isFormSecret reports whether form is the session's own form secret. It compares in constant time.
+func (s *session) isFormSecret(form string) bool {
+	return subtle.ConstantTimeCompare([]byte(form), []byte(s.formSecret)) == 1
+}
+
+// startSession creates a session for an operator with the given token.
+func (c *Console) startSession(token string) *session {
+	now := c.Now()
+	started := &session{id: rand.Text(), formSecret: rand.Text(), token: tasks.NewSecret(token), startedAt: now}
+	started.lastUsed.Store(&now)
+	c.sessions.Add(sha256.Sum256([]byte(started.id)), started)
+	return started
+}
+
+// findSession returns the session with the given id. It returns nil if the session does not exist or has expired. A
+// request that no person has caused does not prolong the session.
+func (c *Console) findSession(id string, byPerson bool) *session {
+	found, is := c.sessions.Get(sha256.Sum256([]byte(id)))
+	if !is {
+		return nil
+	}
+	now := c.Now()
+	if now.Sub(found.startedAt) > sessionMaxAge || now.Sub(*found.lastUsed.Load()) > sessionMaxIdle {
+		c.endSession(found)
+		return nil
+	}
+	if byPerson {
+		found.lastUsed.Store(&now)
+	}
+	return found
+}
+
+func (c *Console) endSession(ended *session) { c.sessions.Remove(sha256.Sum256([]byte(ended.id))) }

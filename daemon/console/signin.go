@@ -1,9 +1,6 @@
 package console
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
 	"fmt"
 	"log/slog"
 	"math"
@@ -13,16 +10,11 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
-	"time"
-
-	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/daemon/ratelimit"
 	"github.com/keyseat/keyseat/keys"
-	"github.com/keyseat/keyseat/tasks"
 )
 
 // proxyUserPattern matches the names that an operator can have. It is compiled at its first use, because each of its 64
@@ -126,60 +118,3 @@ func (r *request) signOut() error {
 	r.redirect("/console/signin")
 	return nil
 }
-
-// The limits of sessions. If there are more than maxSessions, the least recently used one ends.
-const (
-	maxSessions    = 1000
-	sessionMaxAge  = 12 * time.Hour // since sign-in
-	sessionMaxIdle = 2 * time.Hour
-)
-
-// A session is a browser that has signed in with a token.
-type session struct {
-	id         string // the cookie's value
-	token      tasks.Secret
-	formSecret string // a secret in every form of the session; pages of other sites cannot know it
-	proxyUser  string // the operator's name, if a proxy has authenticated the operator; then there is no token
-	startedAt  time.Time
-
-	lastUsed atomic.Pointer[time.Time]
-	note     atomic.Pointer[string] // message for the next page; nil: none
-}
-
-// isFormSecret reports whether form is the session's own form secret. It compares in constant time.
-func (s *session) isFormSecret(form string) bool {
-	return subtle.ConstantTimeCompare([]byte(form), []byte(s.formSecret)) == 1
-}
-
-// sessions holds the sessions by the hash of their ids. Therefore the time of a lookup reveals nothing about valid ids.
-// It is in memory only, so the sessions end when the daemon restarts.
-type sessions = lru.Cache[[sha256.Size]byte, *session]
-
-// startSession creates a session for an operator with the given token.
-func (c *Console) startSession(token string) *session {
-	now := c.Now()
-	started := &session{id: rand.Text(), formSecret: rand.Text(), token: tasks.NewSecret(token), startedAt: now}
-	started.lastUsed.Store(&now)
-	c.sessions.Add(sha256.Sum256([]byte(started.id)), started)
-	return started
-}
-
-// findSession returns the session with the given id. It returns nil if the session does not exist or has expired. A
-// request that no person has caused does not prolong the session.
-func (c *Console) findSession(id string, byPerson bool) *session {
-	found, is := c.sessions.Get(sha256.Sum256([]byte(id)))
-	if !is {
-		return nil
-	}
-	now := c.Now()
-	if now.Sub(found.startedAt) > sessionMaxAge || now.Sub(*found.lastUsed.Load()) > sessionMaxIdle {
-		c.endSession(found)
-		return nil
-	}
-	if byPerson {
-		found.lastUsed.Store(&now)
-	}
-	return found
-}
-
-func (c *Console) endSession(ended *session) { c.sessions.Remove(sha256.Sum256([]byte(ended.id))) }

@@ -31,6 +31,7 @@ package ratelimit
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"math"
 	"net/http"
@@ -39,6 +40,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/keyseat/keyseat/daemon/loglimit"
+	"github.com/keyseat/keyseat/internal/clock"
 )
 
 // A Limiter limits how many unknown keys clients may try per minute.
@@ -74,6 +78,27 @@ func New(limit int, trusted []netip.Prefix, now func() time.Time) (*Limiter, err
 		return nil, errors.New("ratelimit: the limit must be positive, and fit into 32 bits")
 	}
 	return &Limiter{limit: limit, trusted: trusted, now: now, windows: map[netip.Prefix]window{}}, nil
+}
+
+// UseShared makes l count unknown keys in a shared counter too. Call it before the first use of l.
+func (l *Limiter) UseShared(c SharedCounter) {
+	l.shared = newCounter(c, l.applyShared)
+}
+
+// SendHeartbeats sends heartbeats to the shared counter until ctx ends. From them each daemon knows
+// how many daemons there are. Without a shared counter SendHeartbeats returns immediately.
+func (l *Limiter) SendHeartbeats(ctx context.Context, log *slog.Logger) {
+	if l.shared == nil {
+		return
+	}
+	var repeated loglimit.Limiter
+	const message = "cannot count unknown keys with the other daemons, the limit is stricter meanwhile"
+	for ctx.Err() == nil {
+		if err := l.shared.heartbeat(ctx); err == nil || ctx.Err() == nil {
+			repeated.LogState(ctx, log, loglimit.Event{Level: slog.LevelWarn, Message: message}, err)
+		}
+		_ = clock.Sleep(ctx, heartbeatEvery) // an error means that ctx has ended
+	}
 }
 
 // Blocked returns how long the address is still blocked, or 0 if it is not blocked.

@@ -3,16 +3,13 @@ package ratelimit
 import (
 	"context"
 	"crypto/rand"
-	"log/slog"
 	"math"
 	"net/netip"
 	"slices"
 	"sync/atomic"
 	"time"
 
-	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/internal/batch"
-	"github.com/keyseat/keyseat/internal/clock"
 )
 
 // A SharedCounter counts unknown keys for all daemons that share a database. It is safe for concurrent use.
@@ -32,27 +29,6 @@ const (
 	waitTimeout    = 250 * time.Millisecond // how long a call waits for the counts of other daemons
 	flushTimeout   = 2 * time.Second        // timeout of a heartbeat and of a batch; later counts wait for the next batch
 )
-
-// UseShared makes l count unknown keys in a shared counter too. Call it before the first use of l.
-func (l *Limiter) UseShared(c SharedCounter) {
-	l.shared = newCounter(c, l.applyShared)
-}
-
-// SendHeartbeats sends heartbeats to the shared counter until ctx ends. From them each daemon knows
-// how many daemons there are. Without a shared counter SendHeartbeats returns immediately.
-func (l *Limiter) SendHeartbeats(ctx context.Context, log *slog.Logger) {
-	if l.shared == nil {
-		return
-	}
-	var repeated loglimit.Limiter
-	const message = "cannot count unknown keys with the other daemons, the limit is stricter meanwhile"
-	for ctx.Err() == nil {
-		if err := l.shared.heartbeat(ctx); err == nil || ctx.Err() == nil {
-			repeated.LogState(ctx, log, loglimit.Event{Level: slog.LevelWarn, Message: message}, err)
-		}
-		_ = clock.Sleep(ctx, heartbeatEvery) // an error means that ctx has ended
-	}
-}
 
 // A counter batches counts for a [SharedCounter] while a statement is running. So at most one
 // statement runs at a time, however many clients guess keys.
