@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keyseat/keyseat/internal/jsoncodec"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -117,8 +118,7 @@ func checkNextPlan(ctx context.Context, s Subject) error {
 // be [tasks.Unknown] or [tasks.Pending].
 func checkCancelled(ctx context.Context, s Subject) error {
 	ctx, cancel := context.WithCancel(ctx)
-	timer := time.AfterFunc(contextTimeout, cancel)
-	defer timer.Stop()
+	defer time.AfterFunc(contextTimeout, cancel).Stop()
 	return s.wantInterrupted(ctx)
 }
 
@@ -214,9 +214,10 @@ func spellings(secret string) []string {
 	if secret == "" {
 		return nil
 	}
-	all := []string{
-		secret, quoted(secret, true), quoted(secret, false), url.QueryEscape(secret), url.PathEscape(secret),
-		hex.EncodeToString([]byte(secret)),
+	all := []string{secret, url.QueryEscape(secret), url.PathEscape(secret), hex.EncodeToString([]byte(secret))}
+	for _, marshal := range []func(any) ([]byte, error){json.Marshal, jsoncodec.Marshal} { // <, > and & are escaped, or not
+		text, _ := marshal(secret) // a string can always be encoded
+		all = append(all, string(text[1:len(text)-1]))
 	}
 	for offset := range 3 { // the first and last characters of base64 depend on the neighboring bytes
 		code := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("\x00", offset) + secret))
@@ -225,14 +226,4 @@ func spellings(secret string) []string {
 		}
 	}
 	return all
-}
-
-// quoted returns the secret as the inside of a JSON string. html selects whether <, > and & are escaped.
-func quoted(secret string, html bool) string {
-	var out strings.Builder
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(html)
-	_ = e.Encode(secret) // a string can always be encoded
-	text := strings.TrimSuffix(out.String(), "\n")
-	return text[1 : len(text)-1]
 }

@@ -1,11 +1,11 @@
 package connectortest
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 
@@ -117,7 +117,7 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case p.Token != "" && q.Header.Get("Authorization") != "Bearer "+p.Token:
 		w.WriteHeader(http.StatusUnauthorized)
 	default:
-		p.respond(w, r, q, p.step(q, n))
+		p.respond(w, r, q, parseStep(p.script(q), n))
 	}
 }
 
@@ -130,15 +130,13 @@ func (p *Provider) record(q Request, err error) int {
 	return p.ledger.record(q)
 }
 
-// step returns the step for the n-th attempt of a key, from 1.
-func (p *Provider) step(q Request, n int) step {
-	s := parseScript(q.Content.Account.Login.Reveal(), q.Content.Ordinal)
+// script returns the words for the attempts of a key.
+func (p *Provider) script(q Request) string {
+	words := ""
 	if p.Hook != nil {
-		if word := p.Hook(q); word != "" {
-			s = strings.Split(word, "+")
-		}
+		words = p.Hook(q)
 	}
-	return s.step(n)
+	return cmp.Or(words, scriptOf(q.Content.Account.Login.Reveal(), q.Content.Ordinal))
 }
 
 func (p *Provider) respond(w http.ResponseWriter, r *http.Request, q Request, s step) {

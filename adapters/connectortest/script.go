@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,9 +19,6 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A script is the list of words for the attempts of one key, one word for each attempt.
-type script []string
-
 // A step is the response to one attempt.
 type step struct {
 	misbehavior misbehavior // nil: a good response
@@ -29,18 +27,19 @@ type step struct {
 	outcome     tasks.Outcome
 }
 
-// parseScript returns the script in a login for the plan with that ordinal, from 1.
-func parseScript(login string, ordinal int) script {
+// scriptOf returns the words in a login for the plan with that ordinal, from 1.
+func scriptOf(login string, ordinal int) string {
 	local, _, _ := strings.Cut(login, "@")
 	plans := strings.Split(local, ".")
-	return strings.Split(plans[min(ordinal, len(plans))-1], "+")
+	return plans[min(ordinal, len(plans))-1]
 }
 
-// step returns the step for the n-th attempt, from 1.
-func (s script) step(n int) step {
-	word, arg, _ := strings.Cut(s[min(n, len(s))-1], "=")
+// parseStep returns the step for the n-th attempt, from 1. The script has one word for each attempt.
+func parseStep(script string, n int) step {
+	words := strings.Split(script, "+")
+	word, arg, _ := strings.Cut(words[min(n, len(words))-1], "=")
 	name, after := strings.CutSuffix(word, "_after")
-	next := step{arg: arg, after: after, outcome: s.outcome()}
+	next := step{arg: arg, after: after, outcome: outcomeOf(words[len(words)-1])}
 	if status, err := strconv.Atoi(name); err == nil && status >= 200 && status <= 999 {
 		next.misbehavior = withStatus(status)
 	} else {
@@ -49,12 +48,11 @@ func (s script) step(n int) step {
 	return next
 }
 
-// outcome returns the outcome that the last word names, or success.
-func (s script) outcome() tasks.Outcome {
-	for _, kind := range tasks.Kinds() {
-		if o := tasks.Outcome(s[len(s)-1]); o.Fits(kind) {
-			return o
-		}
+// outcomeOf returns the outcome that a word names, or success.
+func outcomeOf(word string) tasks.Outcome {
+	o := tasks.Outcome(word)
+	if slices.ContainsFunc(tasks.Kinds(), o.Fits) {
+		return o
 	}
 	return tasks.Success
 }
@@ -166,11 +164,7 @@ type requestBody struct {
 		NewEmail    string `json:"new_email"`
 		NewPassword string `json:"new_password"`
 	} `json:"account"`
-	Plan *struct {
-		ID      string `json:"id"`
-		Address string `json:"address"`
-		Invite  string `json:"invite"`
-	} `json:"plan"`
+	Plan *tasks.PlanSnapshot `json:"plan"`
 }
 
 // maxBody is the maximum size of a body, in bytes. It is larger than any valid request.
@@ -204,7 +198,7 @@ func (b requestBody) content() tasks.ConnectorRequest {
 		NewPassword: tasks.NewSecret(b.Account.NewPassword),
 	}}
 	if b.Plan != nil {
-		r.Plan = tasks.PlanSnapshot{ID: b.Plan.ID, Address: b.Plan.Address, Invite: b.Plan.Invite}
+		r.Plan = *b.Plan
 	}
 	return r
 }
