@@ -17,12 +17,10 @@ type setup struct {
 }
 
 // newSetup makes a setup. Its daemons get the flags.
-func (b *bench) newSetup(ctx context.Context, flags ...string) (*setup, error) {
-	url, err := b.createDatabase(ctx)
-	if err == nil {
-		_, err = b.runKeyseatd(ctx, nil, "migrate", "--database", url)
-	}
-	return &setup{bench: b, url: url, flags: flags}, err
+func (b *bench) newSetup(ctx context.Context, flags ...string) *setup {
+	url := b.createDatabase(ctx)
+	must(b.runKeyseatd(ctx, nil, "migrate", "--database", url))
+	return &setup{bench: b, url: url, flags: flags}
 }
 
 // startOurs starts keyseatd with the flags of the setup.
@@ -39,11 +37,12 @@ func (s *setup) peerStarter(peer string) starter {
 }
 
 // createDatabase creates a database without tables, and returns its URL. [bench.dropDatabases] drops it.
-func (b *bench) createDatabase(ctx context.Context) (string, error) {
+func (b *bench) createDatabase(ctx context.Context) string {
 	b.names++
 	name := fmt.Sprint("bench", b.names)
 	b.databases = append(b.databases, name)
-	return strings.Replace(b.admin, "/postgres?", "/"+name+"?", 1), execute(ctx, b.admin, "CREATE DATABASE "+name+" TEMPLATE template0")
+	check(execute(ctx, b.admin, "CREATE DATABASE "+name+" TEMPLATE template0"))
+	return strings.Replace(b.admin, "/postgres?", "/"+name+"?", 1)
 }
 
 func (b *bench) dropDatabases(ctx context.Context) {

@@ -45,7 +45,7 @@ func (b *bench) runGrowth(ctx context.Context, w io.Writer) error {
 	var stores [][]measurement
 	for _, n := range []int{min(smallStore, b.growth), b.growth} {
 		b.logf("among %d keys", n)
-		all, err := b.measureStore(ctx, n)
+		all, err := try(func() []measurement { return b.measureStore(ctx, n) })
 		if err != nil {
 			return fmt.Errorf("among %d keys: %w", n, err)
 		}
@@ -74,86 +74,65 @@ func (m measurement) tableLine(larger []measurement) string {
 }
 
 // measureStore makes all measurements of a store with n keys.
-func (b *bench) measureStore(ctx context.Context, n int) ([]measurement, error) {
+func (b *bench) measureStore(ctx context.Context, n int) []measurement {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer b.dropDatabases(context.WithoutCancel(ctx))
-	s, err := b.newSetup(ctx, "--connector", "sim")
-	if err != nil {
-		return nil, err
-	}
+	s := b.newSetup(ctx, "--connector", "sim")
 	s.keys = n
 	enough := int(maxUpgradeRate * (b.length + min(warmup, b.length)).Seconds())
 	g := &growth{setup: s, used: n / 10, unused: min(enough, n/2)}
-	steps := []func(context.Context) error{g.fill, g.measureSize, g.info, g.stock, g.upgrade, g.vacuum}
+	steps := []func(context.Context){g.fill, g.measureSize, g.info, g.stock, g.upgrade, g.vacuum}
 	if n <= maxArchived {
 		steps = append(steps, g.archive)
 	}
 	for _, step := range steps {
-		if err := step(ctx); err != nil {
-			return nil, err
-		}
+		step(ctx)
 	}
-	return g.measurements, nil
+	return g.measurements
 }
 
-// A pgStats is the position in the write-ahead log at which PostgreSQL's statistics were reset.
-type pgStats string
-
-// resetStats resets PostgreSQL's statistics.
-func (g *growth) resetStats(ctx context.Context) (since pgStats, err error) {
-	if err := execute(ctx, g.url, "SELECT pg_stat_statements_reset()"); err != nil {
-		return "", err
+// addCost resets PostgreSQL's statistics, and measures operations. It adds their rate, unless rateName is "", and the
+// cost of each. The cost is processor time, time in statements, write-ahead log, and the number of whole pages in that log.
+func (g *growth) addCost(ctx context.Context, rateName, what string, measure func() sample) {
+	check(execute(ctx, g.url, "SELECT pg_stat_statements_reset()"))
+	since := must(query[string](ctx, g.url, "SELECT pg_current_wal_lsn()::text"))
+	got := measure()
+	n := got.all
+	if rateName != "" {
+		g.add(rateName, got.rate, "%.0f", got.rate)
 	}
-	return query[pgStats](ctx, g.url, "SELECT pg_current_wal_lsn()::text")
-}
-
-// addCost adds the cost of each of n operations since a reset. The cost is processor time, time in statements,
-// write-ahead log, and the number of whole pages in that log.
-func (g *growth) addCost(ctx context.Context, since pgStats, what string, n int, each cpuTime) error {
 	var ms float64
 	var wal, pages int
-	err := withConn(ctx, g.url, func(conn *pgx.Conn) error {
+	check(withConn(ctx, g.url, func(conn *pgx.Conn) error {
 		return conn.QueryRow(ctx, `SELECT (pg_current_wal_lsn() - $1::pg_lsn)::bigint, sum(total_exec_time), sum(wal_fpi)::bigint
-			FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())`, string(since)).Scan(&wal, &ms, &pages)
-	})
-	if err != nil {
-		return err
-	}
-	if all := float64(each.server + each.database); all > 0 {
-		g.add("CPU of an "+what+", keyseatd + PostgreSQL", all, "%s + %s", duration(float64(each.server)), duration(float64(each.database)))
+			FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())`, since).Scan(&wal, &ms, &pages)
+	}))
+	server, database := onServer(got), onDatabase(got)
+	if server+database > 0 {
+		g.add("CPU of an "+what+", keyseatd + PostgreSQL", server+database, "%s + %s", duration(server), duration(database))
 	}
 	statements := ms * float64(time.Millisecond) / float64(n)
 	g.add("time in statements of an "+what, statements, "%s", duration(statements))
 	if wal > n {
 		g.add("write-ahead log of an "+what, float64(wal)/float64(n), "%d bytes (%.2f whole pages)", wal/n, float64(pages)/float64(n))
 	}
-	return nil
 }
 
 // vacuum measures a VACUUM after the upgrades, and then the latency of info during repeated VACUUMs.
-func (g *growth) vacuum(ctx context.Context) error {
-	dead, err := query[int](ctx, g.url, "SELECT sum(n_dead_tup)::bigint FROM pg_stat_user_tables")
-	if err != nil {
-		return err
-	}
+func (g *growth) vacuum(ctx context.Context) {
+	dead := must(query[int](ctx, g.url, "SELECT sum(n_dead_tup)::bigint FROM pg_stat_user_tables"))
 	start := time.Now()
-	if err := execute(ctx, g.url, maintenanceSQL[0]); err != nil {
-		return err
-	}
+	check(execute(ctx, g.url, maintenanceSQL[0]))
 	g.add("VACUUM (ANALYZE) after the upgrades", 0, "%s, %d dead rows", duration(float64(time.Since(start))), dead)
-	got, err := g.infoDuringVacuum(ctx)
-	if err != nil {
-		return err
-	}
+	got := g.infoDuringVacuum(ctx)
 	g.addLatencies(fmt.Sprintf("info at %d/s during VACUUM", openLoopRate), got)
-	runs, err := query[int](ctx, g.url, "SELECT sum(autovacuum_count)::bigint FROM pg_stat_user_tables")
+	runs := must(query[int](ctx, g.url, "SELECT sum(autovacuum_count)::bigint FROM pg_stat_user_tables"))
 	g.add("runs of autovacuum until then", 0, "%d", runs)
-	return err
 }
 
 // infoDuringVacuum measures info in an open loop while one VACUUM follows another.
-func (g *growth) infoDuringVacuum(ctx context.Context) (sample, error) {
+func (g *growth) infoDuringVacuum(ctx context.Context) sample {
 	vacuuming, stop := context.WithCancel(ctx)
 	failed := make(chan error, 1)
 	go func() {
@@ -163,44 +142,35 @@ func (g *growth) infoDuringVacuum(ctx context.Context) (sample, error) {
 		}
 		failed <- err
 	}()
-	got, _, err := g.measureOnce(ctx, g.startOurs, load{32, g.length, openLoopRate, g.infoRequests})
+	got, err := g.measureOnce(ctx, g.startOurs, load{32, g.length, openLoopRate, g.infoRequests})
 	stop()
-	return got, errors.Join(err, <-failed)
+	check(errors.Join(err, <-failed))
+	return got
 }
 
 // archive measures the archiving of the used keys, a tenth of all, and a VACUUM after it.
-func (g *growth) archive(ctx context.Context) error {
-	before, err := g.sizes(ctx)
-	if err != nil {
-		return err
-	}
-	since, err := g.resetStats(ctx)
-	if err != nil {
-		return err
-	}
+func (g *growth) archive(ctx context.Context) {
+	before := g.sizes(ctx)
+	g.addCost(ctx, "", "archived entry", func() sample { return g.runArchive(ctx) })
 	start := time.Now()
-	out, err := g.runKeyseatd(ctx, nil, "archive", "--database", g.url, "--to", g.path("archive"),
-		"--before", start.Add(-30*24*time.Hour).UTC().Format(time.RFC3339))
-	if err != nil {
-		return err
-	}
+	check(execute(ctx, g.url, maintenanceSQL...))
+	after := g.sizes(ctx)
+	g.add("VACUUM after the archive", 0, "%s; the tables had %d MB before, and have %d MB now", duration(float64(time.Since(start))), before/1e6, after/1e6)
+}
+
+// runArchive measures keyseatd archive. The sample has only the number of archived history entries.
+func (g *growth) runArchive(ctx context.Context) sample {
+	start := time.Now()
+	out := must(g.runKeyseatd(ctx, nil, "archive", "--database", g.url, "--to", g.path("archive"),
+		"--before", start.Add(-30*24*time.Hour).UTC().Format(time.RFC3339)))
 	took := time.Since(start)
 	var tasks, entries, keys int
 	if _, err := fmt.Sscanf(string(out), "archived %d tasks and %d history entries of %d keys", &tasks, &entries, &keys); err != nil || keys != g.used {
-		return fmt.Errorf("%w: %s", errUnexpected, out)
+		check(fmt.Errorf("%w: %s", errUnexpected, out))
 	}
 	million := func(n int) string { return duration(float64(took) * 1e6 / float64(n)) }
 	g.add("archive", 0, "%s; per million keys read %s, per million history entries archived %s", duration(float64(took)), million(g.keys), million(entries))
-	if err := g.addCost(ctx, since, "archived entry", entries, cpuTime{}); err != nil {
-		return err
-	}
-	start = time.Now()
-	if err := execute(ctx, g.url, maintenanceSQL...); err != nil {
-		return err
-	}
-	after, err := g.sizes(ctx)
-	g.add("VACUUM after the archive", 0, "%s; the tables had %d MB before, and have %d MB now", duration(float64(time.Since(start))), before/1e6, after/1e6)
-	return err
+	return sample{all: entries}
 }
 
 // removeIndexesSQL drops the indexes of the keys, and restoreIndexesSQL makes them again. A fill is faster without them.

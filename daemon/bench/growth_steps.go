@@ -29,25 +29,12 @@ func (g *growth) upgradeRequests() generator {
 }
 
 // info measures throughput in a closed loop, and latency in an open loop.
-func (g *growth) info(ctx context.Context) error {
-	since, err := g.resetStats(ctx)
-	if err != nil {
-		return err
-	}
-	got, all, err := g.measureOnce(ctx, g.startOurs, load{highConcurrency, g.length, 0, g.infoRequests})
-	if err != nil {
-		return err
-	}
-	g.add("info, requests/s", got.rate, "%.0f", got.rate)
-	if err := g.addCost(ctx, since, "info", all, got.cpu); err != nil {
-		return err
-	}
-	got, _, err = g.measureOnce(ctx, g.startOurs, load{32, g.length, openLoopRate, g.infoRequests})
-	if err != nil {
-		return err
-	}
+func (g *growth) info(ctx context.Context) {
+	g.addCost(ctx, "info, requests/s", "info", func() sample {
+		return must(g.measureOnce(ctx, g.startOurs, load{highConcurrency, g.length, 0, g.infoRequests}))
+	})
+	got := must(g.measureOnce(ctx, g.startOurs, load{32, g.length, openLoopRate, g.infoRequests}))
 	g.addLatencies(fmt.Sprintf("info at %d/s", openLoopRate), got)
-	return nil
 }
 
 // addLatencies adds the latencies of a sample.
@@ -57,74 +44,44 @@ func (g *growth) addLatencies(what string, s sample) {
 }
 
 // stock measures stock on one connection.
-func (g *growth) stock(ctx context.Context) error {
-	got, _, err := g.measureOnce(ctx, g.startOurs, load{1, g.length, 0, stockRequests(`"country_code":"US"`)})
-	if err == nil {
-		g.add(fmt.Sprintf("stock, p50, %d slots per plan", slotsPerPlan), float64(got.p50), "%s (%d plans)", duration(float64(got.p50)), g.used/slotsPerPlan+g.unused/slotsPerPlan+2)
-	}
-	return err
+func (g *growth) stock(ctx context.Context) {
+	got := must(g.measureOnce(ctx, g.startOurs, load{1, g.length, 0, stockRequests(`"country_code":"US"`)}))
+	g.add(fmt.Sprintf("stock, p50, %d slots per plan", slotsPerPlan), float64(got.p50), "%s (%d plans)",
+		duration(float64(got.p50)), g.used/slotsPerPlan+g.unused/slotsPerPlan+2)
 }
 
 // upgrade measures how fast keyseatd accepts upgrades, and then how fast it works off the backlog. It also
 // measures the growth of the tables by both.
-func (g *growth) upgrade(ctx context.Context) error {
-	before, err := g.sizes(ctx)
-	if err != nil {
-		return err
-	}
-	accepted, err := g.accept(ctx)
-	if err != nil {
-		return err
-	}
-	if err := g.work(ctx, accepted); err != nil {
-		return err
-	}
-	after, err := g.sizes(ctx)
-	each := float64(after-before) / float64(accepted)
+func (g *growth) upgrade(ctx context.Context) {
+	before := g.sizes(ctx)
+	accepted := g.accept(ctx)
+	g.work(ctx, accepted)
+	each := float64(g.sizes(ctx)-before) / float64(accepted)
 	g.add("MB per million upgrades, before VACUUM", each, "%.0f", each)
-	return err
 }
 
 // accept measures only acceptance, because the provider never answers and the daemon has one worker.
-func (g *growth) accept(ctx context.Context) (accepted int, err error) {
-	silent, err := (&provider{silent: true}).start(ctx)
-	if err != nil {
-		return 0, err
-	}
-	since, err := g.resetStats(ctx)
-	if err != nil {
-		return 0, err
-	}
+func (g *growth) accept(ctx context.Context) (accepted int) {
+	silent := (&provider{silent: true}).start(ctx)
 	start := func(ctx context.Context) (*server, error) {
 		return g.serve(ctx, append(acceptOnly(silent), "--lease", "100ms")...)
 	}
-	got, accepted, err := g.measureOnce(ctx, start, load{highConcurrency, g.length, 0, g.upgradeRequests()})
-	if err != nil {
-		return 0, err
-	}
-	g.add("upgrades accepted/s", got.rate, "%.0f", got.rate)
-	return accepted, g.addCost(ctx, since, "accepted upgrade", accepted, got.cpu)
+	g.addCost(ctx, "upgrades accepted/s", "accepted upgrade", func() sample {
+		got := must(g.measureOnce(ctx, start, load{highConcurrency, g.length, 0, g.upgradeRequests()}))
+		accepted = got.all
+		return got
+	})
+	return accepted
 }
 
 // work measures how fast the simulator works off the backlog.
-func (g *growth) work(ctx context.Context, backlog int) error {
-	since, err := g.resetStats(ctx)
-	if err != nil {
-		return err
-	}
-	s, err := g.serve(ctx, "--connector", "sim", "--sim-delay", "0s", "--workers", strconv.Itoa(workers))
-	if err != nil {
-		return err
-	}
-	defer s.kill()
-	now := time.Now()
-	first := func() (time.Time, error) { return now, nil }
-	got, err := g.waitFinished(ctx, s.process, g.url, first, backlog, openTasksLeft)
-	if err != nil {
-		return err
-	}
-	g.add("tasks worked off/s", got.rate, "%.0f", got.rate)
-	return g.addCost(ctx, since, "ended task", backlog, got.cpu)
+func (g *growth) work(ctx context.Context, backlog int) {
+	g.addCost(ctx, "tasks worked off/s", "ended task", func() sample {
+		s := must(g.serve(ctx, "--connector", "sim", "--sim-delay", "0s", "--workers", strconv.Itoa(workers)))
+		defer s.kill()
+		now := time.Now()
+		return g.waitFinished(ctx, s.process, g.url, func() time.Time { return now }, backlog, openTasksLeft)
+	})
 }
 
 // growthCode returns the i-th code. It is as long and as random as a generated code. growthRows makes the
@@ -163,7 +120,7 @@ const fillStep = 1_000_000
 
 // fill makes the keys, each with its history entry. A tenth of the keys is in use, by a task that has
 // spent a slot. Finally it builds the indexes of the two big tables.
-func (g *growth) fill(ctx context.Context) error {
+func (g *growth) fill(ctx context.Context) {
 	start := time.Now()
 	all := []string{
 		"CREATE EXTENSION pg_stat_statements", truncateSQL, removeIndexesSQL,
@@ -172,10 +129,9 @@ func (g *growth) fill(ctx context.Context) error {
 	}
 	all = append(all, inSteps(growthUsed, 0, g.used)...)
 	all = append(all, inSteps(growthKeys, g.used, g.keys)...)
-	err := execute(ctx, g.url, append(all,
-		"ALTER TABLE keyseat_keys ADD PRIMARY KEY (code)", "ALTER TABLE keyseat_history ADD PRIMARY KEY (code, change_id, n)", restoreIndexesSQL, "CHECKPOINT")...)
+	check(execute(ctx, g.url, append(all, "ALTER TABLE keyseat_keys ADD PRIMARY KEY (code)",
+		"ALTER TABLE keyseat_history ADD PRIMARY KEY (code, change_id, n)", restoreIndexesSQL, "CHECKPOINT")...))
 	g.add("time to fill", 0, "%s", duration(float64(time.Since(start))))
-	return err
 }
 
 // growthPlans is SQL that makes enough plans for n keys, each with the given number of spent slots.
@@ -197,43 +153,27 @@ func inSteps(statements []string, first, after int) (all []string) {
 }
 
 // measureSize measures the disk space of the tables, and the duration of their first VACUUM.
-func (g *growth) measureSize(ctx context.Context) error {
+func (g *growth) measureSize(ctx context.Context) {
 	start := time.Now()
-	if err := execute(ctx, g.url, maintenanceSQL...); err != nil {
-		return err
-	}
+	check(execute(ctx, g.url, maintenanceSQL...))
 	g.add("first VACUUM (ANALYZE) of all", 0, "%s", duration(float64(time.Since(start))))
 	for _, t := range []struct {
 		name string
 		rows int
 	}{{"keys", g.keys}, {"history", g.keys + 2*g.used}, {"tasks", g.used}} {
-		heap, err := query[int](ctx, g.url, "SELECT pg_table_size('keyseat_"+t.name+"')")
-		if err != nil {
-			return err
-		}
-		whole, err := g.size(ctx, t.name)
-		if err != nil {
-			return err
-		}
+		heap := must(query[int](ctx, g.url, "SELECT pg_table_size('keyseat_"+t.name+"')"))
+		whole := g.size(ctx, t.name)
 		million := func(bytes int) float64 { return float64(bytes) / float64(t.rows) }
 		g.add("MB per million rows of "+t.name+", with indexes", million(whole), "%.0f (rows %.0f)", million(whole), million(heap))
 	}
-	return nil
 }
 
 // size returns the size of a table with its indexes, in bytes.
-func (g *growth) size(ctx context.Context, table string) (int, error) {
-	return query[int](ctx, g.url, "SELECT pg_total_relation_size('keyseat_"+table+"')")
+func (g *growth) size(ctx context.Context, table string) int {
+	return must(query[int](ctx, g.url, "SELECT pg_total_relation_size('keyseat_"+table+"')"))
 }
 
 // sizes returns the size of the three growing tables, in bytes.
-func (g *growth) sizes(ctx context.Context) (sum int, err error) {
-	for _, table := range []string{"keys", "tasks", "history"} {
-		n, err := g.size(ctx, table)
-		if err != nil {
-			return 0, err
-		}
-		sum += n
-	}
-	return sum, nil
+func (g *growth) sizes(ctx context.Context) int {
+	return g.size(ctx, "keys") + g.size(ctx, "tasks") + g.size(ctx, "history")
 }

@@ -94,13 +94,11 @@ type provider struct {
 }
 
 // start opens a listener, serves it until the context ends, and returns its URL.
-func (p *provider) start(ctx context.Context) (url string, err error) {
-	if p.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
-		return "", err
-	}
+func (p *provider) start(ctx context.Context) (url string) {
+	p.listener = must(new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0"))
 	context.AfterFunc(ctx, func() { _ = p.listener.Close() })
 	go p.run()
-	return "http://" + p.listener.Addr().String(), nil
+	return "http://" + p.listener.Addr().String()
 }
 
 // run accepts connections until the listener is closed.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,7 +65,7 @@ func (l load) run(ctx context.Context, clients []*client) (sample, error) {
 	}
 	all.Wait()
 	took := time.Since(start)
-	if err := errors.Join(ctx.Err(), first(errs)); err != nil {
+	if err := errors.Join(ctx.Err(), cmp.Or(errs...)); err != nil {
 		return sample{}, err
 	}
 	return newSample(latencies, took), nil
@@ -89,15 +90,6 @@ func (l load) sendRequests(c *client, end time.Time, due <-chan time.Time) (took
 		took = append(took, now.Sub(start))
 	}
 	return took, nil
-}
-
-func first(errs []error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // schedule returns a channel that receives the time of each request of an open loop when the request is due. The

@@ -87,7 +87,7 @@ func (b *bench) measure(ctx context.Context) (all []result, err error) {
 			continue
 		}
 		b.logf("row %d: %s", r.number, r.name)
-		results, err := b.runRow(ctx, r)
+		results, err := try(func() []result { return b.runRow(ctx, r) })
 		if err != nil {
 			return all, fmt.Errorf("row %d: %w", r.number, err)
 		}
@@ -101,7 +101,7 @@ func (b *bench) measure(ctx context.Context) (all []result, err error) {
 }
 
 // runRow measures a row. Then it drops the row's databases, and stops its providers.
-func (b *bench) runRow(ctx context.Context, r row) ([]result, error) {
+func (b *bench) runRow(ctx context.Context, r row) []result {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer b.dropDatabases(context.WithoutCancel(ctx))
@@ -174,7 +174,7 @@ func (o options) size(n int) int {
 type row struct {
 	number int
 	name   string
-	run    func(ctx context.Context, b *bench) ([]result, error)
+	run    func(ctx context.Context, b *bench) []result
 }
 
 var rows = []row{

@@ -14,11 +14,42 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// A stepError is the error of a failed step of a measurement. [must] and [check] panic with it, because nothing after the
+// step makes sense. [try] returns it. Only the goroutine that has called try may use must and check.
+type stepError struct{ error }
+
+// must returns the value of a step that must not fail.
+func must[T any](value T, err error) T {
+	check(err)
+	return value
+}
+
+// check ends the measurement if err is not nil.
+func check(err error) {
+	if err != nil {
+		panic(stepError{err})
+	}
+}
+
+// try returns the value of a step, or the error with which it has ended.
+func try[T any](step func() T) (value T, err error) {
+	defer func() {
+		switch failure := recover().(type) {
+		case nil:
+		case stepError:
+			err = failure.error
+		default:
+			panic(failure)
+		}
+	}()
+	return step(), nil
+}
+
 // A candidate makes one complete measurement of one program.
-type candidate func(ctx context.Context) (sample, error)
+type candidate func(ctx context.Context) sample
 
 // alternate measures every candidate once per round. Each round reverses the order.
-func (b *bench) alternate(ctx context.Context, candidates ...candidate) ([]series, error) {
+func (b *bench) alternate(ctx context.Context, candidates ...candidate) []series {
 	all := make([]series, len(candidates))
 	for round := range b.rounds {
 		order := []int{}
@@ -29,32 +60,38 @@ func (b *bench) alternate(ctx context.Context, candidates ...candidate) ([]serie
 			slices.Reverse(order)
 		}
 		for _, i := range order {
-			s, err := candidates[i](ctx)
+			s, err := try(func() sample { return candidates[i](ctx) })
 			if err != nil {
-				return nil, fmt.Errorf("candidate %d of round %d: %w", i+1, round+1, err)
+				check(fmt.Errorf("candidate %d of round %d: %w", i+1, round+1, err))
 			}
 			all[i] = append(all[i], s)
 		}
 	}
-	return all, nil
+	return all
 }
 
 // warmup is the time for which a server gets load before the measurement.
 const warmup = time.Second
 
-// underLoad returns a candidate that starts a server, warms it up, measures it under a load and stops it.
+// underLoad returns a candidate that measures a server with [bench.measureOnce].
 func (b *bench) underLoad(start starter, l load) candidate {
-	return func(ctx context.Context) (sample, error) {
-		got, _, err := b.measureOnce(ctx, start, l)
-		return got, err
-	}
+	return func(ctx context.Context) sample { return must(b.measureOnce(ctx, start, l)) }
 }
 
-// measureOnce makes the measurement of [bench.underLoad]. It also returns the number of all responses, including the warm-up.
-func (b *bench) measureOnce(ctx context.Context, start starter, l load) (got sample, all int, err error) {
+// alternateUnder measures programs under the same load, as alternate does.
+func (b *bench) alternateUnder(ctx context.Context, l load, programs ...starter) []series {
+	var all []candidate
+	for _, start := range programs {
+		all = append(all, b.underLoad(start, l))
+	}
+	return b.alternate(ctx, all...)
+}
+
+// measureOnce starts a server, warms it up, measures it under a load and stops it.
+func (b *bench) measureOnce(ctx context.Context, start starter, l load) (got sample, err error) {
 	s, err := start(ctx)
 	if err != nil {
-		return got, 0, err
+		return got, err
 	}
 	defer s.kill()
 	warm := l
@@ -65,15 +102,16 @@ func (b *bench) measureOnce(ctx context.Context, start starter, l load) (got sam
 		got, err = l.on(ctx, s.addr)
 	}
 	if err != nil {
-		return got, 0, fmt.Errorf("%s: %w: %s", s.name, err, s.logTail())
+		return got, fmt.Errorf("%s: %w: %s", s.name, err, s.logTail())
 	}
-	got.cpu = b.cpuOf(s.process).since(before).per(got.n)
-	return got, first.n + got.n, nil
+	got.cpu, got.all = b.cpuOf(s.process).since(before).per(got.n), first.n+got.n
+	return got, nil
 }
 
 // A sample is the result of one measurement.
 type sample struct {
 	n        int
+	all      int     // n and the responses to the warm-up
 	rate     float64 // per second
 	p50, p99 time.Duration
 	cpu      cpuTime // per response

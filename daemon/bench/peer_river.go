@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"runtime/debug"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -17,8 +17,8 @@ import (
 // peerRiver inserts jobs, prints a line, and runs the jobs with workers. Its arguments are the database's URL,
 // the number of jobs and the number of workers. A job does nothing. The peer prints the time of the first one.
 func peerRiver(ctx context.Context, args []string) error {
-	jobs, workers, err := twoInts(args[1:])
-	if err != nil {
+	var jobs, workers int
+	if _, err := fmt.Sscan(args[1]+" "+args[2], &jobs, &workers); err != nil {
 		return err
 	}
 	pool, err := openPool(ctx, args[0])
@@ -39,13 +39,6 @@ func peerRiver(ctx context.Context, args []string) error {
 	}
 	<-ctx.Done()
 	return nil
-}
-
-func twoInts(args []string) (first, second int, err error) {
-	if first, err = strconv.Atoi(args[0]); err == nil {
-		second, err = strconv.Atoi(args[1])
-	}
-	return first, second, err
 }
 
 // A noopJob is a job that does nothing.

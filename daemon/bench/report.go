@@ -133,19 +133,17 @@ func (g goal) String() string {
 
 // throughput compares the throughput of two programs.
 func throughput(what string, ours, theirs series, g goal) result {
-	ratio := ours.against(theirs, rate)
-	return result{
-		what: what, ours: ours.throughputText(), theirs: theirs.throughputText(),
-		value: fmt.Sprintf("%.2f ×", ratio), target: g.String(), met: g.met(ratio),
-	}
+	return ratio(what, ours.throughputText(), theirs.throughputText(), ours.against(theirs, rate), g)
 }
 
 // latency compares one quantile of the latencies of two programs.
 func latency(what string, ours, theirs series, of func(sample) float64, g goal) result {
-	ratio := ours.against(theirs, of)
+	return ratio(what, ours.latencyText(), theirs.latencyText(), ours.against(theirs, of), g)
+}
+
+func ratio(what, ours, theirs string, value float64, g goal) result {
 	return result{
-		what: what, ours: ours.latencyText(), theirs: theirs.latencyText(),
-		value: fmt.Sprintf("%.2f ×", ratio), target: g.String(), met: g.met(ratio),
+		what: what, ours: ours, theirs: theirs, value: fmt.Sprintf("%.2f ×", value), target: g.String(), met: g.met(value),
 	}
 }
 

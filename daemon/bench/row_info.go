@@ -14,13 +14,11 @@ import (
 const highConcurrency = 256
 
 // newInfoSetup makes a setup with keys in use. It accepts no request, so the connector has nothing to do.
-func (b *bench) newInfoSetup(ctx context.Context, keys int) (*setup, error) {
-	s, err := b.newSetup(ctx, "--connector", "sim")
-	if err != nil {
-		return nil, err
-	}
+func (b *bench) newInfoSetup(ctx context.Context, keys int) *setup {
+	s := b.newSetup(ctx, "--connector", "sim")
 	s.keys = keys
-	return s, fillUsedKeys(ctx, s.url, keys)
+	check(fillUsedKeys(ctx, s.url, keys))
+	return s
 }
 
 func (s *setup) infoLoad(conns int, rate float64) load {
@@ -30,96 +28,52 @@ func (s *setup) infoLoad(conns int, rate float64) load {
 // openLoopShare is the rate of the open loop for both programs, as a part of the bare handler's throughput.
 const openLoopShare = 0.7
 
-func rowInfo(ctx context.Context, b *bench) ([]result, error) {
-	s, err := b.newInfoSetup(ctx, b.size(100_000))
-	if err != nil {
-		return nil, err
-	}
-	if err := s.expectSameResponse(ctx, s.startOurs, s.peerStarter("bare-info")); err != nil {
-		return nil, err
-	}
-	full := s.infoLoad(highConcurrency, 0)
-	got, err := b.alternate(ctx, s.underLoad(s.startOurs, full), s.underLoad(s.peerStarter("bare-info"), full), s.underLoad(s.peerStarter("constant"), full))
-	if err != nil {
-		return nil, err
-	}
-	some := s.infoLoad(32, 0)
-	fewer, err := b.alternate(ctx, s.underLoad(s.startOurs, some), s.underLoad(s.peerStarter("bare-info"), some), s.underLoad(s.peerStarter("constant"), some))
-	if err != nil {
-		return nil, err
-	}
+func rowInfo(ctx context.Context, b *bench) []result {
+	s := b.newInfoSetup(ctx, b.size(100_000))
+	s.expectSameResponse(ctx, s.startOurs, s.peerStarter("bare-info"))
+	programs := []starter{s.startOurs, s.peerStarter("bare-info"), s.peerStarter("constant")}
+	got := b.alternateUnder(ctx, s.infoLoad(highConcurrency, 0), programs...)
+	fewer := b.alternateUnder(ctx, s.infoLoad(32, 0), programs...)
 	paced := s.infoLoad(highConcurrency, openLoopShare*got[1].median(rate))
-	open, err := b.alternate(ctx, s.underLoad(s.startOurs, paced), s.underLoad(s.peerStarter("bare-info"), paced))
-	if err != nil {
-		return nil, err
-	}
+	open := b.alternateUnder(ctx, paced, programs[:2]...)
 	return []result{
 		throughput("info, 256 connections, compared with net/http + pgx with one prepared query", got[0], got[1], goal{min: 2.3, aim: 3}).within(got[2], got[1]),
 		latency(fmt.Sprintf("p99 of info at %.0f/s, 70 %% of that program's throughput", paced.rate), open[0], open[1], p99, goal{max: 0.8}),
 		throughput("info, 256 connections, compared with a handler without a database", got[0], got[2], goal{min: 0.7}),
 		throughput("info, 32 connections, compared with net/http + pgx", fewer[0], fewer[1], goal{}).within(fewer[2], fewer[1]),
-	}, nil
+	}
 }
 
-func rowInfoSingle(ctx context.Context, b *bench) ([]result, error) {
-	s, err := b.newInfoSetup(ctx, b.size(100_000))
-	if err != nil {
-		return nil, err
-	}
-	one := s.infoLoad(1, 0)
-	got, err := b.alternate(ctx, s.underLoad(s.startOurs, one), s.underLoad(s.peerStarter("bare-info"), one))
-	if err != nil {
-		return nil, err
-	}
+func rowInfoSingle(ctx context.Context, b *bench) []result {
+	s := b.newInfoSetup(ctx, b.size(100_000))
+	got := b.alternateUnder(ctx, s.infoLoad(1, 0), s.startOurs, s.peerStarter("bare-info"))
 	// No request shares a statement with another one, so the compared program does the least.
-	return []result{throughput("info, 1 connection, compared with net/http + pgx", got[0], got[1], goal{min: 0.85}).within(got[1], got[1])}, nil
+	return []result{throughput("info, 1 connection, compared with net/http + pgx", got[0], got[1], goal{min: 0.85}).within(got[1], got[1])}
 }
 
-// expectSameResponse returns an error unless two programs send the same response to info.
-func (s *setup) expectSameResponse(ctx context.Context, one, other starter) error {
-	first, err := s.infoBody(ctx, one)
-	if err != nil {
-		return err
+// expectSameResponse checks that two programs send the same response to info.
+func (s *setup) expectSameResponse(ctx context.Context, one, other starter) {
+	if first, second := s.infoBody(ctx, one), s.infoBody(ctx, other); first != second {
+		check(fmt.Errorf("%w: %s and %s", errUnexpected, first, second))
 	}
-	second, err := s.infoBody(ctx, other)
-	if err == nil && first != second {
-		err = fmt.Errorf("%w: %s and %s", errUnexpected, first, second)
-	}
-	return err
 }
 
-func (s *setup) infoBody(ctx context.Context, start starter) (string, error) {
-	server, err := start(ctx)
-	if err != nil {
-		return "", err
-	}
+func (s *setup) infoBody(ctx context.Context, start starter) string {
+	server := must(start(ctx))
 	defer server.kill()
-	c, err := dial(ctx, server.addr)
-	if err != nil {
-		return "", err
-	}
+	c := must(dial(ctx, server.addr))
 	defer func() { _ = c.conn.Close() }() // the measurement is over
 	r := &request{}
 	infoRequests(1)(r)
-	body, err := c.do(r.raw)
-	return string(body), err
+	return string(must(c.do(r.raw)))
 }
 
 // rowSize compares the latency of info among many keys with its latency among few.
-func rowSize(ctx context.Context, b *bench) ([]result, error) {
-	many, err := b.newInfoSetup(ctx, b.size(10_000_000))
-	if err != nil {
-		return nil, err
-	}
-	few, err := b.newInfoSetup(ctx, b.size(100_000))
-	if err != nil {
-		return nil, err
-	}
-	got, err := b.alternate(ctx, b.underLoad(many.startOurs, many.infoLoad(1, 0)), b.underLoad(few.startOurs, few.infoLoad(1, 0)))
-	if err != nil {
-		return nil, err
-	}
-	return []result{latency(fmt.Sprintf("p50 of info among %d keys, compared with %d", many.keys, few.keys), got[0], got[1], p50, goal{max: 1.3})}, nil
+func rowSize(ctx context.Context, b *bench) []result {
+	many := b.newInfoSetup(ctx, b.size(10_000_000))
+	few := b.newInfoSetup(ctx, b.size(100_000))
+	got := b.alternate(ctx, b.underLoad(many.startOurs, many.infoLoad(1, 0)), b.underLoad(few.startOurs, few.infoLoad(1, 0)))
+	return []result{latency(fmt.Sprintf("p50 of info among %d keys, compared with %d", many.keys, few.keys), got[0], got[1], p50, goal{max: 1.3})}
 }
 
 // countryCodes are 200 country codes, with ZW as the last one. Some countries are left out to make 200.
@@ -132,47 +86,33 @@ const countryCodes = `
 
 // rowStock compares the throughput of stock with that of info, on the same database. It also measures the age
 // of stock responses under that load, and the latency of stock on an idle daemon.
-func rowStock(ctx context.Context, b *bench) ([]result, error) {
-	s, err := b.newInfoSetup(ctx, b.size(100_000))
-	if err != nil {
-		return nil, err
-	}
+func rowStock(ctx context.Context, b *bench) []result {
+	s := b.newInfoSetup(ctx, b.size(100_000))
 	plans := b.size(1_000_000)
-	if err := s.fillPlans(ctx, plans); err != nil {
-		return nil, err
-	}
+	s.fillPlans(ctx, plans)
 	stockLoad := load{highConcurrency, s.length, 0, stockRequests(lastCountry)}
-	got, err := b.alternate(ctx, s.underLoad(s.startOurs, stockLoad), s.underLoad(s.startOurs, s.infoLoad(highConcurrency, 0)))
-	if err != nil {
-		return nil, err
-	}
-	age, err := s.measureAge(ctx, stockLoad)
-	if err != nil {
-		return nil, err
-	}
-	single, _, err := s.measureOnce(ctx, s.startOurs, load{1, s.length, 0, stockRequests(lastCountry)})
-	if err != nil {
-		return nil, err
-	}
+	got := b.alternate(ctx, s.underLoad(s.startOurs, stockLoad), s.underLoad(s.startOurs, s.infoLoad(highConcurrency, 0)))
+	age := s.measureAge(ctx, stockLoad)
+	single := must(s.measureOnce(ctx, s.startOurs, load{1, s.length, 0, stockRequests(lastCountry)}))
 	return []result{
 		throughput("stock, 256 connections, compared with keyseatd's own info", got[0], got[1], goal{min: 0.8}),
 		atMost("age of a stock response under that load", "oldest "+duration(float64(age)), age, time.Second),
 		atMost(fmt.Sprintf("stock of %d plans, 1 connection, p50", plans), series{single}.latencyText(), single.p50, 3*time.Millisecond),
-	}, nil
+	}
 }
 
 // lastCountry is in every complete response to stock.
 const lastCountry = `"country_code":"ZW"`
 
 // fillPlans adds n plans in all countries.
-func (s *setup) fillPlans(ctx context.Context, n int) error {
+func (s *setup) fillPlans(ctx context.Context, n int) {
 	countries := `SELECT country, row_number() OVER () - 1 AS i FROM regexp_split_to_table('` + strings.TrimSpace(countryCodes) + `', '\s+') country`
-	return execute(ctx, s.url, append([]string{
+	check(execute(ctx, s.url, append([]string{
 		`INSERT INTO keyseat_countries SELECT country FROM (` + countries + `) c`,
 		fmt.Sprintf(`INSERT INTO keyseat_plans (id, country, address, invite, size, held, spent, suspect, retired, fault)
 			SELECT 'plan-' || n, country, n || ' Main Street', 'https://provider.example/invite/' || n, %d, n %% 3, n %% 2, 0, false, ''
 			FROM generate_series(1, %d) n JOIN (%s) c ON c.i = n %% (SELECT count(*) FROM keyseat_countries)`, slotsPerPlan, n, countries),
-	}, maintenanceSQL...)...)
+	}, maintenanceSQL...)...))
 }
 
 // ageProbes is the number of measurements of the age.
@@ -180,11 +120,8 @@ const ageProbes = 5
 
 // measureAge returns the largest age of a stock response under the load. It changes the slots of one country
 // repeatedly. The age is the time from the commit to the last request whose response shows the old count.
-func (s *setup) measureAge(ctx context.Context, l load) (oldest time.Duration, err error) {
-	server, err := s.startOurs(ctx)
-	if err != nil {
-		return 0, err
-	}
+func (s *setup) measureAge(ctx context.Context, l load) (oldest time.Duration) {
+	server := must(s.startOurs(ctx))
 	defer server.kill()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -192,51 +129,37 @@ func (s *setup) measureAge(ctx context.Context, l load) (oldest time.Duration, e
 	go func() { _, _ = l.on(ctx, server.addr) }()
 	time.Sleep(warmup) // then the load runs
 	for n := range ageProbes {
-		age, err := s.probeAge(ctx, server.addr, 1_000_000+n)
-		if err != nil {
-			return 0, err
-		}
-		oldest = max(oldest, age)
+		oldest = max(oldest, s.probeAge(ctx, server.addr, 1_000_000+n))
 	}
-	return oldest, nil
+	return oldest
 }
 
 // probeAge sets the size of Germany's first plan, and waits until a response shows the change.
-func (s *setup) probeAge(ctx context.Context, addr string, size int) (age time.Duration, err error) {
-	c, err := dial(ctx, addr)
-	if err != nil {
-		return 0, err
-	}
+func (s *setup) probeAge(ctx context.Context, addr string, size int) (age time.Duration) {
+	c := must(dial(ctx, addr))
 	defer func() { _ = c.conn.Close() }() // the measurement is over
 	r := &request{}
 	stockRequests(lastCountry)(r)
-	before, err := c.freeSlots(r)
-	if err != nil {
-		return 0, err
-	}
-	err = withConn(ctx, s.url, func(conn *pgx.Conn) error {
+	before := c.freeSlots(r)
+	check(withConn(ctx, s.url, func(conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, `UPDATE keyseat_plans SET size = $1 WHERE seq = (SELECT min(seq) FROM keyseat_plans WHERE country = 'DE')`, size)
 		return err
-	})
+	}))
 	changed := time.Now()
-	for now, after := changed, before; err == nil && bytes.Equal(before, after); now = time.Now() {
-		if after, err = c.freeSlots(r); bytes.Equal(before, after) {
-			age = now.Sub(changed)
-		}
-		if age > waitTimeout {
-			return 0, fmt.Errorf("%w: no response shows the change", errUnexpected)
+	for now := changed; bytes.Equal(before, c.freeSlots(r)); now = time.Now() {
+		if age = now.Sub(changed); age > waitTimeout {
+			check(fmt.Errorf("%w: no response shows the change", errUnexpected))
 		}
 	}
-	return age, err
+	return age
 }
 
 // freeSlots returns the number of free slots in Germany, as the response has it.
-func (c *client) freeSlots(r *request) ([]byte, error) {
-	body, err := c.do(r.raw)
-	_, rest, _ := bytes.Cut(body, []byte(`"country_code":"DE","slots":`))
+func (c *client) freeSlots(r *request) []byte {
+	_, rest, _ := bytes.Cut(must(c.do(r.raw)), []byte(`"country_code":"DE","slots":`))
 	slots, _, found := bytes.Cut(rest, []byte("}"))
-	if err == nil && !found {
-		err = fmt.Errorf("%w: no slots in Germany", errUnexpected)
+	if !found {
+		check(fmt.Errorf("%w: no slots in Germany", errUnexpected))
 	}
-	return bytes.Clone(slots), err
+	return bytes.Clone(slots)
 }

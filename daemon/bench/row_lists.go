@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -30,54 +29,35 @@ var lists = []string{
 }
 
 // rowLists measures each list on one connection, on both databases. It reports the slowest of each.
-func rowLists(ctx context.Context, b *bench) ([]result, error) {
-	postgres, err := b.createDatabase(ctx)
-	if err != nil {
-		return nil, err
-	}
+func rowLists(ctx context.Context, b *bench) []result {
+	postgres := b.createDatabase(ctx)
 	tokens := b.path("tokens")
-	token, err := b.runKeyseatd(ctx, nil, "admin-token", "add", tokens, "--name", "bench", "--role", "read")
-	if err != nil {
-		return nil, err
-	}
-	silent, err := (&provider{silent: true}).start(ctx)
-	if err != nil {
-		return nil, err
-	}
+	token := must(b.runKeyseatd(ctx, nil, "admin-token", "add", tokens, "--name", "bench", "--role", "read"))
+	silent := (&provider{silent: true}).start(ctx)
 	flags := append(acceptOnly(silent), "--lease", "1h", "--master-key-file", b.master, "--admin-token-file", tokens)
 	var all []result
 	for _, fill := range []listFill{postgresFill(postgres), sqliteFill(b.path("lists.db"))} {
 		fill.keys = b.size(10_000_000)
 		start := time.Now()
-		if _, err := b.runKeyseatd(ctx, nil, "migrate", "--database", fill.url); err != nil {
-			return nil, err
-		}
-		if err := fill.run(ctx); err != nil {
-			return nil, err
-		}
+		must(b.runKeyseatd(ctx, nil, "migrate", "--database", fill.url))
+		fill.run(ctx)
 		b.logf("  %s filled in %s", fill.name, duration(float64(time.Since(start))))
-		slowest, err := b.measureLists(ctx, fill, string(bytes.TrimSpace(token)), flags)
-		if err != nil {
-			return nil, err
-		}
+		slowest := b.measureLists(ctx, fill, string(bytes.TrimSpace(token)), flags)
 		all = append(all, slowest)
 	}
-	return all, nil
+	return all
 }
 
 // measureLists measures each list for a part of the measurements' time.
-func (b *bench) measureLists(ctx context.Context, f listFill, token string, flags []string) (slowest result, err error) {
-	server, err := b.serve(ctx, f.url, flags...)
-	if err != nil {
-		return result{}, err
-	}
+func (b *bench) measureLists(ctx context.Context, f listFill, token string, flags []string) (slowest result) {
+	server := must(b.serve(ctx, f.url, flags...))
 	defer server.kill()
 	longest, length := time.Duration(0), max(time.Second, b.length*time.Duration(b.rounds)/time.Duration(len(lists)))
 	what := fmt.Sprintf("the slowest of %d lists and filters of the admin API among %d keys and %d tasks on %s, p99", len(lists), f.keys, f.used(), f.name)
 	for _, list := range lists {
 		got, err := load{1, length, 0, listRequests(list, token, f.used())}.on(ctx, server.admin)
 		if err != nil {
-			return result{}, fmt.Errorf("%s: %w: %s", list, err, server.logTail())
+			check(fmt.Errorf("%s: %w: %s", list, err, server.logTail()))
 		}
 		text := series{got}.latencyText()
 		b.logf("  %s: %s", list, text)
@@ -85,7 +65,7 @@ func (b *bench) measureLists(ctx context.Context, f listFill, token string, flag
 			longest, slowest = got.p99, atMost(what, list+": "+text, got.p99, listTarget)
 		}
 	}
-	return slowest, nil
+	return slowest
 }
 
 // listRequests requests a list.
@@ -192,16 +172,10 @@ var (
 )
 
 // run fills the database. It makes the indexes at the end, because that is faster.
-func (f listFill) run(ctx context.Context) (err error) {
-	db, err := f.open()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	drop, restore, err := f.listIndexes(ctx, db)
-	if err != nil {
-		return err
-	}
+func (f listFill) run(ctx context.Context) {
+	db := must(f.open())
+	defer func() { check(db.Close()) }()
+	drop, restore := f.listIndexes(ctx, db)
 	all := append(append(f.first, drop...), "INSERT INTO keyseat_countries (code) VALUES ('US'), ('DE'), ('FR')")
 	for _, fill := range fillLists {
 		for first := 0; first < f.keys/fill.part; first += fillStep {
@@ -211,25 +185,20 @@ func (f listFill) run(ctx context.Context) (err error) {
 	}
 	for _, statement := range append(append(all, restore...), f.last...) {
 		if _, err := db.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("%.60s: %w", statement, err)
+			check(fmt.Errorf("%.60s: %w", statement, err))
 		}
 	}
-	return nil
 }
 
 // listIndexes returns statements that drop all indexes, and statements that make them again.
-func (f listFill) listIndexes(ctx context.Context, db *sql.DB) (drop, restore []string, err error) {
-	rows, err := db.QueryContext(ctx, f.indexes)
-	if err != nil {
-		return nil, nil, err
-	}
+func (f listFill) listIndexes(ctx context.Context, db *sql.DB) (drop, restore []string) {
+	rows := must(db.QueryContext(ctx, f.indexes))
 	defer func() { _ = rows.Close() }() // Err reports the error
 	for rows.Next() {
 		var name, definition string
-		if err := rows.Scan(&name, &definition); err != nil {
-			return nil, nil, err
-		}
+		check(rows.Scan(&name, &definition))
 		drop, restore = append(drop, "DROP INDEX "+name), append(restore, definition)
 	}
-	return drop, restore, rows.Err()
+	check(rows.Err())
+	return drop, restore
 }

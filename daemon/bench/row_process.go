@@ -14,49 +14,32 @@ import (
 
 // rowMemory reads the resident memory of keyseatd: idle after its start, and the maximum under load. The
 // load is all calls over 256 connections, while workers carry out the tasks.
-func rowMemory(ctx context.Context, b *bench) ([]result, error) {
-	s, err := b.newUpgradeSetup(ctx)
-	if err != nil {
-		return nil, err
-	}
+func rowMemory(ctx context.Context, b *bench) []result {
+	s := b.newUpgradeSetup(ctx)
 	n := int(maxUpgradeRate * b.length.Seconds())
-	if err := fillUnusedKeys(ctx, s.url, n); err != nil {
-		return nil, err
-	}
-	responsive, err := new(provider).start(ctx)
-	if err != nil {
-		return nil, err
-	}
-	server, err := s.serve(ctx, "--connector", responsive)
-	if err != nil {
-		return nil, err
-	}
+	check(fillUnusedKeys(ctx, s.url, n))
+	responsive := new(provider).start(ctx)
+	server := must(s.serve(ctx, "--connector", responsive))
 	defer server.kill()
 	time.Sleep(2 * time.Second) // after that it is idle
-	idle, err := server.residentMemory("VmRSS:")
-	if err != nil {
-		return nil, err
-	}
+	idle := server.residentMemory("VmRSS:")
 	for _, next := range []generator{upgradeRequests(n, appendCode), stockRequests("["), anyInfoRequests(n)} {
 		if _, err := (load{highConcurrency, b.length, 0, next}).on(ctx, server.addr); err != nil {
-			return nil, fmt.Errorf("%w: %s", err, server.logTail())
+			check(fmt.Errorf("%w: %s", err, server.logTail()))
 		}
 	}
-	busy, err := server.residentMemory("VmHWM:")
-	if err != nil {
-		return nil, err
-	}
-	return []result{memoryResult("idle", idle, 48), memoryResult("at most, under upgrade, stock and info, 256 connections", busy, 128)}, nil
+	busy := server.residentMemory("VmHWM:")
+	return []result{memoryResult("idle", idle, 48), memoryResult("at most, under upgrade, stock and info, 256 connections", busy, 128)}
 }
 
 // residentMemory reads a value of the process's memory from Linux, in MiB.
-func (p *process) residentMemory(name string) (float64, error) {
+func (p *process) residentMemory(name string) float64 {
 	kib, _, _ := strings.Cut(fileField(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid), name), " ")
 	n, err := strconv.Atoi(kib)
 	if err != nil {
-		return 0, fmt.Errorf("the memory of a process is known on Linux only: %w", err)
+		check(fmt.Errorf("the memory of a process is known on Linux only: %w", err))
 	}
-	return float64(n) / 1024, nil
+	return float64(n) / 1024
 }
 
 func memoryResult(when string, mib, most float64) result {
@@ -71,48 +54,33 @@ const startsPerRound = 5
 
 // rowStart measures the time from the start of the process until it is ready. The file does not exist before,
 // so the process also makes the tables and the master key.
-func rowStart(ctx context.Context, b *bench) ([]result, error) {
+func rowStart(ctx context.Context, b *bench) []result {
 	var all []time.Duration
 	for range startsPerRound * b.rounds {
-		took, err := b.measureStart(ctx)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, took)
+		all = append(all, b.measureStart(ctx))
 	}
 	s := series{newSample([][]time.Duration{all}, time.Second)}
-	return []result{atMost("start to ready on SQLite, without a file", s.latencyText(), s[0].p50, 150*time.Millisecond)}, nil
+	return []result{atMost("start to ready on SQLite, without a file", s.latencyText(), s[0].p50, 150*time.Millisecond)}
 }
 
 // measureStart measures one start.
-func (b *bench) measureStart(ctx context.Context) (time.Duration, error) {
+func (b *bench) measureStart(ctx context.Context) time.Duration {
 	path := b.path("empty.db")
 	start := time.Now()
-	s, err := b.serve(ctx, "sqlite:"+path, "--connector", "sim")
-	if err != nil {
-		return 0, err
-	}
+	s := must(b.serve(ctx, "sqlite:"+path, "--connector", "sim"))
 	defer s.kill()
-	return time.Since(start), nil
+	return time.Since(start)
 }
 
 // rowImport compares a whole run of keyseatd keys import with COPY. The copied files contain the same rows:
 // keys, and a history entry for each.
-func rowImport(ctx context.Context, b *bench) ([]result, error) {
-	s, err := b.newSetup(ctx)
-	if err != nil {
-		return nil, err
-	}
+func rowImport(ctx context.Context, b *bench) []result {
+	s := b.newSetup(ctx)
 	s.keys = b.size(1_000_000)
 	i := &importSetup{setup: s}
-	if err := i.writeFiles(); err != nil {
-		return nil, err
-	}
-	got, err := b.alternate(ctx, i.candidate(i.runImport), i.candidate(i.copyRows))
-	if err != nil {
-		return nil, err
-	}
-	return []result{throughput(fmt.Sprintf("import of %d keys, compared with COPY of keys and history", i.keys), got[0], got[1], goal{min: 0.6})}, nil
+	i.writeFiles()
+	got := b.alternate(ctx, i.candidate(i.runImport), i.candidate(i.copyRows))
+	return []result{throughput(fmt.Sprintf("import of %d keys, compared with COPY of keys and history", i.keys), got[0], got[1], goal{min: 0.6})}
 }
 
 // An importSetup is one set of keys, in three files.
@@ -121,45 +89,34 @@ type importSetup struct {
 	csv, rows, history string
 }
 
-func (i *importSetup) writeFiles() (err error) {
+func (i *importSetup) writeFiles() {
 	i.csv, i.rows, i.history = i.path("keys.csv"), i.path("rows.copy"), i.path("history.copy")
-	if err := writeLines(i.csv, "code,order_id,purchase_date\n", i.keys, "%s,order-%d,2026-01-02T03:04:05Z\n"); err != nil {
-		return err
-	}
-	if err := writeLines(i.rows, "", i.keys, "%s,1,active,f,f,\"\",\"\",\"\",\"\",\"\",order-%d,2026-01-02 03:04:05Z,,\"\",batch\n"); err != nil {
-		return err
-	}
-	return writeLines(i.history, "", i.keys, "%s,batch,0,2026-01-02 03:04:05.%dZ,imported,\"\",\"\",\"\",\"\",\"\",\"\",\"\"\n")
+	writeLines(i.csv, "code,order_id,purchase_date\n", i.keys, "%s,order-%d,2026-01-02T03:04:05Z\n")
+	writeLines(i.rows, "", i.keys, "%s,1,active,f,f,\"\",\"\",\"\",\"\",\"\",order-%d,2026-01-02 03:04:05Z,,\"\",batch\n")
+	writeLines(i.history, "", i.keys, "%s,batch,0,2026-01-02 03:04:05.%dZ,imported,\"\",\"\",\"\",\"\",\"\",\"\",\"\"\n")
 }
 
 // writeLines writes a file with one line per key.
-func writeLines(path, head string, n int, format string) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
+func writeLines(path, head string, n int, format string) {
+	f := must(os.Create(path))
 	defer func() { _ = f.Close() }() // Flush returns the error
 	out := bufio.NewWriter(f)
 	_, _ = out.WriteString(head) // Flush returns the error
 	for k := range n {
 		_, _ = fmt.Fprintf(out, format, codeOf(k), k%1000)
 	}
-	return out.Flush()
+	check(out.Flush())
 }
 
 // candidate returns a candidate that fills empty tables, and counts their rows at the end.
 func (i *importSetup) candidate(do func(ctx context.Context) error) candidate {
-	return func(ctx context.Context) (sample, error) {
-		if err := execute(ctx, i.url, truncateSQL, "CHECKPOINT"); err != nil {
-			return sample{}, err
-		}
+	return func(ctx context.Context) sample {
+		check(execute(ctx, i.url, truncateSQL, "CHECKPOINT"))
 		start := time.Now()
-		if err := do(ctx); err != nil {
-			return sample{}, err
-		}
+		check(do(ctx))
 		took := time.Since(start)
-		return sample{n: i.keys, rate: float64(i.keys) / took.Seconds()},
-			expectCounts(ctx, i.url, i.keys, "SELECT count(*) FROM keyseat_keys", "SELECT count(*) FROM keyseat_history")
+		check(expectCounts(ctx, i.url, i.keys, "SELECT count(*) FROM keyseat_keys", "SELECT count(*) FROM keyseat_history"))
+		return sample{n: i.keys, rate: float64(i.keys) / took.Seconds()}
 	}
 }
 

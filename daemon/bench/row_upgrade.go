@@ -3,37 +3,25 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 )
 
 // newUpgradeSetup makes a setup for upgrades. Only acceptance is measured, because the connector never answers and the
 // daemon has one worker.
-func (b *bench) newUpgradeSetup(ctx context.Context) (*setup, error) {
-	silent, err := (&provider{silent: true}).start(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return b.newSetup(ctx, acceptOnly(silent)...)
+func (b *bench) newUpgradeSetup(ctx context.Context) *setup {
+	return b.newSetup(ctx, acceptOnly((&provider{silent: true}).start(ctx))...)
 }
 
 // upgradeSetups are the databases of the programs whose upgrades are compared. Each has the indexes that its program
 // needs. Each measurement fills a database with unused keys.
 type upgradeSetups struct{ ours, bare, first *setup }
 
-func (b *bench) newUpgradeSetups(ctx context.Context) (s upgradeSetups, err error) {
-	if s.ours, err = b.newUpgradeSetup(ctx); err != nil {
-		return s, err
-	}
-	if s.bare, err = b.newSetup(ctx); err != nil {
-		return s, err
-	}
-	s.first = &setup{bench: b}
-	if s.first.url, err = b.createDatabase(ctx); err != nil {
-		return s, err
-	}
-	return s, errors.Join(execute(ctx, s.bare.url, dropIndexesSQL), execute(ctx, s.first.url, append(firstTables, insertTable)...))
+func (b *bench) newUpgradeSetups(ctx context.Context) upgradeSetups {
+	s := upgradeSetups{b.newUpgradeSetup(ctx), b.newSetup(ctx), &setup{bench: b, url: b.createDatabase(ctx)}}
+	check(execute(ctx, s.bare.url, dropIndexesSQL))
+	check(execute(ctx, s.first.url, append(firstTables, insertTable)...))
+	return s
 }
 
 // dropIndexesSQL drops the indexes that only keyseat's lists, search and commands need.
@@ -70,19 +58,15 @@ const maxUpgradeRate = 20_000
 
 // upgradeCandidate returns a candidate that starts with unused keys, and counts the accepted tasks at the end.
 func (s *setup) upgradeCandidate(start starter, conns int, fill func(context.Context, string, int) error, counts []string) candidate {
-	return func(ctx context.Context) (sample, error) {
+	return func(ctx context.Context) sample {
 		s.keys = int(maxUpgradeRate * (s.length + min(warmup, s.length)).Seconds())
 		if conns == 1 {
 			s.keys /= 5
 		}
-		if err := fill(ctx, s.url, s.keys); err != nil {
-			return sample{}, err
-		}
-		got, all, err := s.measureOnce(ctx, start, load{conns, s.length, 0, upgradeRequests(s.keys, appendCode)})
-		if err != nil {
-			return sample{}, err
-		}
-		return got, expectCounts(ctx, s.url, all, counts...)
+		check(fill(ctx, s.url, s.keys))
+		got := must(s.measureOnce(ctx, start, load{conns, s.length, 0, upgradeRequests(s.keys, appendCode)}))
+		check(expectCounts(ctx, s.url, got.all, counts...))
+		return got
 	}
 }
 
@@ -94,65 +78,44 @@ var acceptedCounts = []string{
 	`SELECT count(*) FROM keyseat_history WHERE cause = 'accepted' AND slot_to = 'held'`,
 }
 
-func rowUpgrade(ctx context.Context, b *bench) ([]result, error) {
-	s, err := b.newUpgradeSetups(ctx)
-	if err != nil {
-		return nil, err
-	}
-	got, err := b.alternate(ctx, append(s.candidates(highConcurrency), s.candidates(32)...)...)
-	if err != nil {
-		return nil, err
-	}
+func rowUpgrade(ctx context.Context, b *bench) []result {
+	s := b.newUpgradeSetups(ctx)
+	got := b.alternate(ctx, append(s.candidates(highConcurrency), s.candidates(32)...)...)
 	return []result{
 		throughput("upgrade, 256 connections, compared with net/http + pgx with one statement", got[0], got[1], goal{min: 2, aim: 4}).within(got[3], got[1]),
 		throughput("upgrade, 256 connections, compared with the program that one would write first", got[0], got[2], goal{min: 2.5}).within(got[3], got[2]),
 		throughput("upgrade, 32 connections, compared with net/http + pgx with one statement", got[4], got[5], goal{}).within(got[7], got[5]),
 		throughput("upgrade, 32 connections, compared with the program that one would write first", got[4], got[6], goal{}).within(got[7], got[6]),
-	}, nil
+	}
 }
 
-func rowUpgradeSingle(ctx context.Context, b *bench) ([]result, error) {
-	s, err := b.newUpgradeSetups(ctx)
-	if err != nil {
-		return nil, err
-	}
-	got, err := b.alternate(ctx, s.candidates(1)...)
-	if err != nil {
-		return nil, err
-	}
+func rowUpgradeSingle(ctx context.Context, b *bench) []result {
+	s := b.newUpgradeSetups(ctx)
+	got := b.alternate(ctx, s.candidates(1)...)
 	return []result{
 		throughput("upgrade, 1 connection, compared with net/http + pgx with one statement", got[0], got[1], goal{min: 0.6, aim: 0.9}).within(got[3], got[1]),
 		throughput("upgrade, 1 connection, compared with the program that one would write first", got[0], got[2], goal{min: 0.55}).within(got[3], got[2]),
-	}, nil
+	}
 }
 
 // maxSQLiteRate is more upgrades per second than any program reaches on a file.
 const maxSQLiteRate = 8_000
 
 // rowSQLite compares upgrades on SQLite. Each measurement gets a copy of one file.
-func rowSQLite(ctx context.Context, b *bench) ([]result, error) {
-	silent, err := (&provider{silent: true}).start(ctx)
-	if err != nil {
-		return nil, err
-	}
+func rowSQLite(ctx context.Context, b *bench) []result {
+	silent := (&provider{silent: true}).start(ctx)
 	f := &sqliteFile{bench: b, path: b.path("template.db"), keys: int(maxSQLiteRate * (b.length + min(warmup, b.length)).Seconds())}
-	if err := f.fill(ctx); err != nil {
-		return nil, err
-	}
+	f.fill(ctx)
 	ours := func(ctx context.Context, path string) (*server, error) {
 		return b.serve(ctx, "sqlite:"+path, acceptOnly(silent)...)
 	}
 	theirs := func(ctx context.Context, path string) (*server, error) { return b.peer(ctx, "bare-sqlite", path) }
-	least := func(ctx context.Context) (sample, error) {
+	least := func(ctx context.Context) sample {
 		constant := func(ctx context.Context) (*server, error) { return b.peer(ctx, "constant") }
-		got, _, err := b.measureOnce(ctx, constant, load{64, b.length, 0, upgradeRequests(1_000_000, appendCode)})
-		return got, err
+		return must(b.measureOnce(ctx, constant, load{64, b.length, 0, upgradeRequests(1_000_000, appendCode)}))
 	}
-	got, err := b.alternate(ctx, f.candidate(ours), f.candidate(theirs), least)
-	if err != nil {
-		return nil, err
-	}
-	return []result{throughput("upgrade on SQLite, 64 connections, compared with one transaction each", got[0], got[1], goal{min: 3, aim: 5}).within(got[2], got[1])}, nil
+	got := b.alternate(ctx, f.candidate(ours), f.candidate(theirs), least)
+	return []result{throughput("upgrade on SQLite, 64 connections, compared with one transaction each", got[0], got[1], goal{min: 3, aim: 5}).within(got[2], got[1])}
 }
 
 // A sqliteFile is a database that is copied.
@@ -163,7 +126,7 @@ type sqliteFile struct {
 }
 
 // fill makes the database with keyseatd's import commands.
-func (f *sqliteFile) fill(ctx context.Context) error {
+func (f *sqliteFile) fill(ctx context.Context) {
 	keys, plans := bytes.NewBufferString("code\n"), bytes.NewBufferString("id,country,address,slots\n")
 	for i := range f.keys {
 		fmt.Fprintln(keys, codeOf(i))
@@ -171,41 +134,23 @@ func (f *sqliteFile) fill(ctx context.Context) error {
 	for i := range f.keys/slotsPerPlan + 1 {
 		fmt.Fprintf(plans, "plan-%d,US,%d Main Street,%d\n", i, i, slotsPerPlan)
 	}
-	if _, err := f.runKeyseatd(ctx, keys, "keys", "import", "-", "--database", "sqlite:"+f.path); err != nil {
-		return err
-	}
-	_, err := f.runKeyseatd(ctx, plans, "plans", "import", "-", "--database", "sqlite:"+f.path)
-	return err
+	must(f.runKeyseatd(ctx, keys, "keys", "import", "-", "--database", "sqlite:"+f.path))
+	must(f.runKeyseatd(ctx, plans, "plans", "import", "-", "--database", "sqlite:"+f.path))
 }
 
 // candidate returns a candidate that works on a copy of the file, and counts the accepted upgrades in it at the end.
 func (f *sqliteFile) candidate(start func(ctx context.Context, path string) (*server, error)) candidate {
-	return func(ctx context.Context) (sample, error) {
+	return func(ctx context.Context) sample {
 		path := f.bench.path("upgrades.db")
-		template, err := os.ReadFile(f.path)
-		if err != nil {
-			return sample{}, err
-		}
-		if err := os.WriteFile(path, template, 0o600); err != nil {
-			return sample{}, err
-		}
-		got, all, err := f.measureOnce(ctx, func(ctx context.Context) (*server, error) { return start(ctx, path) },
-			load{64, f.length, 0, upgradeRequests(f.keys, appendCode)})
-		if err != nil {
-			return sample{}, err
-		}
-		return got, expectAcceptedInFile(ctx, path, all)
+		check(os.WriteFile(path, must(os.ReadFile(f.path)), 0o600))
+		got := must(f.measureOnce(ctx, func(ctx context.Context) (*server, error) { return start(ctx, path) },
+			load{64, f.length, 0, upgradeRequests(f.keys, appendCode)}))
+		db := must(openFile(path))
+		defer func() { _ = db.Close() }() // it was only read
+		check(compareCounts(got.all, acceptedCounts, func(sql string) (n int, err error) {
+			err = db.QueryRowContext(ctx, sql).Scan(&n)
+			return n, err
+		}))
+		return got
 	}
-}
-
-func expectAcceptedInFile(ctx context.Context, path string, want int) error {
-	db, err := openFile(path)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = db.Close() }() // it was only read
-	return compareCounts(want, acceptedCounts, func(sql string) (n int, err error) {
-		err = db.QueryRowContext(ctx, sql).Scan(&n)
-		return n, err
-	})
 }

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 
@@ -15,73 +18,48 @@ const workers = 64
 // rowWork measures how fast each program works off a backlog from its own tables. The runs of keyseatd have
 // different connectors: the simulator, which does nothing, and the HTTP connector. For each
 // task, keyseatd writes key, task, slot and history. River's jobs do nothing.
-func rowWork(ctx context.Context, b *bench) ([]result, error) {
-	s, err := b.newUpgradeSetup(ctx)
-	if err != nil {
-		return nil, err
-	}
-	river, err := b.createDatabase(ctx)
-	if err != nil {
-		return nil, err
-	}
-	responsive, err := new(provider).start(ctx)
-	if err != nil {
-		return nil, err
-	}
+func rowWork(ctx context.Context, b *bench) []result {
+	s := b.newUpgradeSetup(ctx)
+	river := b.createDatabase(ctx)
+	responsive := new(provider).start(ctx)
 	backlog := b.size(20_000)
 	simulated := s.settleCandidate(backlog, `'sim-' || lower(left(task_id, 8))`, "sim", "--sim-delay", "0s")
 	overHTTP := s.settleCandidate(backlog, `'member'`, responsive)
-	got, err := b.alternate(ctx, simulated, b.riverCandidate(river, backlog), overHTTP)
-	if err != nil {
-		return nil, err
-	}
+	got := b.alternate(ctx, simulated, b.riverCandidate(river, backlog), overHTTP)
 	return []result{
 		throughput(fmt.Sprintf("tasks leased, carried out by a connector that does nothing, and settled, %d workers, compared with River's no-op jobs", workers),
 			got[0], got[1], goal{min: 0.5, aim: 1}),
 		throughput("the same with a provider over HTTP", got[2], got[1], goal{}),
-	}, nil
+	}
 }
 
 // settleCandidate returns a candidate that accepts a backlog, and then works it off with a connector. The username
 // is SQL for the name that the connector returns for each account.
 func (s *setup) settleCandidate(backlog int, username string, connector ...string) candidate {
-	return func(ctx context.Context) (sample, error) {
-		if err := s.acceptBacklog(ctx, backlog); err != nil {
-			return sample{}, err
-		}
-		server, err := s.serve(ctx, append([]string{"--workers", strconv.Itoa(workers), "--connector"}, connector...)...)
-		if err != nil {
-			return sample{}, err
-		}
+	return func(ctx context.Context) sample {
+		s.acceptBacklog(ctx, backlog)
+		server := must(s.serve(ctx, append([]string{"--workers", strconv.Itoa(workers), "--connector"}, connector...)...))
 		defer server.kill()
-		firstAttempt := func() (time.Time, error) { // is valid only after an attempt has ended
-			return query[time.Time](ctx, s.url, `SELECT min(first_asked) FROM keyseat_tasks`)
+		firstAttempt := func() time.Time { // is valid only after an attempt has ended
+			return must(query[time.Time](ctx, s.url, `SELECT min(first_asked) FROM keyseat_tasks`))
 		}
-		got, err := s.waitFinished(ctx, server.process, s.url, firstAttempt, backlog, openTasksLeft)
-		if err != nil {
-			return sample{}, err
-		}
+		got := s.waitFinished(ctx, server.process, s.url, firstAttempt, backlog, openTasksLeft)
 		used := `SELECT count(*) FROM keyseat_keys WHERE status = 'success' AND used AND username = ` + username
-		return got, expectCounts(ctx, s.url, backlog, append([]string{used}, settledCounts...)...)
+		check(expectCounts(ctx, s.url, backlog, append([]string{used}, settledCounts...)...))
+		return got
 	}
 }
 
 // acceptBacklog fills the backlog, and then kills the daemon that accepted it. That daemon holds the lease of one
 // task, so the lease is short.
-func (s *setup) acceptBacklog(ctx context.Context, backlog int) error {
-	if err := fillUnusedKeys(ctx, s.url, backlog); err != nil {
-		return err
-	}
-	server, err := s.serve(ctx, append([]string{"--lease", "100ms"}, s.flags...)...)
-	if err != nil {
-		return err
-	}
+func (s *setup) acceptBacklog(ctx context.Context, backlog int) {
+	check(fillUnusedKeys(ctx, s.url, backlog))
+	server := must(s.serve(ctx, append([]string{"--lease", "100ms"}, s.flags...)...))
 	defer server.kill()
-	got, err := load{highConcurrency, waitTimeout, 0, upgradeRequests(backlog, appendCode)}.on(ctx, server.addr)
-	if err == nil && got.n != backlog {
-		err = fmt.Errorf("%w: %d of %d were accepted", errUnexpected, got.n, backlog)
+	got := must(load{highConcurrency, waitTimeout, 0, upgradeRequests(backlog, appendCode)}.on(ctx, server.addr))
+	if got.n != backlog {
+		check(fmt.Errorf("%w: %d of %d were accepted", errUnexpected, got.n, backlog))
 	}
-	return err
 }
 
 // openTasksLeft is a query that yields 1 while a task is open, and then 0.
@@ -96,28 +74,14 @@ var settledCounts = []string{
 
 // riverCandidate returns the candidate of River, which starts with empty tables.
 func (b *bench) riverCandidate(url string, backlog int) candidate {
-	return func(ctx context.Context) (sample, error) {
-		if err := execute(ctx, url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public"); err != nil {
-			return sample{}, err
-		}
-		p, err := b.peer(ctx, "river", url, strconv.Itoa(backlog), strconv.Itoa(workers))
-		if err != nil {
-			return sample{}, err
-		}
+	return func(ctx context.Context) sample {
+		check(execute(ctx, url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public"))
+		p := must(b.peer(ctx, "river", url, strconv.Itoa(backlog), strconv.Itoa(workers)))
 		defer p.kill()
-		firstJob := func() (time.Time, error) {
-			line, err := p.waitLine("first")
-			if err != nil {
-				return time.Time{}, err
-			}
-			ns, err := strconv.ParseInt(line, 10, 64)
-			return time.Unix(0, ns), err
-		}
-		got, err := b.waitFinished(ctx, p.process, url, firstJob, backlog, `SELECT EXISTS (SELECT 1 FROM river_job WHERE state IN ('available', 'running'))::int`)
-		if err != nil {
-			return sample{}, err
-		}
-		return got, expectCounts(ctx, url, backlog, `SELECT count(*) FROM river_job WHERE state = 'completed'`)
+		firstJob := func() time.Time { return time.Unix(0, must(strconv.ParseInt(must(p.waitLine("first")), 10, 64))) }
+		got := b.waitFinished(ctx, p.process, url, firstJob, backlog, `SELECT EXISTS (SELECT 1 FROM river_job WHERE state IN ('available', 'running'))::int`)
+		check(expectCounts(ctx, url, backlog, `SELECT count(*) FROM river_job WHERE state = 'completed'`))
+		return got
 	}
 }
 
@@ -125,22 +89,16 @@ func (b *bench) riverCandidate(url string, backlog int) candidate {
 const backlogTimeout = 10 * time.Minute
 
 // waitFinished waits until all n tasks have ended. Then the query remaining yields 0. It runs the query ten times a second
-// on one connection, because a new connection for each would cost as much as a hundred tasks. It returns the processor time since the start of the process, and the rate. The rate counts from the result of
-// the function first, which is called at the end.
-func (b *bench) waitFinished(ctx context.Context, p *process, url string, first func() (time.Time, error), n int, remaining string) (got sample, _ error) {
+// on one connection, because a new connection for each would cost as much as a hundred tasks. It returns the processor
+// time since the start of the process, and the rate. The rate counts from the result of the function first, which is
+// called at the end.
+func (b *bench) waitFinished(ctx context.Context, p *process, url string, first func() time.Time, n int, remaining string) (got sample) {
 	ctx, cancel := context.WithTimeout(ctx, backlogTimeout)
 	defer cancel()
 	before := cpuTime{database: b.cpuOf(p).database}
-	err := withConn(ctx, url, func(conn *pgx.Conn) error {
-		if err := waitZero(ctx, conn, remaining); err != nil {
-			return err
-		}
-		end, used := time.Now(), b.cpuOf(p).since(before)
-		start, err := first()
-		got = sample{n: n, rate: float64(n) / end.Sub(start).Seconds(), cpu: used.per(n)}
-		return err
-	})
-	return got, err
+	check(withConn(ctx, url, func(conn *pgx.Conn) error { return waitZero(ctx, conn, remaining) }))
+	end, used := time.Now(), b.cpuOf(p).since(before)
+	return sample{n: n, all: n, rate: float64(n) / end.Sub(first()).Seconds(), cpu: used.per(n)}
 }
 
 // waitZero waits until a query yields 0.
@@ -151,5 +109,97 @@ func waitZero(ctx context.Context, conn *pgx.Conn, sql string) error {
 		if err := conn.QueryRow(ctx, sql).Scan(&left); err != nil || left == 0 {
 			return err
 		}
+	}
+}
+
+// rowDelay measures the time from a client's request to the daemon's call of the provider. It measures this
+// with an idle daemon, and with another daemon that makes the call because the first one has no free worker.
+func rowDelay(ctx context.Context, b *bench) []result {
+	s := b.newUpgradeSetup(ctx)
+	received := make(chan []byte, 1000)
+	url := (&provider{onOrder: func(body []byte) { received <- body }}).start(ctx)
+	d := &delaySetup{s, url, received}
+	own := d.measureOwn(ctx, b.rounds*100)
+	other := d.measureOther(ctx, b.rounds*5)
+	return []result{
+		atMost("from a request to the provider's call, idle daemon, p99", own.latencyText(), own[0].p99, 20*time.Millisecond),
+		atMost("the same with the call by another daemon, longest", "p50 "+duration(float64(median(other))), slices.Max(other), 1100*time.Millisecond),
+	}
+}
+
+// A delaySetup measures the time from a client's request to the call of the provider.
+type delaySetup struct {
+	*setup
+	provider string        // URL
+	received <-chan []byte // the requests to the provider
+}
+
+// measureOwn measures with one daemon.
+func (d *delaySetup) measureOwn(ctx context.Context, n int) series {
+	check(fillUnusedKeys(ctx, d.url, n))
+	s := must(d.worker(ctx))
+	defer s.kill()
+	all := d.measureEach(ctx, s.addr, upgradeRequests(n, appendCode), n, 20*time.Millisecond)
+	return series{newSample([][]time.Duration{all}, time.Second)}
+}
+
+// measureOther measures with two daemons. One accepts, and its only worker is busy with the first task forever. The
+// other one is idle.
+func (d *delaySetup) measureOther(ctx context.Context, n int) []time.Duration {
+	check(fillUnusedKeys(ctx, d.url, n+1))
+	busy := must(d.startOurs(ctx))
+	defer busy.kill()
+	next := upgradeRequests(n+1, appendCode)
+	d.occupy(ctx, busy.addr, next)
+	idle := must(d.worker(ctx))
+	defer idle.kill()
+	return d.measureEach(ctx, busy.addr, next, n, time.Second)
+}
+
+// occupy sends a daemon its first task, and waits until the daemon has leased it.
+func (d *delaySetup) occupy(ctx context.Context, addr string, next generator) {
+	c := must(dial(ctx, addr))
+	defer func() { _ = c.conn.Close() }() // the measurement is over
+	r := &request{}
+	next(r)
+	check(c.doChecked(r))
+	for must(query[int](ctx, d.url, `SELECT count(*) FROM keyseat_tasks WHERE leased_until IS NOT NULL`)) != 1 {
+		time.Sleep(10 * time.Millisecond) // only the database shows the lease, so poll
+	}
+}
+
+// worker starts a daemon whose provider answers.
+func (d *delaySetup) worker(ctx context.Context) (*server, error) {
+	return d.serve(ctx, "--connector", d.provider)
+}
+
+// measureEach sends n requests one after another, with random pauses of up to pause. So the daemon is idle, and the
+// requests arrive at any time between two of its polls.
+func (d *delaySetup) measureEach(ctx context.Context, addr string, next generator, n int, pause time.Duration) (all []time.Duration) {
+	c := must(dial(ctx, addr))
+	defer func() { _ = c.conn.Close() }() // the measurement is over
+	for r := (&request{}); len(all) < n && ctx.Err() == nil; {
+		time.Sleep(time.Duration(rand.Int64N(int64(pause))))
+		next(r)
+		start := time.Now()
+		check(c.doChecked(r))
+		d.waitOrder(ctx)
+		all = append(all, time.Since(start))
+	}
+	check(ctx.Err())
+	return all
+}
+
+// waitOrder waits until the provider receives its next request.
+func (d *delaySetup) waitOrder(ctx context.Context) {
+	select {
+	case body := <-d.received:
+		if !bytes.Contains(body, []byte(`@example.com"`)) {
+			check(fmt.Errorf("%w: a request without its login", errUnexpected))
+		}
+	case <-time.After(waitTimeout):
+		check(fmt.Errorf("%w: the provider has received no request", errUnexpected))
+	case <-ctx.Done():
+		check(ctx.Err())
 	}
 }
