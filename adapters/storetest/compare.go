@@ -35,17 +35,17 @@ func newSide(t *testing.T, open Open) *side {
 	return &side{fixture: f}
 }
 
-// each runs a step on both sides and compares the results.
-func (p pair) each(step string, do func(*side) string) {
+// each runs a step on both sides and compares the printed results.
+func (p pair) each(step string, do func(*side) any) {
 	*p.steps++
-	model, other := do(p.sides[0]), do(p.sides[1])
+	model, other := fmt.Sprint(do(p.sides[0])), fmt.Sprint(do(p.sides[1]))
 	if model != other {
 		p.Fatalf("%s\nthe model:\n%s\nthe other store:\n%s", step, model, other)
 	}
 }
 
 // dump returns the contents of a side as text, without the times.
-func (s *side) dump() string {
+func (s *side) dump() any {
 	var b strings.Builder
 	for _, v := range must(s.Keys(s.ctx, adminstore.KeyFilter{}, adminstore.Page{Limit: 100})).Entries {
 		fmt.Fprintln(&b, formatKey(v.Key), formatTask(v.Task))
@@ -55,25 +55,21 @@ func (s *side) dump() string {
 		}
 	}
 	for i := range batches {
-		all := must(s.Batch(s.ctx, fmt.Sprint("b", i)))
-		for _, k := range all {
+		for _, k := range must(s.Batch(s.ctx, fmt.Sprint("b", i))) {
 			fmt.Fprintln(&b, "batch", i, formatKey(k))
 		}
 	}
-	all := must(s.Tasks(s.ctx, adminstore.TaskFilter{}, adminstore.Page{Limit: maxTasks}))
-	lines := make([]string, len(all.Entries))
-	for i, v := range all.Entries {
-		lines[i] = formatTask(v.Task)
+	var lines []string
+	for _, v := range must(s.Tasks(s.ctx, adminstore.TaskFilter{}, adminstore.Page{Limit: maxTasks})).Entries {
+		lines = append(lines, formatTask(v.Task))
 	}
 	slices.Sort(lines)
-	plans := must(s.Plans(s.ctx, 0, 100))
-	levels := must(s.Stock(s.ctx))
 	fmt.Fprintln(&b, lines)
-	for _, plan := range plans {
+	for _, plan := range must(s.Plans(s.ctx, 0, 100)) {
 		plan.Seq = 0
 		fmt.Fprintln(&b, plan)
 	}
-	fmt.Fprintln(&b, levels)
+	fmt.Fprintln(&b, must(s.Stock(s.ctx)))
 	return b.String()
 }
 

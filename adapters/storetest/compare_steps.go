@@ -27,57 +27,45 @@ var (
 func (p pair) issue(r *rapid.T) {
 	codes := rapid.SliceOfN(someCode, 1, 3).Draw(r, "codes")
 	used, batch := rapid.Bool().Draw(r, "used"), rapid.IntRange(0, batches-1).Draw(r, "batch")
-	p.each("issue", func(s *side) string {
-		all := make([]keys.Key, len(codes))
-		for i, code := range codes {
-			all[i] = keys.Key{Code: code, Status: keys.Active, Used: used}
+	p.each("issue", func(s *side) any {
+		all := unused(codes...)
+		for i := range all {
+			all[i].Used = used
 		}
-		return fmt.Sprint(s.batch(adminstore.ImportBatch{ID: fmt.Sprint("b", batch), Type: tasks.EventIssued, Note: "one"}, all...))
+		return s.batch(adminstore.ImportBatch{ID: fmt.Sprint("b", batch), Type: tasks.EventIssued, Note: "one"}, all...)
 	})
 }
 
 func (p pair) editPlan(r *rapid.T) {
-	n, size := rapid.IntRange(0, 4).Draw(r, "plan"), rapid.IntRange(0, 3).Draw(r, "size")
-	country := rapid.SampledFrom([]stock.Country{"US", "DE"}).Draw(r, "country")
+	id, size := fmt.Sprint("p", rapid.IntRange(0, 4).Draw(r, "plan")), rapid.IntRange(0, 3).Draw(r, "size")
+	edit := stock.NewPlanEdit(id, rapid.SampledFrom([]stock.Country{"US", "DE"}).Draw(r, "country"), size)
 	if rapid.IntRange(0, 3).Draw(r, "retire") == 0 {
-		p.each("retire", func(s *side) string {
-			return fmt.Sprint(s.EditPlans(s.ctx, []stock.PlanEdit{{ID: fmt.Sprint("p", n), Retire: true}}))
-		})
-		return
+		edit = stock.PlanEdit{ID: id, Retire: true}
 	}
-	p.each("plan", func(s *side) string { return s.plans(n, country, size) })
-}
-
-func (s *side) plans(n int, country stock.Country, size int) string {
-	return fmt.Sprint(s.EditPlans(s.ctx, []stock.PlanEdit{{ID: fmt.Sprint("p", n), Country: &country, Size: &size}}))
+	p.each("plan", func(s *side) any { return s.edit(edit) })
 }
 
 func (p pair) accept(r *rapid.T) {
 	codes := rapid.SliceOfN(someCode, 1, 4).Draw(r, "codes")
 	country, empty := someCountry.Draw(r, "country"), rapid.IntRange(0, 4).Draw(r, "empty") == 0
 	kind := rapid.SampledFrom([]tasks.Kind{tasks.Upgrade, tasks.Upgrade, tasks.Renew}).Draw(r, "kind")
-	if rapid.Bool().Draw(r, "undecided") {
-		p.each("accept undecided", func(s *side) string {
-			var changes []tasks.Change
-			for _, code := range codes {
-				changes = append(changes, undecided(s.rules, kind, code, country, s.id()))
-			}
-			return s.applyAll(changes...)
-		})
-		return
-	}
-	p.each("accept", func(s *side) string {
-		var results []string
+	decided := !rapid.Bool().Draw(r, "undecided")
+	p.each("accept", func(s *side) any {
+		var refusals []error
 		var changes []tasks.Change
 		for _, code := range codes {
-			c, err := s.rules.Accept(s.snapshot(code), newRequest(kind, code, country), s.id(), empty)
-			results = append(results, fmt.Sprint(err))
-			if err == nil {
+			c := undecided(s.rules, kind, code, country, s.id())
+			if decided {
+				var err error
+				if c, err = s.rules.Accept(s.snapshot(code), newRequest(kind, code, country), c.ID, empty); err != nil {
+					refusals = append(refusals, err)
+					continue
+				}
 				seal(&c)
-				changes = append(changes, c)
 			}
+			changes = append(changes, c)
 		}
-		return strings.Join(results, ",") + s.applyAll(changes...)
+		return []any{refusals, s.applyAll(changes...)}
 	})
 }
 
@@ -99,7 +87,7 @@ func (p pair) lease(r *rapid.T) {
 		n, d = 1, briefTTL
 	}
 	all := p.sides[0].hasTies() || p.sides[1].hasTies()
-	p.each("lease", func(s *side) string {
+	p.each("lease", func(s *side) any {
 		if all {
 			n = maxTasks
 		}
@@ -140,7 +128,7 @@ func (p pair) pickLease(r *rapid.T) int {
 func (p pair) settle(r *rapid.T) {
 	i := p.pickLease(r)
 	result := tasks.ConnectorResult{Effect: someEffect.Draw(r, "effect"), Outcome: someOutcome.Draw(r, "outcome")}
-	p.each("settle", func(s *side) string {
+	p.each("settle", func(s *side) any {
 		v := s.leased[i]
 		now := s.snapshot(v.Key.Code)
 		v.At = now.At
@@ -159,14 +147,14 @@ func (p pair) settle(r *rapid.T) {
 
 func (p pair) extend(r *rapid.T) {
 	i, d := p.pickLease(r), rapid.SampledFrom([]time.Duration{0, ttl}).Draw(r, "ttl")
-	p.each("extend", func(s *side) string { return fmt.Sprint(s.extend(s.leased[i].Task.Ref(), d)) })
+	p.each("extend", func(s *side) any { return s.extend(s.leased[i].Task.Ref(), d) })
 }
 
 // update applies an admin action to a key.
 func (p pair) update(r *rapid.T) {
 	code, action := someCode.Draw(r, "code"), rapid.IntRange(0, 5).Draw(r, "action")
 	outcome := someOutcome.Draw(r, "outcome")
-	p.each("update", func(s *side) string {
+	p.each("update", func(s *side) any {
 		v := s.snapshot(code)
 		decide := []func(tasks.Snapshot, string) (tasks.Change, error){
 			tasks.Revoke, tasks.Restore, tasks.Reset, tasks.RetryNow, tasks.Release,
@@ -174,7 +162,7 @@ func (p pair) update(r *rapid.T) {
 		}[action]
 		c, err := decide(v, s.id())
 		if err != nil {
-			return err.Error()
+			return err
 		}
 		return s.applyAll(c)
 	})
@@ -185,9 +173,7 @@ func (p pair) reapply(r *rapid.T) {
 		r.Skip("nothing was applied")
 	}
 	i := rapid.IntRange(0, len(p.sides[0].applied)-1).Draw(r, "change")
-	p.each("reapply", func(s *side) string {
-		return fmt.Sprint(must(s.Apply(s.ctx, []tasks.Change{s.applied[i], s.applied[i]})))
-	})
+	p.each("reapply", func(s *side) any { return must(s.Apply(s.ctx, []tasks.Change{s.applied[i], s.applied[i]})) })
 }
 
 // Compare runs two stores through the same random histories. After each step, the results of both must be equal.
@@ -201,7 +187,7 @@ func Compare(t *testing.T, model, other Open) {
 	defer func() { t.Attr("trials", strconv.Itoa(steps)) }()
 	rapid.Check(t, func(r *rapid.T) {
 		p := pair{r, &steps, [2]*side{newSide(t, model), newSide(t, other)}}
-		p.each("plan", func(s *side) string { return s.plans(0, "US", 2) + s.plans(1, "DE", 1) })
+		p.each("plan", func(s *side) any { return s.edit(stock.NewPlanEdit("p0", "US", 2), stock.NewPlanEdit("p1", "DE", 1)) })
 		r.Repeat(map[string]func(*rapid.T){
 			"issue":   p.issue,
 			"plan":    p.editPlan,
