@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -116,32 +117,17 @@ func (c *HACluster) substitute(text string) string {
 }
 
 // Primary waits until one of the machines accepts writes, and returns that machine.
-func (c *HACluster) Primary(t testing.TB) (primary *Node) {
+func (c *HACluster) Primary(t testing.TB) *Node {
 	t.Helper()
-	c.waitFor(t, "a primary", 50*time.Millisecond, func() bool {
-		for _, n := range c.nodes {
-			if n.queryBool(t.Context(), "SELECT NOT pg_is_in_recovery()") {
-				primary = n
-			}
-		}
-		return primary != nil
-	})
-	return primary
+	return c.waitForNode(t, "a primary", "SELECT NOT pg_is_in_recovery()")
 }
 
 // WaitCommit waits until the primary confirms a commit. That is later than its promotion, because Patroni first makes
 // another standby synchronous.
 func (c *HACluster) WaitCommit(t testing.TB) {
 	t.Helper()
-	const commit = "SELECT pg_logical_emit_message(true, 'keyseat', '') IS NOT NULL" // writes to the log, and to no table
-	c.waitFor(t, "a confirmed commit", 50*time.Millisecond, func() bool {
-		for _, n := range c.nodes {
-			if n.queryBool(t.Context(), commit) {
-				return true
-			}
-		}
-		return false
-	})
+	// This query writes to the log, and to no table.
+	c.waitForNode(t, "a confirmed commit", "SELECT pg_logical_emit_message(true, 'keyseat', '') IS NOT NULL")
 }
 
 // redundant is a query that is true on a primary if both other servers follow it and commits wait for one of them.
@@ -167,6 +153,17 @@ func (c *HACluster) WaitHealthy(t testing.TB) {
 		}
 		return successors == 1 && primaries == 1
 	})
+}
+
+// waitForNode waits until a query is true on one of the machines, and returns that machine.
+func (c *HACluster) waitForNode(t testing.TB, what, sql string) *Node {
+	t.Helper()
+	found := -1
+	c.waitFor(t, what, 50*time.Millisecond, func() bool {
+		found = slices.IndexFunc(c.nodes[:], func(n *Node) bool { return n.queryBool(t.Context(), sql) })
+		return found >= 0
+	})
+	return c.nodes[found]
 }
 
 // waitFor calls done repeatedly, with a pause of every, until it returns true. After 3×[startTimeout] it fails the test.
