@@ -58,20 +58,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
-	selected, unknown := selectRows(*only)
-	if len(unknown) > 0 {
-		_, _ = fmt.Fprintf(stderr, "no such promise: %s; --list names them\n", strings.Join(unknown, ", "))
-		return 2
+	selected, err := selectRows(*only)
+	if err == nil && *length <= 0 {
+		err = errors.New("--length must be more than 0")
 	}
-	if *length <= 0 {
-		_, _ = fmt.Fprintln(stderr, "--length must be more than 0")
-		return 2
-	}
-	if *onlyList {
-		list(stdout, selected)
+	if err == nil && *onlyList {
+		for _, r := range selected {
+			_, _ = fmt.Fprintf(stdout, "%-15s %s\n", r.name, r.promise)
+		}
 		return 0
 	}
-	o, err := prepare(*length, *keep)
+	o := options{length: *length}
+	if err == nil {
+		err = o.prepare(*keep)
+	}
 	if err != nil {
 		_, _ = fmt.Fprintln(stderr, err)
 		return 2
@@ -79,33 +79,25 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return o.soak(ctx, selected, stdout, stderr)
 }
 
-func list(w io.Writer, selected []row) {
-	for _, r := range selected {
-		_, _ = fmt.Fprintf(w, "%-15s %s\n", r.name, r.promise)
-	}
-}
-
 // prepare makes the folders. Every user can read the temporary folder, because PostgreSQL does not run as
 // root.
-func prepare(length float64, keep string) (o options, err error) {
-	o.length = length
-	if o.root, err = filepath.Abs("../.."); err != nil {
-		return o, err
-	}
-	if _, err := os.Stat(filepath.Join(o.root, "daemon", "soak")); err != nil {
-		return o, fmt.Errorf("run it as go -C daemon/soak run . in a checkout: %w", err)
-	}
-	if o.temporary, err = os.MkdirTemp("", "keyseat-soak-"); err != nil {
-		return o, err
-	}
-	if err := os.Chmod(o.temporary, 0o755); err != nil {
-		return o, err
-	}
+func (o *options) prepare(keep string) (err error) {
 	if keep == "" {
 		keep = filepath.Join(os.TempDir(), "keyseat-soak", time.Now().Format("20060102-150405"))
 	}
-	o.keep, err = filepath.Abs(keep)
-	return o, err
+	if o.keep, err = filepath.Abs(keep); err != nil {
+		return err
+	}
+	if o.root, err = filepath.Abs("../.."); err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(o.root, "daemon", "soak")); err != nil {
+		return fmt.Errorf("run it as go -C daemon/soak run . in a checkout: %w", err)
+	}
+	if o.temporary, err = os.MkdirTemp("", "keyseat-soak-"); err != nil {
+		return err
+	}
+	return os.Chmod(o.temporary, 0o755)
 }
 
 // soak runs the rows one after another, so that no row disturbs the figures of another.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -88,22 +90,22 @@ func fuzz(name, of, pkg, target string) row {
 
 func atLeastOne(n float64) string { return strconv.Itoa(max(1, int(n))) }
 
-// selectRows returns the rows with the given names, or all rows if only is empty. It also returns the names that
-// no row has.
-func selectRows(only string) (selected []row, unknown []string) {
+// selectRows returns the rows with the given names, or all rows if only is empty. The error lists the names that no row
+// has.
+func selectRows(only string) (selected []row, err error) {
 	if only == "" {
 		return rows, nil
 	}
+	var unknown []string
 	for name := range strings.SplitSeq(only, ",") {
-		before := len(selected)
-		for _, r := range rows {
-			if r.name == name {
-				selected = append(selected, r)
-			}
-		}
-		if len(selected) == before {
+		if i := slices.IndexFunc(rows, func(r row) bool { return r.name == name }); i >= 0 {
+			selected = append(selected, rows[i])
+		} else {
 			unknown = append(unknown, name)
 		}
 	}
-	return selected, unknown
+	if len(unknown) > 0 {
+		err = fmt.Errorf("no such promise: %s; --list names them", strings.Join(unknown, ", "))
+	}
+	return selected, err
 }

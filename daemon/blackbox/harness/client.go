@@ -117,17 +117,14 @@ func (d *Daemon) Expect(a Response, code int, body string) {
 	}
 }
 
-// statusBody returns the body of a response with a status and a message.
-func statusBody(status, message string) string {
+// ErrorBody returns the body of a refusal with that message.
+func ErrorBody(message string) string {
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
 	_ = e.Encode(message) // a string always can be encoded
-	return `{"status":"` + status + `","message":` + strings.TrimSpace(out.String()) + `}`
+	return `{"status":"error","message":` + strings.TrimSpace(out.String()) + `}`
 }
-
-// ErrorBody returns the body of a refusal with that message.
-func ErrorBody(message string) string { return statusBody("error", message) }
 
 // Query encodes pairs of names and values, in their order.
 func Query(pairs ...string) string {
