@@ -37,34 +37,22 @@ var settings = []string{
 // growthSettings measure the time in statements, and keep the write-ahead log small while tables are filled.
 var growthSettings = []string{"shared_preload_libraries=pg_stat_statements", "max_wal_size=4GB"}
 
-func newBench(ctx context.Context, o options) (b *bench, err error) {
-	b = &bench{options: o}
-	if b.self, err = os.Executable(); err != nil {
-		return nil, err
+// open starts the server and builds keyseatd. Afterwards, also after a failure, the caller calls close.
+func (b *bench) open(ctx context.Context) {
+	b.self, b.folder = must(os.Executable()), must(os.MkdirTemp("", "keyseat-bench-"))
+	all := slices.Concat(settings, b.settings)
+	if b.growth > 0 {
+		all = slices.Concat(settings, growthSettings, b.settings)
 	}
-	if b.folder, err = os.MkdirTemp("", "keyseat-bench-"); err != nil {
-		return nil, err
-	}
-	all := slices.Concat(settings, o.settings)
-	if o.growth > 0 {
-		all = slices.Concat(settings, growthSettings, o.settings)
-	}
+	var err error
 	b.admin, b.stop, err = pgtest.Launch(pgtest.Options{Durable: true, Config: all}) //nolint:contextcheck // it has its own timeout
-	if err == nil {
-		b.postmaster, err = postmasterOf(ctx, b.admin)
+	check(err)
+	b.postmaster = postmasterOf(ctx, b.admin)
+	if b.keyseatd == "" {
+		b.keyseatd = b.build(ctx)
 	}
-	if err == nil && b.keyseatd == "" {
-		b.keyseatd, err = b.build(ctx)
-	}
-	if err == nil {
-		b.master = b.path("master.key")
-		_, err = b.runKeyseatd(ctx, nil, "master-key", "add", b.master)
-	}
-	if err != nil {
-		b.close()
-		return nil, err
-	}
-	return b, nil
+	b.master = b.path("master.key")
+	b.runKeyseatd(ctx, nil, "master-key", "add", b.master)
 }
 
 func (b *bench) close() {
@@ -78,25 +66,21 @@ func (b *bench) close() {
 
 // build builds keyseatd from the checkout of this program. It uses keyseat's own module, because this module
 // has further dependencies.
-func (b *bench) build(ctx context.Context) (string, error) {
+func (b *bench) build(ctx context.Context) string {
 	checkout, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/keyseat/keyseat").Output()
 	if err != nil {
-		return "", fmt.Errorf("find the checkout (run this as go -C daemon/bench run .): %w", err)
+		check(fmt.Errorf("find the checkout (run this as go -C daemon/bench run .): %w", err))
 	}
 	root, program := strings.TrimSpace(string(checkout)), filepath.Join(b.folder, "keyseatd")
 	args := []string{"build", "-C", root, "-o", program}
 	if b.profile != "" {
-		overlay, err := b.overlay(root)
-		if err != nil {
-			return "", err
-		}
-		args = append(args, "-overlay", overlay)
+		args = append(args, "-overlay", b.overlay(root))
 	}
 	out, err := exec.CommandContext(ctx, "go", append(args, "./daemon/keyseatd")...).CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("build keyseatd: %w: %s", err, out)
+		check(fmt.Errorf("build keyseatd: %w: %s", err, out))
 	}
-	return program, nil
+	return program
 }
 
 // logf prints progress to standard error. Standard output gets only the table.
@@ -146,23 +130,14 @@ const profileSeconds = 3
 
 // overlay returns the path of an overlay file for go build, which adds [profileSource] to keyseatd. So keyseatd
 // itself contains no code for profiles.
-func (b *bench) overlay(root string) (string, error) {
-	folder, err := filepath.Abs(b.profile)
-	if err == nil {
-		err = os.MkdirAll(folder, 0o755)
-	}
-	if err != nil {
-		return "", err
-	}
+func (b *bench) overlay(root string) string {
+	folder := must(filepath.Abs(b.profile))
+	check(os.MkdirAll(folder, 0o755))
 	source, overlay := b.path("profile.go"), b.path("overlay.json")
 	pattern := filepath.Join(folder, "keyseatd-%d-%02d.pprof")
-	if err := os.WriteFile(source, fmt.Appendf(nil, profileSource, pattern, profileSeconds), 0o600); err != nil {
-		return "", err
-	}
+	check(os.WriteFile(source, fmt.Appendf(nil, profileSource, pattern, profileSeconds), 0o600))
 	added := filepath.Join(root, "daemon", "keyseatd", "profile_of_bench.go")
-	text, err := json.Marshal(map[string]map[string]string{"Replace": {added: source}})
-	if err != nil {
-		return "", err
-	}
-	return overlay, os.WriteFile(overlay, text, 0o600)
+	text := must(json.Marshal(map[string]map[string]string{"Replace": {added: source}}))
+	check(os.WriteFile(overlay, text, 0o600))
+	return overlay
 }

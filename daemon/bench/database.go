@@ -19,21 +19,21 @@ type setup struct {
 // newSetup makes a setup. Its daemons get the flags.
 func (b *bench) newSetup(ctx context.Context, flags ...string) *setup {
 	url := b.createDatabase(ctx)
-	must(b.runKeyseatd(ctx, nil, "migrate", "--database", url))
+	b.runKeyseatd(ctx, nil, "migrate", "--database", url)
 	return &setup{bench: b, url: url, flags: flags}
 }
 
 // startOurs starts keyseatd with the flags of the setup.
-func (s *setup) startOurs(ctx context.Context) (*server, error) { return s.serve(ctx, s.flags...) }
+func (s *setup) startOurs(ctx context.Context) *server { return s.serve(ctx, s.flags...) }
 
 // serve starts keyseatd with the given flags, and not with those of the setup.
-func (s *setup) serve(ctx context.Context, flags ...string) (*server, error) {
+func (s *setup) serve(ctx context.Context, flags ...string) *server {
 	return s.bench.serve(ctx, s.url, append(flags, "--master-key-file", s.master)...)
 }
 
 // peerStarter returns a function that starts a peer.
 func (s *setup) peerStarter(peer string) starter {
-	return func(ctx context.Context) (*server, error) { return s.peer(ctx, peer, s.url) }
+	return func(ctx context.Context) *server { return s.peer(ctx, peer, s.url) }
 }
 
 // createDatabase creates a database without tables, and returns its URL. [bench.dropDatabases] drops it.
@@ -77,28 +77,23 @@ func withConn(ctx context.Context, url string, do func(*pgx.Conn) error) error {
 }
 
 // query returns the one value that a query yields.
-func query[T any](ctx context.Context, url, sql string, args ...any) (value T, err error) {
-	err = withConn(ctx, url, func(conn *pgx.Conn) error { return conn.QueryRow(ctx, sql, args...).Scan(&value) })
-	return value, err
+func query[T any](ctx context.Context, url, sql string) (value T) {
+	check(withConn(ctx, url, func(conn *pgx.Conn) error { return conn.QueryRow(ctx, sql).Scan(&value) }))
+	return value
 }
 
-// expectCounts returns an error unless each of the queries yields the number want.
-func expectCounts(ctx context.Context, url string, want int, queries ...string) error {
-	return compareCounts(want, queries, func(sql string) (int, error) { return query[int](ctx, url, sql) })
+// expectCounts checks that each of the queries yields the number want.
+func expectCounts(ctx context.Context, url string, want int, queries ...string) {
+	compareCounts(want, queries, func(sql string) int { return query[int](ctx, url, sql) })
 }
 
 // compareCounts is [expectCounts] for any database. The function count runs a query.
-func compareCounts(want int, queries []string, count func(sql string) (int, error)) error {
+func compareCounts(want int, queries []string, count func(sql string) int) {
 	for _, sql := range queries {
-		n, err := count(sql)
-		if err != nil {
-			return err
-		}
-		if n != want {
-			return fmt.Errorf("%w: %d, want %d, from %s", errUnexpected, n, want, sql)
+		if n := count(sql); n != want {
+			check(fmt.Errorf("%w: %d, want %d, from %s", errUnexpected, n, want, sql))
 		}
 	}
-	return nil
 }
 
 // truncateSQL empties the tables.
@@ -108,21 +103,21 @@ const truncateSQL = `TRUNCATE keyseat_keys, keyseat_tasks, keyseat_history, keys
 var maintenanceSQL = []string{"VACUUM (ANALYZE) keyseat_keys, keyseat_tasks, keyseat_history, keyseat_plans", "CHECKPOINT"}
 
 // fillUsedKeys replaces the content of all tables with n keys in use. Each key's username contains its code.
-func fillUsedKeys(ctx context.Context, url string, n int) error {
-	return execute(ctx, url, append([]string{truncateSQL, insertKeysSQL(n, "success", true)}, maintenanceSQL...)...)
+func fillUsedKeys(ctx context.Context, url string, n int) {
+	check(execute(ctx, url, append([]string{truncateSQL, insertKeysSQL(n, "success", true)}, maintenanceSQL...)...))
 }
 
 // slotsPerPlan is the number of slots of a plan. It is small, as in a family plan.
 const slotsPerPlan = 5
 
 // fillUnusedKeys replaces the content of all tables with n unused keys, and at least one free slot for each.
-func fillUnusedKeys(ctx context.Context, url string, n int) error {
+func fillUnusedKeys(ctx context.Context, url string, n int) {
 	plans := fmt.Sprintf(`
 		INSERT INTO keyseat_plans (id, country, address, invite, size, held, spent, suspect, retired, fault)
 		SELECT 'plan-' || i, 'US', i || ' Main Street', 'https://provider.example/invite/' || i, %d, 0, 0, 0, false, ''
 		FROM generate_series(1, %d) i`, slotsPerPlan, n/slotsPerPlan+1)
 	fill := []string{truncateSQL, insertKeysSQL(n, "active", false), "INSERT INTO keyseat_countries VALUES ('US')", plans}
-	return execute(ctx, url, append(fill, maintenanceSQL...)...)
+	check(execute(ctx, url, append(fill, maintenanceSQL...)...))
 }
 
 func insertKeysSQL(n int, status string, used bool) string {

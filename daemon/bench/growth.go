@@ -45,11 +45,9 @@ func (b *bench) runGrowth(ctx context.Context, w io.Writer) error {
 	var stores [][]measurement
 	for _, n := range []int{min(smallStore, b.growth), b.growth} {
 		b.logf("among %d keys", n)
-		all, err := try(func() []measurement { return b.measureStore(ctx, n) })
-		if err != nil {
+		if err := try(func() { stores = append(stores, b.measureStore(ctx, n)) }); err != nil {
 			return fmt.Errorf("among %d keys: %w", n, err)
 		}
-		stores = append(stores, all)
 	}
 	out := bufio.NewWriter(w)
 	_, _ = fmt.Fprintf(out, "%s; %s; measurements of %v\n\n", time.Now().UTC().Format("2006-01-02 15:04 UTC"), b.environment(ctx), b.length)
@@ -96,7 +94,7 @@ func (b *bench) measureStore(ctx context.Context, n int) []measurement {
 // cost of each. The cost is processor time, time in statements, write-ahead log, and the number of whole pages in that log.
 func (g *growth) addCost(ctx context.Context, rateName, what string, measure func() sample) {
 	check(execute(ctx, g.url, "SELECT pg_stat_statements_reset()"))
-	since := must(query[string](ctx, g.url, "SELECT pg_current_wal_lsn()::text"))
+	since := query[string](ctx, g.url, "SELECT pg_current_wal_lsn()::text")
 	got := measure()
 	n := got.all
 	if rateName != "" {
@@ -121,18 +119,18 @@ func (g *growth) addCost(ctx context.Context, rateName, what string, measure fun
 
 // vacuum measures a VACUUM after the upgrades, and then the latency of info during repeated VACUUMs.
 func (g *growth) vacuum(ctx context.Context) {
-	dead := must(query[int](ctx, g.url, "SELECT sum(n_dead_tup)::bigint FROM pg_stat_user_tables"))
+	dead := query[int](ctx, g.url, "SELECT sum(n_dead_tup)::bigint FROM pg_stat_user_tables")
 	start := time.Now()
 	check(execute(ctx, g.url, maintenanceSQL[0]))
 	g.add("VACUUM (ANALYZE) after the upgrades", 0, "%s, %d dead rows", duration(float64(time.Since(start))), dead)
 	got := g.infoDuringVacuum(ctx)
 	g.addLatencies(fmt.Sprintf("info at %d/s during VACUUM", openLoopRate), got)
-	runs := must(query[int](ctx, g.url, "SELECT sum(autovacuum_count)::bigint FROM pg_stat_user_tables"))
+	runs := query[int](ctx, g.url, "SELECT sum(autovacuum_count)::bigint FROM pg_stat_user_tables")
 	g.add("runs of autovacuum until then", 0, "%d", runs)
 }
 
 // infoDuringVacuum measures info in an open loop while one VACUUM follows another.
-func (g *growth) infoDuringVacuum(ctx context.Context) sample {
+func (g *growth) infoDuringVacuum(ctx context.Context) (got sample) {
 	vacuuming, stop := context.WithCancel(ctx)
 	failed := make(chan error, 1)
 	go func() {
@@ -142,7 +140,7 @@ func (g *growth) infoDuringVacuum(ctx context.Context) sample {
 		}
 		failed <- err
 	}()
-	got, err := g.measureOnce(ctx, g.startOurs, load{32, g.length, openLoopRate, g.infoRequests})
+	err := try(func() { got = g.measureOnce(ctx, g.startOurs, load{32, g.length, openLoopRate, g.infoRequests}) })
 	stop()
 	check(errors.Join(err, <-failed))
 	return got
@@ -161,8 +159,8 @@ func (g *growth) archive(ctx context.Context) {
 // runArchive measures keyseatd archive. The sample has only the number of archived history entries.
 func (g *growth) runArchive(ctx context.Context) sample {
 	start := time.Now()
-	out := must(g.runKeyseatd(ctx, nil, "archive", "--database", g.url, "--to", g.path("archive"),
-		"--before", start.Add(-30*24*time.Hour).UTC().Format(time.RFC3339)))
+	out := g.runKeyseatd(ctx, nil, "archive", "--database", g.url, "--to", g.path("archive"),
+		"--before", start.Add(-30*24*time.Hour).UTC().Format(time.RFC3339))
 	took := time.Since(start)
 	var tasks, entries, keys int
 	if _, err := fmt.Sscanf(string(out), "archived %d tasks and %d history entries of %d keys", &tasks, &entries, &keys); err != nil || keys != g.used {

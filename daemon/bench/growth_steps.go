@@ -31,9 +31,9 @@ func (g *growth) upgradeRequests() generator {
 // info measures throughput in a closed loop, and latency in an open loop.
 func (g *growth) info(ctx context.Context) {
 	g.addCost(ctx, "info, requests/s", "info", func() sample {
-		return must(g.measureOnce(ctx, g.startOurs, load{highConcurrency, g.length, 0, g.infoRequests}))
+		return g.measureOnce(ctx, g.startOurs, load{highConcurrency, g.length, 0, g.infoRequests})
 	})
-	got := must(g.measureOnce(ctx, g.startOurs, load{32, g.length, openLoopRate, g.infoRequests}))
+	got := g.measureOnce(ctx, g.startOurs, load{32, g.length, openLoopRate, g.infoRequests})
 	g.addLatencies(fmt.Sprintf("info at %d/s", openLoopRate), got)
 }
 
@@ -45,7 +45,7 @@ func (g *growth) addLatencies(what string, s sample) {
 
 // stock measures stock on one connection.
 func (g *growth) stock(ctx context.Context) {
-	got := must(g.measureOnce(ctx, g.startOurs, load{1, g.length, 0, stockRequests(`"country_code":"US"`)}))
+	got := g.measureOnce(ctx, g.startOurs, load{1, g.length, 0, stockRequests(`"country_code":"US"`)})
 	g.add(fmt.Sprintf("stock, p50, %d slots per plan", slotsPerPlan), float64(got.p50), "%s (%d plans)",
 		duration(float64(got.p50)), g.used/slotsPerPlan+g.unused/slotsPerPlan+2)
 }
@@ -63,11 +63,11 @@ func (g *growth) upgrade(ctx context.Context) {
 // accept measures only acceptance, because the provider never answers and the daemon has one worker.
 func (g *growth) accept(ctx context.Context) (accepted int) {
 	silent := (&provider{silent: true}).start(ctx)
-	start := func(ctx context.Context) (*server, error) {
+	start := func(ctx context.Context) *server {
 		return g.serve(ctx, append(acceptOnly(silent), "--lease", "100ms")...)
 	}
 	g.addCost(ctx, "upgrades accepted/s", "accepted upgrade", func() sample {
-		got := must(g.measureOnce(ctx, start, load{highConcurrency, g.length, 0, g.upgradeRequests()}))
+		got := g.measureOnce(ctx, start, load{highConcurrency, g.length, 0, g.upgradeRequests()})
 		accepted = got.all
 		return got
 	})
@@ -77,7 +77,7 @@ func (g *growth) accept(ctx context.Context) (accepted int) {
 // work measures how fast the simulator works off the backlog.
 func (g *growth) work(ctx context.Context, backlog int) {
 	g.addCost(ctx, "tasks worked off/s", "ended task", func() sample {
-		s := must(g.serve(ctx, "--connector", "sim", "--sim-delay", "0s", "--workers", strconv.Itoa(workers)))
+		s := g.serve(ctx, "--connector", "sim", "--sim-delay", "0s", "--workers", strconv.Itoa(workers))
 		defer s.kill()
 		now := time.Now()
 		return g.waitFinished(ctx, s.process, g.url, func() time.Time { return now }, backlog, openTasksLeft)
@@ -161,7 +161,7 @@ func (g *growth) measureSize(ctx context.Context) {
 		name string
 		rows int
 	}{{"keys", g.keys}, {"history", g.keys + 2*g.used}, {"tasks", g.used}} {
-		heap := must(query[int](ctx, g.url, "SELECT pg_table_size('keyseat_"+t.name+"')"))
+		heap := query[int](ctx, g.url, "SELECT pg_table_size('keyseat_"+t.name+"')")
 		whole := g.size(ctx, t.name)
 		million := func(bytes int) float64 { return float64(bytes) / float64(t.rows) }
 		g.add("MB per million rows of "+t.name+", with indexes", million(whole), "%.0f (rows %.0f)", million(whole), million(heap))
@@ -170,7 +170,7 @@ func (g *growth) measureSize(ctx context.Context) {
 
 // size returns the size of a table with its indexes, in bytes.
 func (g *growth) size(ctx context.Context, table string) int {
-	return must(query[int](ctx, g.url, "SELECT pg_total_relation_size('keyseat_"+table+"')"))
+	return query[int](ctx, g.url, "SELECT pg_total_relation_size('keyseat_"+table+"')")
 }
 
 // sizes returns the size of the three growing tables, in bytes.

@@ -67,11 +67,11 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	b, err := newBench(ctx, o)
-	if err != nil {
+	b := &bench{options: o}
+	defer b.close()
+	if err := try(func() { b.open(ctx) }); err != nil {
 		return err
 	}
-	defer b.close()
 	if b.growth > 0 {
 		return b.runGrowth(ctx, os.Stdout)
 	}
@@ -87,8 +87,8 @@ func (b *bench) measure(ctx context.Context) (all []result, err error) {
 			continue
 		}
 		b.logf("row %d: %s", r.number, r.name)
-		results, err := try(func() []result { return b.runRow(ctx, r) })
-		if err != nil {
+		var results []result
+		if err := try(func() { results = b.runRow(ctx, r) }); err != nil {
 			return all, fmt.Errorf("row %d: %w", r.number, err)
 		}
 		for _, result := range results {

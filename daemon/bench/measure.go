@@ -15,7 +15,8 @@ import (
 )
 
 // A stepError is the error of a failed step of a measurement. [must] and [check] panic with it, because nothing after the
-// step makes sense. [try] returns it. Only the goroutine that has called try may use must and check.
+// step makes sense. [try] returns it. So a row, a candidate and the functions that they call return no error. They run in
+// the goroutine that has called try. A load and a peer return errors, because they run in other goroutines and processes.
 type stepError struct{ error }
 
 // must returns the value of a step that must not fail.
@@ -31,8 +32,8 @@ func check(err error) {
 	}
 }
 
-// try returns the value of a step, or the error with which it has ended.
-func try[T any](step func() T) (value T, err error) {
+// try runs a step, and returns the error with which it has ended.
+func try(step func()) (err error) {
 	defer func() {
 		switch failure := recover().(type) {
 		case nil:
@@ -42,7 +43,8 @@ func try[T any](step func() T) (value T, err error) {
 			panic(failure)
 		}
 	}()
-	return step(), nil
+	step()
+	return nil
 }
 
 // A candidate makes one complete measurement of one program.
@@ -60,11 +62,10 @@ func (b *bench) alternate(ctx context.Context, candidates ...candidate) []series
 			slices.Reverse(order)
 		}
 		for _, i := range order {
-			s, err := try(func() sample { return candidates[i](ctx) })
+			err := try(func() { all[i] = append(all[i], candidates[i](ctx)) })
 			if err != nil {
 				check(fmt.Errorf("candidate %d of round %d: %w", i+1, round+1, err))
 			}
-			all[i] = append(all[i], s)
 		}
 	}
 	return all
@@ -75,7 +76,7 @@ const warmup = time.Second
 
 // underLoad returns a candidate that measures a server with [bench.measureOnce].
 func (b *bench) underLoad(start starter, l load) candidate {
-	return func(ctx context.Context) sample { return must(b.measureOnce(ctx, start, l)) }
+	return func(ctx context.Context) sample { return b.measureOnce(ctx, start, l) }
 }
 
 // alternateUnder measures programs under the same load, as alternate does.
@@ -88,11 +89,8 @@ func (b *bench) alternateUnder(ctx context.Context, l load, programs ...starter)
 }
 
 // measureOnce starts a server, warms it up, measures it under a load and stops it.
-func (b *bench) measureOnce(ctx context.Context, start starter, l load) (got sample, err error) {
-	s, err := start(ctx)
-	if err != nil {
-		return got, err
-	}
+func (b *bench) measureOnce(ctx context.Context, start starter, l load) (got sample) {
+	s := start(ctx)
 	defer s.kill()
 	warm := l
 	warm.length, warm.rate = min(warmup, l.length), 0
@@ -102,10 +100,10 @@ func (b *bench) measureOnce(ctx context.Context, start starter, l load) (got sam
 		got, err = l.on(ctx, s.addr)
 	}
 	if err != nil {
-		return got, fmt.Errorf("%s: %w: %s", s.name, err, s.logTail())
+		check(fmt.Errorf("%s: %w: %s", s.name, err, s.logTail()))
 	}
 	got.cpu, got.all = b.cpuOf(s.process).since(before).per(got.n), first.n+got.n
-	return got, nil
+	return got
 }
 
 // A sample is the result of one measurement.
@@ -227,12 +225,12 @@ func childrenCPU(pid int) time.Duration {
 
 // postmasterOf returns the id of the server's first process, which is the parent of our connection's
 // process. It is 0 on systems other than Linux.
-func postmasterOf(ctx context.Context, admin string) (pid int, err error) {
-	err = withConn(ctx, admin, func(conn *pgx.Conn) error {
+func postmasterOf(ctx context.Context, admin string) (pid int) {
+	check(withConn(ctx, admin, func(conn *pgx.Conn) error {
 		if fields := statFields(int(conn.PgConn().PID())); len(fields) > statParent {
-			pid, err = strconv.Atoi(fields[statParent])
+			pid = must(strconv.Atoi(fields[statParent]))
 		}
-		return err
-	})
-	return pid, err
+		return nil
+	}))
+	return pid
 }

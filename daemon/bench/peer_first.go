@@ -66,16 +66,16 @@ func serveUpgrades(ctx context.Context, url, sql string, values func(r *http.Req
 }
 
 // fillInsert empties the table of [peerInsert].
-func fillInsert(ctx context.Context, url string, _ int) error {
-	return execute(ctx, url, "TRUNCATE accepted", "CHECKPOINT")
+func fillInsert(ctx context.Context, url string, _ int) {
+	check(execute(ctx, url, "TRUNCATE accepted", "CHECKPOINT"))
 }
 
 // fillFirst is [fillUnusedKeys] for the tables of [peerFirst].
-func fillFirst(ctx context.Context, url string, n int) error {
-	return execute(ctx, url, "TRUNCATE first_keys, first_plans, first_tasks",
+func fillFirst(ctx context.Context, url string, n int) {
+	check(execute(ctx, url, "TRUNCATE first_keys, first_plans, first_tasks",
 		fmt.Sprintf(`INSERT INTO first_keys SELECT 'K' || lpad(i::text, 9, '0'), 'active' FROM generate_series(0, %d) i`, n-1),
 		fmt.Sprintf(`INSERT INTO first_plans SELECT 'plan-' || i, 'US', %d, 0 FROM generate_series(1, %d) i`, slotsPerPlan, n/slotsPerPlan+1),
-		"VACUUM (ANALYZE) first_keys, first_plans, first_tasks", "CHECKPOINT")
+		"VACUUM (ANALYZE) first_keys, first_plans, first_tasks", "CHECKPOINT"))
 }
 
 // firstCounts are [acceptedCounts] for the tables of [peerFirst].

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -37,55 +36,37 @@ func minimalEnv() []string {
 	return kept
 }
 
-func (b *bench) startProcess(ctx context.Context, name, program string, args ...string) (*process, error) {
+func (b *bench) startProcess(ctx context.Context, name, program string, args ...string) *process {
 	p := &process{name: name, log: b.path(name + ".log"), ended: make(chan struct{})}
-	log, err := os.Create(p.log)
-	if err != nil {
-		return nil, err
-	}
+	log := must(os.Create(p.log))
 	defer func() { _ = log.Close() }() // the process has its own descriptor
 	p.cmd = exec.CommandContext(ctx, program, args...)
 	p.cmd.Dir, p.cmd.Env, p.cmd.Stderr, p.cmd.SysProcAttr = b.folder, minimalEnv(), log, dieWithParent()
-	out, err := p.cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	p.lines = bufio.NewScanner(out)
-	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
-	if err := p.cmd.Start(); err != nil {
-		return nil, err
-	}
+	p.lines = bufio.NewScanner(must(p.cmd.StdoutPipe()))
+	p.stdin = must(p.cmd.StdinPipe())
+	check(p.cmd.Start())
 	go func() {
 		_, _ = p.cmd.Process.Wait() // the log shows how it ended
 		close(p.ended)
 	}()
-	return p, nil
+	return p
 }
 
 // peer starts this program as a peer, and waits until it serves.
-func (b *bench) peer(ctx context.Context, name string, args ...string) (*server, error) {
-	p, err := b.startProcess(ctx, name, b.self, append([]string{asPeer, name}, args...)...)
-	if err != nil {
-		return nil, err
-	}
-	addr, err := p.waitLine("serving")
-	if err != nil {
-		p.kill()
-		return nil, err
-	}
-	return &server{process: p, addr: addr}, nil
+func (b *bench) peer(ctx context.Context, name string, args ...string) *server {
+	p := b.startProcess(ctx, name, b.self, append([]string{asPeer, name}, args...)...)
+	return &server{process: p, addr: p.waitLine("serving")}
 }
 
 // waitLine waits for a line of the peer that begins with word, and returns the rest of the line.
-func (p *process) waitLine(word string) (string, error) {
+func (p *process) waitLine(word string) string {
 	for p.lines.Scan() {
 		if rest, found := strings.CutPrefix(p.lines.Text(), word+" "); found {
-			return rest, nil
+			return rest
 		}
 	}
-	return "", fmt.Errorf("%s has ended: %s", p.name, p.logTail())
+	check(fmt.Errorf("%s has ended: %s", p.name, p.logTail()))
+	return "" // never, because check has panicked
 }
 
 // kill ends the process immediately, so that its shutdown is not measured.
@@ -112,45 +93,34 @@ type server struct {
 }
 
 // A starter starts one program of a comparison.
-type starter func(ctx context.Context) (*server, error)
+type starter func(ctx context.Context) *server
 
 // serve starts keyseatd on a database, with defaults except for the flags, and waits until it is ready.
 // Its log goes to a file, at the default level.
-func (b *bench) serve(ctx context.Context, database string, flags ...string) (*server, error) {
-	public, admin, err := freePorts()
-	if err != nil {
-		return nil, err
-	}
+func (b *bench) serve(ctx context.Context, database string, flags ...string) *server {
+	public, admin := freePorts()
 	args := append([]string{"serve", "--database", database, "--listen", public, "--admin-listen", admin}, flags...)
-	p, err := b.startProcess(ctx, "keyseatd", b.keyseatd, args...)
-	if err != nil {
-		return nil, err
-	}
-	s := &server{process: p, addr: public, admin: admin}
-	if err := s.waitReady(ctx); err != nil {
-		s.kill()
-		return nil, err
-	}
-	return s, nil
+	s := &server{process: b.startProcess(ctx, "keyseatd", b.keyseatd, args...), addr: public, admin: admin}
+	s.waitReady(ctx)
+	return s
 }
 
 // waitTimeout bounds the waits for a program. A wait takes longer only after an error.
 const waitTimeout = 30 * time.Second
 
-func (s *server) waitReady(ctx context.Context) error {
+func (s *server) waitReady(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, waitTimeout)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	for !s.ready(ctx, client) {
 		select {
 		case <-s.ended:
-			return fmt.Errorf("keyseatd has ended: %s", s.logTail())
+			check(fmt.Errorf("keyseatd has ended: %s", s.logTail()))
 		case <-ctx.Done():
-			return fmt.Errorf("keyseatd is not ready: %w: %s", ctx.Err(), s.logTail())
+			check(fmt.Errorf("keyseatd is not ready: %w: %s", ctx.Err(), s.logTail()))
 		case <-time.After(time.Millisecond):
 		}
 	}
-	return nil
 }
 
 func (s *server) ready(ctx context.Context, client *http.Client) bool {
@@ -167,27 +137,23 @@ func (s *server) ready(ctx context.Context, client *http.Client) bool {
 }
 
 // runKeyseatd runs a command of keyseatd to its end, and returns its standard output. The log is only in the error.
-func (b *bench) runKeyseatd(ctx context.Context, stdin io.Reader, args ...string) ([]byte, error) {
+func (b *bench) runKeyseatd(ctx context.Context, stdin io.Reader, args ...string) []byte {
 	cmd := exec.CommandContext(ctx, b.keyseatd, args...)
 	cmd.Dir, cmd.Env, cmd.Stdin, cmd.SysProcAttr = b.folder, minimalEnv(), stdin, dieWithParent()
 	var log bytes.Buffer
 	cmd.Stderr = &log
 	out, err := cmd.Output()
 	if err != nil {
-		err = fmt.Errorf("keyseatd %s: %w: %s%s", args[0], err, out, log.Bytes())
+		check(fmt.Errorf("keyseatd %s: %w: %s%s", args[0], err, out, log.Bytes()))
 	}
-	return out, err
+	return out
 }
 
 // freePorts returns two addresses that currently have no listener.
-func freePorts() (string, string, error) {
-	first, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not block
-	if err != nil {
-		return "", "", err
-	}
-	second, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not block
-	if err != nil {
-		return "", "", errors.Join(err, first.Close())
-	}
-	return first.Addr().String(), second.Addr().String(), errors.Join(first.Close(), second.Close())
+func freePorts() (string, string) {
+	first := must(net.Listen("tcp", "127.0.0.1:0")) //nolint:noctx // it does not block
+	defer func() { check(first.Close()) }()
+	second := must(net.Listen("tcp", "127.0.0.1:0")) //nolint:noctx // it does not block
+	defer func() { check(second.Close()) }()
+	return first.Addr().String(), second.Addr().String()
 }

@@ -42,8 +42,9 @@ func (b *bench) environment(ctx context.Context) string {
 }
 
 func (b *bench) postgres(ctx context.Context) string {
-	text, err := query[string](ctx, b.admin, "SELECT current_setting('server_version') || ' (fsync ' || current_setting('fsync') || ', synchronous_commit ' || current_setting('synchronous_commit') || ')'")
-	if err != nil {
+	const sql = "SELECT current_setting('server_version') || ' (fsync ' || current_setting('fsync') || ', synchronous_commit ' || current_setting('synchronous_commit') || ')'"
+	var text string
+	if err := try(func() { text = query[string](ctx, b.admin, sql) }); err != nil {
 		return err.Error()
 	}
 	return text

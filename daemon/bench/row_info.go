@@ -17,7 +17,7 @@ const highConcurrency = 256
 func (b *bench) newInfoSetup(ctx context.Context, keys int) *setup {
 	s := b.newSetup(ctx, "--connector", "sim")
 	s.keys = keys
-	check(fillUsedKeys(ctx, s.url, keys))
+	fillUsedKeys(ctx, s.url, keys)
 	return s
 }
 
@@ -59,7 +59,7 @@ func (s *setup) expectSameResponse(ctx context.Context, one, other starter) {
 }
 
 func (s *setup) infoBody(ctx context.Context, start starter) string {
-	server := must(start(ctx))
+	server := start(ctx)
 	defer server.kill()
 	c := must(dial(ctx, server.addr))
 	defer func() { _ = c.conn.Close() }() // the measurement is over
@@ -93,7 +93,7 @@ func rowStock(ctx context.Context, b *bench) []result {
 	stockLoad := load{highConcurrency, s.length, 0, stockRequests(lastCountry)}
 	got := b.alternate(ctx, s.underLoad(s.startOurs, stockLoad), s.underLoad(s.startOurs, s.infoLoad(highConcurrency, 0)))
 	age := s.measureAge(ctx, stockLoad)
-	single := must(s.measureOnce(ctx, s.startOurs, load{1, s.length, 0, stockRequests(lastCountry)}))
+	single := s.measureOnce(ctx, s.startOurs, load{1, s.length, 0, stockRequests(lastCountry)})
 	return []result{
 		throughput("stock, 256 connections, compared with keyseatd's own info", got[0], got[1], goal{min: 0.8}),
 		atMost("age of a stock response under that load", "oldest "+duration(float64(age)), age, time.Second),
@@ -121,7 +121,7 @@ const ageProbes = 5
 // measureAge returns the largest age of a stock response under the load. It changes the slots of one country
 // repeatedly. The age is the time from the commit to the last request whose response shows the old count.
 func (s *setup) measureAge(ctx context.Context, l load) (oldest time.Duration) {
-	server := must(s.startOurs(ctx))
+	server := s.startOurs(ctx)
 	defer server.kill()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -32,14 +32,14 @@ var lists = []string{
 func rowLists(ctx context.Context, b *bench) []result {
 	postgres := b.createDatabase(ctx)
 	tokens := b.path("tokens")
-	token := must(b.runKeyseatd(ctx, nil, "admin-token", "add", tokens, "--name", "bench", "--role", "read"))
+	token := b.runKeyseatd(ctx, nil, "admin-token", "add", tokens, "--name", "bench", "--role", "read")
 	silent := (&provider{silent: true}).start(ctx)
 	flags := append(acceptOnly(silent), "--lease", "1h", "--master-key-file", b.master, "--admin-token-file", tokens)
 	var all []result
 	for _, fill := range []listFill{postgresFill(postgres), sqliteFill(b.path("lists.db"))} {
 		fill.keys = b.size(10_000_000)
 		start := time.Now()
-		must(b.runKeyseatd(ctx, nil, "migrate", "--database", fill.url))
+		b.runKeyseatd(ctx, nil, "migrate", "--database", fill.url)
 		fill.run(ctx)
 		b.logf("  %s filled in %s", fill.name, duration(float64(time.Since(start))))
 		slowest := b.measureLists(ctx, fill, string(bytes.TrimSpace(token)), flags)
@@ -50,7 +50,7 @@ func rowLists(ctx context.Context, b *bench) []result {
 
 // measureLists measures each list for a part of the measurements' time.
 func (b *bench) measureLists(ctx context.Context, f listFill, token string, flags []string) (slowest result) {
-	server := must(b.serve(ctx, f.url, flags...))
+	server := b.serve(ctx, f.url, flags...)
 	defer server.kill()
 	longest, length := time.Duration(0), max(time.Second, b.length*time.Duration(b.rounds)/time.Duration(len(lists)))
 	what := fmt.Sprintf("the slowest of %d lists and filters of the admin API among %d keys and %d tasks on %s, p99", len(lists), f.keys, f.used(), f.name)

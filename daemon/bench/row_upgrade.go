@@ -57,15 +57,15 @@ func acceptOnly(provider string) []string {
 const maxUpgradeRate = 20_000
 
 // upgradeCandidate returns a candidate that starts with unused keys, and counts the accepted tasks at the end.
-func (s *setup) upgradeCandidate(start starter, conns int, fill func(context.Context, string, int) error, counts []string) candidate {
+func (s *setup) upgradeCandidate(start starter, conns int, fill func(context.Context, string, int), counts []string) candidate {
 	return func(ctx context.Context) sample {
 		s.keys = int(maxUpgradeRate * (s.length + min(warmup, s.length)).Seconds())
 		if conns == 1 {
 			s.keys /= 5
 		}
-		check(fill(ctx, s.url, s.keys))
-		got := must(s.measureOnce(ctx, start, load{conns, s.length, 0, upgradeRequests(s.keys, appendCode)}))
-		check(expectCounts(ctx, s.url, got.all, counts...))
+		fill(ctx, s.url, s.keys)
+		got := s.measureOnce(ctx, start, load{conns, s.length, 0, upgradeRequests(s.keys, appendCode)})
+		expectCounts(ctx, s.url, got.all, counts...)
 		return got
 	}
 }
@@ -106,13 +106,13 @@ func rowSQLite(ctx context.Context, b *bench) []result {
 	silent := (&provider{silent: true}).start(ctx)
 	f := &sqliteFile{bench: b, path: b.path("template.db"), keys: int(maxSQLiteRate * (b.length + min(warmup, b.length)).Seconds())}
 	f.fill(ctx)
-	ours := func(ctx context.Context, path string) (*server, error) {
+	ours := func(ctx context.Context, path string) *server {
 		return b.serve(ctx, "sqlite:"+path, acceptOnly(silent)...)
 	}
-	theirs := func(ctx context.Context, path string) (*server, error) { return b.peer(ctx, "bare-sqlite", path) }
+	theirs := func(ctx context.Context, path string) *server { return b.peer(ctx, "bare-sqlite", path) }
 	least := func(ctx context.Context) sample {
-		constant := func(ctx context.Context) (*server, error) { return b.peer(ctx, "constant") }
-		return must(b.measureOnce(ctx, constant, load{64, b.length, 0, upgradeRequests(1_000_000, appendCode)}))
+		constant := func(ctx context.Context) *server { return b.peer(ctx, "constant") }
+		return b.measureOnce(ctx, constant, load{64, b.length, 0, upgradeRequests(1_000_000, appendCode)})
 	}
 	got := b.alternate(ctx, f.candidate(ours), f.candidate(theirs), least)
 	return []result{throughput("upgrade on SQLite, 64 connections, compared with one transaction each", got[0], got[1], goal{min: 3, aim: 5}).within(got[2], got[1])}
@@ -134,23 +134,23 @@ func (f *sqliteFile) fill(ctx context.Context) {
 	for i := range f.keys/slotsPerPlan + 1 {
 		fmt.Fprintf(plans, "plan-%d,US,%d Main Street,%d\n", i, i, slotsPerPlan)
 	}
-	must(f.runKeyseatd(ctx, keys, "keys", "import", "-", "--database", "sqlite:"+f.path))
-	must(f.runKeyseatd(ctx, plans, "plans", "import", "-", "--database", "sqlite:"+f.path))
+	f.runKeyseatd(ctx, keys, "keys", "import", "-", "--database", "sqlite:"+f.path)
+	f.runKeyseatd(ctx, plans, "plans", "import", "-", "--database", "sqlite:"+f.path)
 }
 
 // candidate returns a candidate that works on a copy of the file, and counts the accepted upgrades in it at the end.
-func (f *sqliteFile) candidate(start func(ctx context.Context, path string) (*server, error)) candidate {
+func (f *sqliteFile) candidate(start func(ctx context.Context, path string) *server) candidate {
 	return func(ctx context.Context) sample {
 		path := f.bench.path("upgrades.db")
 		check(os.WriteFile(path, must(os.ReadFile(f.path)), 0o600))
-		got := must(f.measureOnce(ctx, func(ctx context.Context) (*server, error) { return start(ctx, path) },
-			load{64, f.length, 0, upgradeRequests(f.keys, appendCode)}))
+		got := f.measureOnce(ctx, func(ctx context.Context) *server { return start(ctx, path) },
+			load{64, f.length, 0, upgradeRequests(f.keys, appendCode)})
 		db := must(openFile(path))
 		defer func() { _ = db.Close() }() // it was only read
-		check(compareCounts(got.all, acceptedCounts, func(sql string) (n int, err error) {
-			err = db.QueryRowContext(ctx, sql).Scan(&n)
-			return n, err
-		}))
+		compareCounts(got.all, acceptedCounts, func(sql string) (n int) {
+			check(db.QueryRowContext(ctx, sql).Scan(&n))
+			return n
+		})
 		return got
 	}
 }

@@ -38,14 +38,14 @@ func rowWork(ctx context.Context, b *bench) []result {
 func (s *setup) settleCandidate(backlog int, username string, connector ...string) candidate {
 	return func(ctx context.Context) sample {
 		s.acceptBacklog(ctx, backlog)
-		server := must(s.serve(ctx, append([]string{"--workers", strconv.Itoa(workers), "--connector"}, connector...)...))
+		server := s.serve(ctx, append([]string{"--workers", strconv.Itoa(workers), "--connector"}, connector...)...)
 		defer server.kill()
 		firstAttempt := func() time.Time { // is valid only after an attempt has ended
-			return must(query[time.Time](ctx, s.url, `SELECT min(first_asked) FROM keyseat_tasks`))
+			return query[time.Time](ctx, s.url, `SELECT min(first_asked) FROM keyseat_tasks`)
 		}
 		got := s.waitFinished(ctx, server.process, s.url, firstAttempt, backlog, openTasksLeft)
 		used := `SELECT count(*) FROM keyseat_keys WHERE status = 'success' AND used AND username = ` + username
-		check(expectCounts(ctx, s.url, backlog, append([]string{used}, settledCounts...)...))
+		expectCounts(ctx, s.url, backlog, append([]string{used}, settledCounts...)...)
 		return got
 	}
 }
@@ -53,8 +53,8 @@ func (s *setup) settleCandidate(backlog int, username string, connector ...strin
 // acceptBacklog fills the backlog, and then kills the daemon that accepted it. That daemon holds the lease of one
 // task, so the lease is short.
 func (s *setup) acceptBacklog(ctx context.Context, backlog int) {
-	check(fillUnusedKeys(ctx, s.url, backlog))
-	server := must(s.serve(ctx, append([]string{"--lease", "100ms"}, s.flags...)...))
+	fillUnusedKeys(ctx, s.url, backlog)
+	server := s.serve(ctx, append([]string{"--lease", "100ms"}, s.flags...)...)
 	defer server.kill()
 	got := must(load{highConcurrency, waitTimeout, 0, upgradeRequests(backlog, appendCode)}.on(ctx, server.addr))
 	if got.n != backlog {
@@ -76,11 +76,11 @@ var settledCounts = []string{
 func (b *bench) riverCandidate(url string, backlog int) candidate {
 	return func(ctx context.Context) sample {
 		check(execute(ctx, url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public"))
-		p := must(b.peer(ctx, "river", url, strconv.Itoa(backlog), strconv.Itoa(workers)))
+		p := b.peer(ctx, "river", url, strconv.Itoa(backlog), strconv.Itoa(workers))
 		defer p.kill()
-		firstJob := func() time.Time { return time.Unix(0, must(strconv.ParseInt(must(p.waitLine("first")), 10, 64))) }
+		firstJob := func() time.Time { return time.Unix(0, must(strconv.ParseInt(p.waitLine("first"), 10, 64))) }
 		got := b.waitFinished(ctx, p.process, url, firstJob, backlog, `SELECT EXISTS (SELECT 1 FROM river_job WHERE state IN ('available', 'running'))::int`)
-		check(expectCounts(ctx, url, backlog, `SELECT count(*) FROM river_job WHERE state = 'completed'`))
+		expectCounts(ctx, url, backlog, `SELECT count(*) FROM river_job WHERE state = 'completed'`)
 		return got
 	}
 }
@@ -136,8 +136,8 @@ type delaySetup struct {
 
 // measureOwn measures with one daemon.
 func (d *delaySetup) measureOwn(ctx context.Context, n int) series {
-	check(fillUnusedKeys(ctx, d.url, n))
-	s := must(d.worker(ctx))
+	fillUnusedKeys(ctx, d.url, n)
+	s := d.worker(ctx)
 	defer s.kill()
 	all := d.measureEach(ctx, s.addr, upgradeRequests(n, appendCode), n, 20*time.Millisecond)
 	return series{newSample([][]time.Duration{all}, time.Second)}
@@ -146,12 +146,12 @@ func (d *delaySetup) measureOwn(ctx context.Context, n int) series {
 // measureOther measures with two daemons. One accepts, and its only worker is busy with the first task forever. The
 // other one is idle.
 func (d *delaySetup) measureOther(ctx context.Context, n int) []time.Duration {
-	check(fillUnusedKeys(ctx, d.url, n+1))
-	busy := must(d.startOurs(ctx))
+	fillUnusedKeys(ctx, d.url, n+1)
+	busy := d.startOurs(ctx)
 	defer busy.kill()
 	next := upgradeRequests(n+1, appendCode)
 	d.occupy(ctx, busy.addr, next)
-	idle := must(d.worker(ctx))
+	idle := d.worker(ctx)
 	defer idle.kill()
 	return d.measureEach(ctx, busy.addr, next, n, time.Second)
 }
@@ -163,13 +163,13 @@ func (d *delaySetup) occupy(ctx context.Context, addr string, next generator) {
 	r := &request{}
 	next(r)
 	check(c.doChecked(r))
-	for must(query[int](ctx, d.url, `SELECT count(*) FROM keyseat_tasks WHERE leased_until IS NOT NULL`)) != 1 {
+	for query[int](ctx, d.url, `SELECT count(*) FROM keyseat_tasks WHERE leased_until IS NOT NULL`) != 1 {
 		time.Sleep(10 * time.Millisecond) // only the database shows the lease, so poll
 	}
 }
 
 // worker starts a daemon whose provider answers.
-func (d *delaySetup) worker(ctx context.Context) (*server, error) {
+func (d *delaySetup) worker(ctx context.Context) *server {
 	return d.serve(ctx, "--connector", d.provider)
 }
 
