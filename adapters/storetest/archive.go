@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"testing"
 	"time"
 
 	"github.com/keyseat/keyseat/keys"
@@ -21,21 +20,127 @@ type ArchiveStore interface {
 	archive.Archiver
 }
 
-// RunArchive tests whether a store keeps the contracts of [archive.Archiver] and [audit.Inspector].
-func RunArchive(t *testing.T, open func(t testing.TB) ArchiveStore) {
-	cases := []testCase[archiveFixture]{
-		{"Archive/finished tasks are removed and all counts stay", archiveCounts},
-		{"Archive/a consumed slot can be released", archiveReleases},
-		{"Archive/nothing is removed if the archive fails", archiveKeeps},
-		{"Archive/a changed key is not archived", archiveChanged},
-		{"Archive/a key with a pending delivery is not archived", archivePending},
-		{"Records/pages", inspectPages},
-		{"FixCounters/the counters become those of the history", inspectCounters},
-	}
-	runCases(t, cases, func(t testing.TB) archiveFixture {
-		s := open(t)
-		return archiveFixture{newFixture(t, s), s}
-	})
+var archiveCases = []testCase[archiveFixture]{
+	{"Archive/finished tasks are removed and all counts stay", func(f archiveFixture) {
+		f.finishTasks("A")
+		f.finishTasks("B")
+		f.issue("fresh")
+		before, snapshot, other, audits := f.record("A"), f.snapshot("A"), f.record("B"), f.planAudits()
+		c := f.archivePlan("A")
+		errs, rows := f.runArchive(c)
+		f.want("verdict", errs, []error{nil})
+		f.want("tasks", rows.Tasks, []tasks.Task{before.Tasks[0], before.Tasks[2]})
+		f.want("entries", len(rows.Lines), len(before.Events))
+		for i, l := range rows.Lines {
+			f.want("entry", l.Event, before.Events[i])
+			f.want("has a change and is in order", l.Change != "" && (i == 0 || l.Seq > rows.Lines[i-1].Seq), true)
+		}
+		after := f.snapshot("A")
+		f.want("key", after.Key, snapshot.Key)
+		f.want("latest task", *after.Task, *snapshot.Task)
+		f.want("plan audits", f.planAudits(), audits)
+		f.want("history", f.history("A"), "archived:plan-A:free>spent archived:plan-A:free>spent")
+		f.want("tasks left", f.record("A").Tasks, []tasks.Task{before.Tasks[1], before.Tasks[3]})
+		f.wantRecord("another key", f.record("B"), other)
+		r := f.record("A")
+		_, found := archive.Decide(r, r.At.Add(time.Hour), id())
+		f.want("more to archive", found, false)
+		errs, rows = f.runArchive(c)
+		f.want("again", errs, []error{tasks.ErrConflict})
+		f.want("archived again", len(rows.Lines), 0)
+	}},
+	{"Archive/a consumed slot can be released", func(f archiveFixture) {
+		f.finishTasks("A")
+		f.runArchive(f.archivePlan("A"))
+		first := f.record("A").Tasks[0]
+		f.release(first.ID)
+		f.want("slots", f.slots("plan-A"), "1/0/1/0")
+		f.levelsMatch()
+		_, rows := f.runArchive(f.archivePlan("A"))
+		f.want("tasks", len(rows.Tasks), 1)
+		f.want("task", rows.Tasks[0].ID, first.ID)
+		f.want("history", f.history("A"), "archived:plan-A:free>spent")
+		f.want("moves", f.planAudits()[0].Moves, stock.SlotCounts{Spent: 1})
+	}},
+	{"Archive/nothing is removed if the archive fails", func(f archiveFixture) {
+		f.finishTasks("A")
+		before := f.record("A")
+		_, err := f.all.Archive(f.ctx, []archive.Plan{f.archivePlan("A")}, func(archive.Rows) error { return errSource })
+		f.wantError("error", err, errSource)
+		f.wantRecord("record", f.record("A"), before)
+	}},
+	{"Archive/a changed key is not archived", func(f archiveFixture) {
+		f.finishTasks("A")
+		f.finishTasks("B")
+		plans := []archive.Plan{f.archivePlan("A"), f.archivePlan("B"), f.archivePlan("B")}
+		unknown := plans[0]
+		unknown.Code, unknown.Tasks = "unknown", nil
+		f.update(tasks.Revoke, "A")
+		before := f.record("A")
+		errs, rows := f.runArchive(append(plans, unknown)...)
+		f.want("verdicts", errs, []error{tasks.ErrConflict, nil, tasks.ErrConflict, tasks.ErrConflict})
+		for _, l := range rows.Lines {
+			f.want("entry of", l.Code, "B")
+		}
+		f.wantRecord("record", f.record("A"), before)
+	}},
+	{"Archive/a key with a pending delivery is not archived", func(f archiveFixture) {
+		o := outboxFixture{f.fixture, f.all}
+		o.subscribe("L")
+		f.finishTasks("A")
+		archive := func(when string, want error) {
+			f.Helper()
+			errs, _ := f.runArchive(f.archivePlan("A"))
+			f.want(when, errs, []error{want})
+		}
+		archive("not routed", tasks.ErrConflict)
+		o.route()
+		archive("not delivered", tasks.ErrConflict)
+		m := o.leaseOne("L")
+		m.DeliveredSeq = m.LastSeq
+		f.must(f.all.CompleteDelivery(f.ctx, m, nil))
+		archive("delivered", nil)
+		f.want("deliveries of the archive", o.route()+len(o.leaseAll("L")), 0)
+	}},
+	{"Records/pages", func(f archiveFixture) {
+		f.finishTasks("b")
+		f.issue("a", "B", "-")
+		var got []keys.Code
+		for after := keys.Code(""); ; {
+			page := must(f.all.Records(f.ctx, after, 3))
+			if len(page) == 0 {
+				break
+			}
+			for _, r := range page {
+				after = r.Code
+				got = append(got, r.Code)
+				f.wantRecord("record", r, f.record(r.Code))
+			}
+		}
+		f.want("codes", got, []keys.Code{"-", "B", "a", "b"})
+	}},
+	// The counters of a plan become wrong with a transfer that no event records.
+	{"FixCounters/the counters become those of the history", func(f archiveFixture) {
+		f.finishTasks("A")
+		o := outboxFixture{f.fixture, f.all}
+		o.subscribe("L")
+		v := f.snapshot("A")
+		c := must(tasks.Release(v, id()))
+		c.Task, c.Events = nil, nil
+		c.Key = &v.Key
+		f.must(f.apply(c))
+		f.want("slots", f.slots("plan-A"), "1/0/1/0")
+		audits := must(f.all.PlanAudits(f.ctx))
+		fix := must(audits[0].FixCounters(id()))
+		f.must(f.all.FixCounters(f.ctx, fix))
+		f.want("corrected", f.slots("plan-A"), "0/0/2/0")
+		f.levelsMatch()
+		f.want("again", f.all.FixCounters(f.ctx, fix), tasks.ErrConflict)
+		f.want("history", f.history(""), "repaired:plan-A:>")
+		f.want("routed", o.route(), 0)
+		n := must(f.all.Replay(f.ctx, outbox.Replay{Subscriber: "L", Causes: []tasks.EventType{tasks.EventRepaired}}))
+		f.want("replayed", []int{n, len(o.leaseAll("L"))}, []int{0, 0})
+	}},
 }
 
 // An archiveFixture is a fixture together with the other ports of the store.
@@ -113,131 +218,4 @@ func (f archiveFixture) planAudits() []audit.PlanAudit {
 		all[i].At = time.Time{}
 	}
 	return all
-}
-
-func archiveCounts(f archiveFixture) {
-	f.finishTasks("A")
-	f.finishTasks("B")
-	f.issue("fresh")
-	before, snapshot, other, audits := f.record("A"), f.snapshot("A"), f.record("B"), f.planAudits()
-	c := f.archivePlan("A")
-	errs, rows := f.runArchive(c)
-	f.want("verdict", errs, []error{nil})
-	f.want("tasks", rows.Tasks, []tasks.Task{before.Tasks[0], before.Tasks[2]})
-	f.want("entries", len(rows.Lines), len(before.Events))
-	for i, l := range rows.Lines {
-		f.want("entry", l.Event, before.Events[i])
-		f.want("has a change and is in order", l.Change != "" && (i == 0 || l.Seq > rows.Lines[i-1].Seq), true)
-	}
-	after := f.snapshot("A")
-	f.want("key", after.Key, snapshot.Key)
-	f.want("latest task", *after.Task, *snapshot.Task)
-	f.want("plan audits", f.planAudits(), audits)
-	f.want("history", f.history("A"), "archived:plan-A:free>spent archived:plan-A:free>spent")
-	f.want("tasks left", f.record("A").Tasks, []tasks.Task{before.Tasks[1], before.Tasks[3]})
-	f.wantRecord("another key", f.record("B"), other)
-	r := f.record("A")
-	_, found := archive.Decide(r, r.At.Add(time.Hour), id())
-	f.want("more to archive", found, false)
-	errs, rows = f.runArchive(c)
-	f.want("again", errs, []error{tasks.ErrConflict})
-	f.want("archived again", len(rows.Lines), 0)
-}
-
-func archiveReleases(f archiveFixture) {
-	f.finishTasks("A")
-	f.runArchive(f.archivePlan("A"))
-	first := f.record("A").Tasks[0]
-	f.release(first.ID)
-	f.want("slots", f.slots("plan-A"), "1/0/1/0")
-	f.levelsMatch()
-	_, rows := f.runArchive(f.archivePlan("A"))
-	f.want("tasks", len(rows.Tasks), 1)
-	f.want("task", rows.Tasks[0].ID, first.ID)
-	f.want("history", f.history("A"), "archived:plan-A:free>spent")
-	f.want("moves", f.planAudits()[0].Moves, stock.SlotCounts{Spent: 1})
-}
-
-func archiveKeeps(f archiveFixture) {
-	f.finishTasks("A")
-	before := f.record("A")
-	_, err := f.all.Archive(f.ctx, []archive.Plan{f.archivePlan("A")}, func(archive.Rows) error { return errSource })
-	f.wantError("error", err, errSource)
-	f.wantRecord("record", f.record("A"), before)
-}
-
-func archiveChanged(f archiveFixture) {
-	f.finishTasks("A")
-	f.finishTasks("B")
-	plans := []archive.Plan{f.archivePlan("A"), f.archivePlan("B"), f.archivePlan("B")}
-	unknown := plans[0]
-	unknown.Code, unknown.Tasks = "unknown", nil
-	f.update(tasks.Revoke, "A")
-	before := f.record("A")
-	errs, rows := f.runArchive(append(plans, unknown)...)
-	f.want("verdicts", errs, []error{tasks.ErrConflict, nil, tasks.ErrConflict, tasks.ErrConflict})
-	for _, l := range rows.Lines {
-		f.want("entry of", l.Code, "B")
-	}
-	f.wantRecord("record", f.record("A"), before)
-}
-
-func archivePending(f archiveFixture) {
-	o := outboxFixture{f.fixture, f.all}
-	o.subscribe("L")
-	f.finishTasks("A")
-	archive := func(when string, want error) {
-		f.Helper()
-		errs, _ := f.runArchive(f.archivePlan("A"))
-		f.want(when, errs, []error{want})
-	}
-	archive("not routed", tasks.ErrConflict)
-	o.route()
-	archive("not delivered", tasks.ErrConflict)
-	m := o.leaseOne("L")
-	m.DeliveredSeq = m.LastSeq
-	f.must(f.all.CompleteDelivery(f.ctx, m, nil))
-	archive("delivered", nil)
-	f.want("deliveries of the archive", o.route()+len(o.leaseAll("L")), 0)
-}
-
-func inspectPages(f archiveFixture) {
-	f.finishTasks("b")
-	f.issue("a", "B", "-")
-	var got []keys.Code
-	for after := keys.Code(""); ; {
-		page := must(f.all.Records(f.ctx, after, 3))
-		if len(page) == 0 {
-			break
-		}
-		for _, r := range page {
-			after = r.Code
-			got = append(got, r.Code)
-			f.wantRecord("record", r, f.record(r.Code))
-		}
-	}
-	f.want("codes", got, []keys.Code{"-", "B", "a", "b"})
-}
-
-// inspectCounters makes the counters of a plan wrong with a transfer that no event records.
-func inspectCounters(f archiveFixture) {
-	f.finishTasks("A")
-	o := outboxFixture{f.fixture, f.all}
-	o.subscribe("L")
-	v := f.snapshot("A")
-	c := must(tasks.Release(v, id()))
-	c.Task, c.Events = nil, nil
-	c.Key = &v.Key
-	f.must(f.apply(c))
-	f.want("slots", f.slots("plan-A"), "1/0/1/0")
-	audits := must(f.all.PlanAudits(f.ctx))
-	fix := must(audits[0].FixCounters(id()))
-	f.must(f.all.FixCounters(f.ctx, fix))
-	f.want("corrected", f.slots("plan-A"), "0/0/2/0")
-	f.levelsMatch()
-	f.want("again", f.all.FixCounters(f.ctx, fix), tasks.ErrConflict)
-	f.want("history", f.history(""), "repaired:plan-A:>")
-	f.want("routed", o.route(), 0)
-	n := must(f.all.Replay(f.ctx, outbox.Replay{Subscriber: "L", Causes: []tasks.EventType{tasks.EventRepaired}}))
-	f.want("replayed", []int{n, len(o.leaseAll("L"))}, []int{0, 0})
 }

@@ -12,10 +12,94 @@ import (
 )
 
 var listCases = []testCase[fixture]{
-	{"Keys/pages, filters and orders", listKeys},
-	{"Tasks/pages, filters and orders", listTasks},
-	{"Task/one task", readTask},
-	{"Search/codes, orders, usernames, tasks and plans", search},
+	{"Keys/pages, filters and orders", func(f fixture) {
+		f.shop()
+		for _, c := range keyFilters {
+			read := func(p adminstore.Page) (adminstore.List, error) { return f.Keys(f.ctx, c.filter, p) }
+			for _, order := range []adminstore.Order{"", adminstore.Oldest, adminstore.Newest} {
+				want := strings.Fields(c.want)
+				if c.filter.IsZero() && order != "" {
+					want = strings.Fields("- f c B a b 0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KA g e d")
+				}
+				pages(f, fmt.Sprintf("keys %+v %q", c.filter, order), order, want, read, func(v tasks.Snapshot) (string, adminstore.Position) {
+					f.want("the snapshot", v.Task == nil, v.Key.Task == "")
+					return string(v.Key.Code), c.filter.Position(order, v)
+				})
+			}
+		}
+	}},
+	{"Tasks/pages, filters and orders", func(f fixture) {
+		f.shop()
+		all := must(f.Tasks(f.ctx, adminstore.TaskFilter{}, adminstore.Page{Limit: 100}))
+		since, until := all.Entries[2].Task.CreatedAt, all.Entries[6].Task.CreatedAt
+		for _, period := range []adminstore.TaskFilter{{}, {Since: since, Until: until}} {
+			for _, c := range taskFilters {
+				filter := c.filter
+				filter.Since, filter.Until = period.Since, period.Until
+				want := strings.Fields(c.want)
+				if period.Since != period.Until {
+					want = nil
+					for _, v := range all.Entries {
+						if filter.Match(*v.Task) {
+							want = append(want, string(v.Key.Code[:1]))
+						}
+					}
+				}
+				read := func(p adminstore.Page) (adminstore.List, error) { return f.Tasks(f.ctx, filter, p) }
+				for _, order := range []adminstore.Order{adminstore.Oldest, adminstore.Newest} {
+					pages(f, fmt.Sprintf("tasks %+v %q", filter, order), order, want, read, func(v tasks.Snapshot) (string, adminstore.Position) {
+						f.want("the key", v.Task.Code, v.Key.Code)
+						return string(v.Key.Code[:1]), filter.Position(v)
+					})
+				}
+			}
+		}
+	}},
+	{"Task/one task", func(f fixture) {
+		f.openUpgrade("A")
+		v := must(f.Task(f.ctx, "none"))
+		f.want("none", v.Task == nil, true)
+		v = must(f.Task(f.ctx, f.snapshot("A").Key.Task))
+		f.want("task", *v.Task, *f.snapshot("A").Task)
+		f.want("key", v.Key, f.snapshot("A").Key)
+	}},
+	{"Search/codes, orders, usernames, tasks and plans", func(f fixture) {
+		f.shop()
+		own := "0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KA"
+		id := f.snapshot("B").Key.Task
+		for _, c := range []struct {
+			text     string
+			prefixes bool
+			want     string // codes, orders, usernames, tasks, plans
+		}{
+			{"", true, "| | | |"},
+			{"b", false, "b | | | |"},
+			{own, false, own + " | | | |"},
+			{"0v3xk9qz7m1h2abcd4efgj5ka", false, own + " | | | |"},
+			{"…GJ5KA", false, own + " | | | |"},
+			{"gj5ka", false, own + " | | | |"},
+			{"0v3xk", false, "| | | |"},
+			{"0v3xk", true, own + " | | | |"},
+			{"0V3XK-9Q", true, own + " | | | |"},
+			{"order-7", false, "| B a b f | | |"},
+			{"order-70", false, "| B | | |"},
+			{"Order ü", true, "| " + own + " | | |"},
+			{"some", true, "| | g | |"},
+			{"\x00", true, "| | | |"},
+			{"us-", true, "| | | | us-1 us-2"},
+			{id, true, "| | | B |"},
+		} {
+			s := adminstore.ParseSearch(c.text, c.prefixes, 20)
+			found := must(f.Search(f.ctx, s))
+			got := strings.Join([]string{codesOf(found.Codes), codesOf(found.Orders), codesOf(found.Usernames), codesOf(found.Tasks), ""}, "| ")
+			for _, p := range found.Plans {
+				got += p.ID + " "
+			}
+			f.want(c.text, strings.Fields(got), strings.Fields(c.want))
+		}
+		limited := must(f.Search(f.ctx, adminstore.ParseSearch("order-7", true, 2)))
+		f.want("the exact order comes first", limited.Orders[0].Key.OrderID+" "+limited.Orders[1].Key.OrderID, "order-7 order-7")
+	}},
 }
 
 // shop fills the store with keys and tasks of every kind.
@@ -79,23 +163,6 @@ var keyFilters = []struct {
 	{adminstore.KeyFilter{Plan: "de-1"}, "0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KA c"},
 }
 
-func listKeys(f fixture) {
-	f.shop()
-	for _, c := range keyFilters {
-		read := func(p adminstore.Page) (adminstore.List, error) { return f.Keys(f.ctx, c.filter, p) }
-		for _, order := range []adminstore.Order{"", adminstore.Oldest, adminstore.Newest} {
-			want := strings.Fields(c.want)
-			if c.filter.IsZero() && order != "" {
-				want = strings.Fields("- f c B a b 0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KA g e d")
-			}
-			pages(f, fmt.Sprintf("keys %+v %q", c.filter, order), order, want, read, func(v tasks.Snapshot) (string, adminstore.Position) {
-				f.want("the snapshot", v.Task == nil, v.Key.Task == "")
-				return string(v.Key.Code), c.filter.Position(order, v)
-			})
-		}
-	}
-}
-
 // pages reads a list in pages of two, forwards and back. The wanted entries are those of the order Oldest.
 func pages[T any](f fixture, name string, o adminstore.Order, want []string, read func(adminstore.Page) (adminstore.ListOf[T], error), entry func(T) (string, adminstore.Position)) {
 	f.Helper()
@@ -153,81 +220,6 @@ var taskFilters = []struct {
 	{adminstore.TaskFilter{Code: "B"}, "B B"},
 	{adminstore.TaskFilter{Code: "B", Plan: "us-1", Country: "US", State: adminstore.EndedTask}, "B B"},
 	{adminstore.TaskFilter{Code: "\x00"}, ""},
-}
-
-func listTasks(f fixture) {
-	f.shop()
-	all := must(f.Tasks(f.ctx, adminstore.TaskFilter{}, adminstore.Page{Limit: 100}))
-	since, until := all.Entries[2].Task.CreatedAt, all.Entries[6].Task.CreatedAt
-	for _, period := range []adminstore.TaskFilter{{}, {Since: since, Until: until}} {
-		for _, c := range taskFilters {
-			filter := c.filter
-			filter.Since, filter.Until = period.Since, period.Until
-			want := strings.Fields(c.want)
-			if period.Since != period.Until {
-				want = nil
-				for _, v := range all.Entries {
-					if filter.Match(*v.Task) {
-						want = append(want, string(v.Key.Code[:1]))
-					}
-				}
-			}
-			read := func(p adminstore.Page) (adminstore.List, error) { return f.Tasks(f.ctx, filter, p) }
-			for _, order := range []adminstore.Order{adminstore.Oldest, adminstore.Newest} {
-				pages(f, fmt.Sprintf("tasks %+v %q", filter, order), order, want, read, func(v tasks.Snapshot) (string, adminstore.Position) {
-					f.want("the key", v.Task.Code, v.Key.Code)
-					return string(v.Key.Code[:1]), filter.Position(v)
-				})
-			}
-		}
-	}
-}
-
-func readTask(f fixture) {
-	f.openUpgrade("A")
-	v := must(f.Task(f.ctx, "none"))
-	f.want("none", v.Task == nil, true)
-	v = must(f.Task(f.ctx, f.snapshot("A").Key.Task))
-	f.want("task", *v.Task, *f.snapshot("A").Task)
-	f.want("key", v.Key, f.snapshot("A").Key)
-}
-
-func search(f fixture) {
-	f.shop()
-	own := "0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KA"
-	id := f.snapshot("B").Key.Task
-	for _, c := range []struct {
-		text     string
-		prefixes bool
-		want     string // codes, orders, usernames, tasks, plans
-	}{
-		{"", true, "| | | |"},
-		{"b", false, "b | | | |"},
-		{own, false, own + " | | | |"},
-		{"0v3xk9qz7m1h2abcd4efgj5ka", false, own + " | | | |"},
-		{"…GJ5KA", false, own + " | | | |"},
-		{"gj5ka", false, own + " | | | |"},
-		{"0v3xk", false, "| | | |"},
-		{"0v3xk", true, own + " | | | |"},
-		{"0V3XK-9Q", true, own + " | | | |"},
-		{"order-7", false, "| B a b f | | |"},
-		{"order-70", false, "| B | | |"},
-		{"Order ü", true, "| " + own + " | | |"},
-		{"some", true, "| | g | |"},
-		{"\x00", true, "| | | |"},
-		{"us-", true, "| | | | us-1 us-2"},
-		{id, true, "| | | B |"},
-	} {
-		s := adminstore.ParseSearch(c.text, c.prefixes, 20)
-		found := must(f.Search(f.ctx, s))
-		got := strings.Join([]string{codesOf(found.Codes), codesOf(found.Orders), codesOf(found.Usernames), codesOf(found.Tasks), ""}, "| ")
-		for _, p := range found.Plans {
-			got += p.ID + " "
-		}
-		f.want(c.text, strings.Fields(got), strings.Fields(c.want))
-	}
-	limited := must(f.Search(f.ctx, adminstore.ParseSearch("order-7", true, 2)))
-	f.want("the exact order comes first", limited.Orders[0].Key.OrderID+" "+limited.Orders[1].Key.OrderID, "order-7 order-7")
 }
 
 // codesOf returns the sorted codes of snapshots.

@@ -12,16 +12,48 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// RunLogins tests whether the counters that open makes keep the contract of [tasks.LoginCounter]. Each counter is empty.
-func RunLogins(t *testing.T, open func(t testing.TB) tasks.LoginCounter) {
-	cases := []testCase[logins]{
-		{"tests are counted in order", loginsInOrder},
-		{"the logins of a key are counted", loginsOfKey},
-		{"tests are taken back", loginsReleased},
-		{"a success forgets a login", loginsForgotten},
-		{"simultaneous tests are counted", loginsSimultaneous},
-	}
-	runCases(t, cases, func(t testing.TB) logins { return logins{t, open(t)} })
+var loginCases = []testCase[logins]{
+	{"tests are counted in order", func(l logins) {
+		l.count("[]")
+		l.count("[{1 1}]", test("x", "A"))
+		l.count("[{2 1}]", test("x", "A"))
+		l.count("[{3 1} {1 1} {4 1}]", test("x", "B"), test("y", "C"), test("x", "D"))
+	}},
+	{"the logins of a key are counted", func(l logins) {
+		l.count("[{1 1}]", test("x", "A"))
+		l.count("[{1 2}]", test("y", "A"))
+		l.count("[{2 2}]", test("x", "A"))
+		l.count("[{3 1}]", test("x", "B"))
+		l.count("[{1 3} {1 2}]", test("z", "A"), test("w", "B"))
+	}},
+	{"tests are taken back", func(l logins) {
+		l.release(test("x", "A")) // unknown
+		l.count("[{1 1} {2 1} {3 1} {1 1}]", test("x", "A"), test("x", "B"), test("x", "C"), test("y", "D"))
+		l.release(test("x", "A"), test("x", "B"))
+		l.count("[{2 1}]", test("x", "E"))
+		l.release(test("y", "D"), test("y", "D")) // never below 0
+		l.count("[{1 1}]", test("y", "D"))
+	}},
+	{"a success forgets a login", func(l logins) {
+		l.count("[{1 1} {2 1}]", test("x", "A"), test("x", "B"))
+		l.count("[{1 2}]", test("y", "B"))
+		l.release(success("x", "B"), test("y", "B"))
+		l.count("[{1 2}]", test("z", "A")) // key A still knows x
+		l.count("[{1 2}]", test("x", "B")) // key B has forgotten it
+	}},
+	{"simultaneous tests are counted", func(l logins) {
+		const callers, calls = 8, 10
+		runParallel(callers, func(i int) {
+			for n := range calls {
+				code := keys.Code(fmt.Sprint(i, " ", n))
+				if _, err := l.CountLogins(l.Context(), []tasks.LoginTest{test("x", code), test("y", code), test("z", code)}); err != nil {
+					l.Error(err)
+				}
+				l.release(test("z", code), test("y", code))
+			}
+		})
+		l.count(fmt.Sprintf("[{%d 1} {1 1} {1 1}]", callers*calls+1), test("x", "A"), test("y", "B"), test("z", "C"))
+	}},
 }
 
 // logins is a counter under test.
@@ -54,60 +86,56 @@ func success(login string, code keys.Code) tasks.LoginTest {
 	return tasks.LoginTest{Login: login, Code: code, Succeeded: true}
 }
 
-func loginsInOrder(l logins) {
-	l.count("[]")
-	l.count("[{1 1}]", test("x", "A"))
-	l.count("[{2 1}]", test("x", "A"))
-	l.count("[{3 1} {1 1} {4 1}]", test("x", "B"), test("y", "C"), test("x", "D"))
-}
-
-func loginsOfKey(l logins) {
-	l.count("[{1 1}]", test("x", "A"))
-	l.count("[{1 2}]", test("y", "A"))
-	l.count("[{2 2}]", test("x", "A"))
-	l.count("[{3 1}]", test("x", "B"))
-	l.count("[{1 3} {1 2}]", test("z", "A"), test("w", "B"))
-}
-
-func loginsReleased(l logins) {
-	l.release(test("x", "A")) // unknown
-	l.count("[{1 1} {2 1} {3 1} {1 1}]", test("x", "A"), test("x", "B"), test("x", "C"), test("y", "D"))
-	l.release(test("x", "A"), test("x", "B"))
-	l.count("[{2 1}]", test("x", "E"))
-	l.release(test("y", "D"), test("y", "D")) // never below 0
-	l.count("[{1 1}]", test("y", "D"))
-}
-
-func loginsForgotten(l logins) {
-	l.count("[{1 1} {2 1}]", test("x", "A"), test("x", "B"))
-	l.count("[{1 2}]", test("y", "B"))
-	l.release(success("x", "B"), test("y", "B"))
-	l.count("[{1 2}]", test("z", "A")) // key A still knows x
-	l.count("[{1 2}]", test("x", "B")) // key B has forgotten it
-}
-
-func loginsSimultaneous(l logins) {
-	const callers, calls = 8, 10
-	runParallel(callers, func(i int) {
-		for n := range calls {
-			code := keys.Code(fmt.Sprint(i, " ", n))
-			if _, err := l.CountLogins(l.Context(), []tasks.LoginTest{test("x", code), test("y", code), test("z", code)}); err != nil {
-				l.Error(err)
-			}
-			l.release(test("z", code), test("y", code))
+var activityCases = []testCase[activities]{
+	{"an entry is stored whole and once", func(a activities) {
+		want := activity.Entry{
+			ID: "e", Actor: "ann@host (CLI)", Address: "2001:db8::1", Action: activity.RetryTask, Key: "a7f5af2290c021d2", Task: "T",
+			Plan: "p", OrderID: "Order ü", Count: 7, Error: "the task has ended",
 		}
-	})
-	l.count(fmt.Sprintf("[{%d 1} {1 1} {1 1}]", callers*calls+1), test("x", "A"), test("y", "B"), test("z", "C"))
-}
-
-// RunActivity tests whether the stores that open makes keep the contract of [activity.Store]. Each store is empty.
-func RunActivity(t *testing.T, open func(t testing.TB) activity.Store) {
-	cases := []testCase[activities]{
-		{"an entry is stored whole and once", recordActivity},
-		{"pages, filters and orders", listActivity},
-		{"old entries are deleted", deleteActivity},
-	}
-	runCases(t, cases, func(t testing.TB) activities { return activities{newFixture(t, nil), open(t)} })
+		start := time.Now().Add(-time.Minute)
+		a.record(want, activity.Entry{ID: "e", Actor: "bob"}) // the second one is ignored
+		l := must(a.Activity(a.ctx, activity.Filter{}, adminstore.Page{Limit: 9}))
+		a.want("the number of entries", len(l.Entries), 1)
+		at := l.Entries[0].At
+		a.want("the time", at.After(start) && at.Before(start.Add(time.Hour)) && at.Location() == time.UTC, true)
+		want.At = at
+		a.want("the entry", l.Entries[0], want)
+	}},
+	{"pages, filters and orders", func(a activities) {
+		a.record(
+			activity.Entry{ID: "e", Actor: "ann", Action: activity.RevokeKey, Key: "k"},
+			activity.Entry{ID: "d", Actor: "bob", Action: activity.RevokeKey},
+			activity.Entry{ID: "c", Actor: "ann", Action: activity.RetryTask, Key: "k", Task: "t"},
+			activity.Entry{ID: "b", Actor: "bob", Action: activity.EditPlan, Plan: "p"},
+			activity.Entry{ID: "a", Actor: "ann", Action: activity.RevokeKey, OrderID: "o"},
+		)
+		all := must(a.Activity(a.ctx, activity.Filter{}, adminstore.Page{Limit: 9}))
+		since, until := all.Entries[1].At, all.Entries[4].At
+		for _, c := range activityFilters {
+			read := func(p adminstore.Page) (activity.List, error) { return a.Activity(a.ctx, c.filter, p) }
+			for _, o := range []adminstore.Order{adminstore.Oldest, adminstore.Newest} {
+				pages(a.fixture, "activity", o, c.want, read, func(e activity.Entry) (string, adminstore.Position) {
+					return e.ID, c.filter.Position(e)
+				})
+			}
+			c.filter.Since, c.filter.Until = since, until
+			within := slices.DeleteFunc(slices.Clone(c.want), func(id string) bool { return id == "e" || id == "a" })
+			a.want("a period", a.ids(c.filter, adminstore.Oldest), within)
+			slices.Reverse(within)
+			a.want("a period, newest first", a.ids(c.filter, adminstore.Newest), within)
+		}
+	}},
+	{"old entries are deleted", func(a activities) {
+		for _, id := range []string{"a", "b", "c", "d"} {
+			a.record(activity.Entry{ID: id})
+		}
+		all := must(a.Activity(a.ctx, activity.Filter{}, adminstore.Page{Limit: 9}))
+		for _, c := range []struct{ deleted, left int }{{2, 2}, {1, 1}, {0, 1}} {
+			n := must(a.DeleteActivity(a.ctx, all.Entries[3].At, 2))
+			a.want("the numbers of entries", []int{n, len(a.ids(activity.Filter{}, ""))}, []int{c.deleted, c.left})
+		}
+		a.want("the last entry", a.ids(activity.Filter{}, ""), []string{"d"})
+	}},
 }
 
 // activities is a store under test.
@@ -134,22 +162,7 @@ func (a activities) ids(f activity.Filter, o adminstore.Order) (all []string) {
 	return all
 }
 
-func recordActivity(a activities) {
-	want := activity.Entry{
-		ID: "e", Actor: "ann@host (CLI)", Address: "2001:db8::1", Action: activity.RetryTask, Key: "a7f5af2290c021d2", Task: "T",
-		Plan: "p", OrderID: "Order ü", Count: 7, Error: "the task has ended",
-	}
-	start := time.Now().Add(-time.Minute)
-	a.record(want, activity.Entry{ID: "e", Actor: "bob"}) // the second one is ignored
-	l := must(a.Activity(a.ctx, activity.Filter{}, adminstore.Page{Limit: 9}))
-	a.want("the number of entries", len(l.Entries), 1)
-	at := l.Entries[0].At
-	a.want("the time", at.After(start) && at.Before(start.Add(time.Hour)) && at.Location() == time.UTC, true)
-	want.At = at
-	a.want("the entry", l.Entries[0], want)
-}
-
-// activityFilters are filters, and for each the ids of the entries of listActivity.
+// activityFilters are filters, and for each the ids of the entries of its case.
 var activityFilters = []struct {
 	filter activity.Filter
 	want   []string
@@ -166,41 +179,4 @@ var activityFilters = []struct {
 	{activity.Filter{Subject: "o", Actor: "bob"}, nil},
 	{activity.Filter{Actor: "none"}, nil},
 	{activity.Filter{Actor: "\x00"}, nil},
-}
-
-func listActivity(a activities) {
-	a.record(
-		activity.Entry{ID: "e", Actor: "ann", Action: activity.RevokeKey, Key: "k"},
-		activity.Entry{ID: "d", Actor: "bob", Action: activity.RevokeKey},
-		activity.Entry{ID: "c", Actor: "ann", Action: activity.RetryTask, Key: "k", Task: "t"},
-		activity.Entry{ID: "b", Actor: "bob", Action: activity.EditPlan, Plan: "p"},
-		activity.Entry{ID: "a", Actor: "ann", Action: activity.RevokeKey, OrderID: "o"},
-	)
-	all := must(a.Activity(a.ctx, activity.Filter{}, adminstore.Page{Limit: 9}))
-	since, until := all.Entries[1].At, all.Entries[4].At
-	for _, c := range activityFilters {
-		read := func(p adminstore.Page) (activity.List, error) { return a.Activity(a.ctx, c.filter, p) }
-		for _, o := range []adminstore.Order{adminstore.Oldest, adminstore.Newest} {
-			pages(a.fixture, "activity", o, c.want, read, func(e activity.Entry) (string, adminstore.Position) {
-				return e.ID, c.filter.Position(e)
-			})
-		}
-		c.filter.Since, c.filter.Until = since, until
-		within := slices.DeleteFunc(slices.Clone(c.want), func(id string) bool { return id == "e" || id == "a" })
-		a.want("a period", a.ids(c.filter, adminstore.Oldest), within)
-		slices.Reverse(within)
-		a.want("a period, newest first", a.ids(c.filter, adminstore.Newest), within)
-	}
-}
-
-func deleteActivity(a activities) {
-	for _, id := range []string{"a", "b", "c", "d"} {
-		a.record(activity.Entry{ID: id})
-	}
-	all := must(a.Activity(a.ctx, activity.Filter{}, adminstore.Page{Limit: 9}))
-	for _, c := range []struct{ deleted, left int }{{2, 2}, {1, 1}, {0, 1}} {
-		n := must(a.DeleteActivity(a.ctx, all.Entries[3].At, 2))
-		a.want("the numbers of entries", []int{n, len(a.ids(activity.Filter{}, ""))}, []int{c.deleted, c.left})
-	}
-	a.want("the last entry", a.ids(activity.Filter{}, ""), []string{"d"})
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"testing"
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
@@ -17,14 +16,6 @@ import (
 type OutboxStore interface {
 	Store
 	outbox.Outbox
-}
-
-// RunOutbox tests whether a store keeps the contract of [outbox.Outbox].
-func RunOutbox(t *testing.T, open func(t testing.TB) OutboxStore) {
-	runCases(t, outboxCases, func(t testing.TB) outboxFixture {
-		s := open(t)
-		return outboxFixture{newFixture(t, s), s}
-	})
 }
 
 // An outboxFixture is a fixture with the outbox of its store.

@@ -15,35 +15,12 @@
 package storetest
 
 import (
-	"runtime/debug"
 	"slices"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/keyseat/keyseat/tasks"
-	"github.com/keyseat/keyseat/tasks/adminstore"
+	"github.com/keyseat/keyseat/tasks/activity"
 )
-
-// A Store is a store with both required ports.
-type Store interface {
-	tasks.Store
-	adminstore.AdminStore
-}
-
-// An Open returns an empty store, which is closed when the test ends.
-//
-// The store's clock shows the time of this machine, and advances between any two calls, because later events must
-// have later times. The store keeps times in UTC, to the microsecond or finer. The suite makes thousands of
-// writes, so the store should not wait for the disk if it can avoid that.
-type Open func(t testing.TB) Store
-
-// Clock returns a clock for a store under test. The clock of this machine may show the same microsecond twice, so
-// Clock adds 10 microseconds more at each call.
-func Clock() func() time.Time {
-	var calls atomic.Int64
-	return func() time.Time { return time.Now().Add(time.Duration(calls.Add(1)) * 10 * time.Microsecond) }
-}
 
 // Run tests whether the stores that open makes keep the contract of [tasks.Store] and [adminstore.AdminStore].
 func Run(t *testing.T, open Open) {
@@ -52,33 +29,36 @@ func Run(t *testing.T, open Open) {
 	runCases(t, cases, func(t testing.TB) fixture { return newFixture(t, open(t)) })
 }
 
-// A testCase is one promise of a contract, with the test of a store in a fixture.
-type testCase[F any] struct {
-	name string
-	run  func(f F)
+// RunOutbox tests whether a store keeps the contract of [outbox.Outbox].
+func RunOutbox(t *testing.T, open func(t testing.TB) OutboxStore) {
+	runCases(t, outboxCases, func(t testing.TB) outboxFixture {
+		s := open(t)
+		return outboxFixture{newFixture(t, s), s}
+	})
 }
 
-// runCases runs each test case as a subtest, with a store of its own.
-func runCases[F any](t *testing.T, cases []testCase[F], fixture func(testing.TB) F) {
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			defer failOnPanic(t)
-			c.run(fixture(t))
-		})
-	}
+// RunStats tests whether a store keeps the contract of [stats.TaskStats].
+func RunStats(t *testing.T, open func(t testing.TB) StatsStore) {
+	runCases(t, taskStatsCases, func(t testing.TB) statsFixture {
+		s := open(t)
+		return statsFixture{newFixture(t, s), s}
+	})
 }
 
-// failOnPanic is deferred by a test case. A panic, such as that of [must], fails only this case.
-func failOnPanic(t *testing.T) {
-	if failure := recover(); failure != nil {
-		t.Fatalf("%v\n%s", failure, debug.Stack())
-	}
+// RunArchive tests whether a store keeps the contracts of [archive.Archiver] and [audit.Inspector].
+func RunArchive(t *testing.T, open func(t testing.TB) ArchiveStore) {
+	runCases(t, archiveCases, func(t testing.TB) archiveFixture {
+		s := open(t)
+		return archiveFixture{newFixture(t, s), s}
+	})
 }
 
-// must returns the value of a call, and panics after an error. Only the goroutine of a test case may use it.
-func must[T any](value T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return value
+// RunLogins tests whether the counters that open makes keep the contract of [tasks.LoginCounter]. Each counter is empty.
+func RunLogins(t *testing.T, open func(t testing.TB) tasks.LoginCounter) {
+	runCases(t, loginCases, func(t testing.TB) logins { return logins{t, open(t)} })
+}
+
+// RunActivity tests whether the stores that open makes keep the contract of [activity.Store]. Each store is empty.
+func RunActivity(t *testing.T, open func(t testing.TB) activity.Store) {
+	runCases(t, activityCases, func(t testing.TB) activities { return activities{newFixture(t, nil), open(t)} })
 }

@@ -192,7 +192,8 @@ func (f listFill) run(ctx context.Context) {
 
 // listIndexes returns statements that drop all indexes, and statements that make them again.
 func (f listFill) listIndexes(ctx context.Context, db *sql.DB) (drop, restore []string) {
-	rows := must(db.QueryContext(ctx, f.indexes))
+	rows, err := db.QueryContext(ctx, f.indexes)
+	check(err)
 	defer func() { _ = rows.Close() }() // Err reports the error
 	for rows.Next() {
 		var name, definition string
