@@ -3,7 +3,6 @@ package admin
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -29,12 +28,7 @@ func (f TokenFile) Find(text string) (Token, error) {
 
 // Load reads the tokens. An error contains the file name and the line number, never the content of the line.
 func (f TokenFile) Load() (TokenList, error) {
-	file, err := os.Open(string(f))
-	if err != nil {
-		return nil, f.wrapError(err)
-	}
-	defer func() { _ = file.Close() }() // the file was only read
-	_, all, err := readTokens(file)
+	_, all, err := f.read()
 	return all, f.wrapError(err)
 }
 
@@ -50,11 +44,11 @@ func (f TokenFile) append(t Token, renew bool) error {
 	if err != nil {
 		return f.wrapError(err)
 	}
-	return f.wrapError(errors.Join(appendToken(file, t, renew), file.Close()))
+	return f.wrapError(errors.Join(f.appendTo(file, t, renew), file.Close()))
 }
 
-func appendToken(file *os.File, t Token, renew bool) error {
-	text, all, err := readTokens(file)
+func (f TokenFile) appendTo(file *os.File, t Token, renew bool) error {
+	text, all, err := f.read()
 	if err != nil {
 		return err
 	}
@@ -81,16 +75,12 @@ func appendToken(file *os.File, t Token, renew bool) error {
 	return nil
 }
 
-// readTokens checks the permissions of an open file, and reads its tokens.
-func readTokens(file *os.File) (text []byte, all TokenList, err error) {
-	info, err := file.Stat()
+// read checks the permissions of the file, and reads its tokens.
+func (f TokenFile) read() (text []byte, all TokenList, err error) {
+	text, info, err := safefile.Read(string(f), maxFileSize+1)
 	if err == nil {
-		err = safefile.CheckPrivate(file.Name(), info)
+		err = safefile.CheckPrivate(string(f), info)
 	}
-	if err != nil {
-		return nil, nil, err
-	}
-	text, err = io.ReadAll(io.LimitReader(file, maxFileSize+1))
 	switch {
 	case err != nil:
 		return nil, nil, err
