@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -52,7 +53,7 @@ func TestPageFolder(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, "texts.de.html"), []byte(`{{define "lead-title"}}Moin{{end}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	page, err := pageFlags{PageFiles: folder, Brand: `Seat & "Shop"`, PageColor: "#0a6a5d"}.page(http.NotFoundHandler())
+	page, err := pageFlags{PageFiles: folder, Brand: `Seat & "Shop"`, PageColor: "#0a6a5d"}.page(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

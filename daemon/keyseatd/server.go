@@ -98,23 +98,18 @@ func (f pageFlags) checkPage() error {
 			return usageError{withName("--page-color", err)}
 		}
 	}
-	_, err := f.page(http.NotFoundHandler())
+	_, err := f.page(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
 	return withName("--page-files", err)
 }
 
-// pageHandler returns the page for key holders, or nil if the page is off. It logs the shades of a color that
-// lacks contrast.
-func (f pageFlags) pageHandler(api http.Handler, log *slog.Logger) (http.Handler, error) {
+// page returns the page for key holders, or nil if the page is off. It logs the shades of a color that lacks contrast.
+func (f pageFlags) page(api http.Handler, log *slog.Logger) (http.Handler, error) {
 	if f.Page == "off" {
 		return nil, nil //nolint:nilnil // the flag turns the page off
 	}
 	if light, dark, err := holderpage.Accent(f.PageColor); err == nil && (light != f.PageColor || dark != f.PageColor) {
 		log.Info("the page uses shades of --page-color with enough contrast", "color", f.PageColor, "light", light, "dark", dark)
 	}
-	return f.page(api)
-}
-
-func (f pageFlags) page(api http.Handler) (*holderpage.Page, error) {
 	o := holderpage.Options{Brand: f.Brand, Color: f.PageColor}
 	if f.PageFiles != "" {
 		if _, err := os.ReadDir(f.PageFiles); err != nil {
@@ -141,7 +136,8 @@ func (f limitFlags) applyLimits(server *daemon.Server) {
 // server builds the server: the API, the worker pool, the admin API, the page and the listeners.
 func (s *serveCmd) server(ctx context.Context, engine tasks.Engine, store *bunstore.Store, m *metrics.Recorder, log *slog.Logger) (server *daemon.Server, err error) {
 	pool := worker.New(engine)
-	pool.Name, pool.Workers, pool.Lease = workerName(), s.Workers, s.Lease
+	pool.Name = fmt.Sprintf("%s-%d-%s", hostname(), os.Getpid(), rand.Text()[:6]) // unique among the daemons
+	pool.Workers, pool.Lease = s.Workers, s.Lease
 	pool.Log, pool.Observe = log, m.ObserveReport
 	api := &daemon.API{
 		Engine: engine, Proxies: parsePrefixes(s.TrustedProxies), PostOnly: s.NoGetSecrets,
@@ -152,7 +148,7 @@ func (s *serveCmd) server(ctx context.Context, engine tasks.Engine, store *bunst
 	if err := s.addAdminHandlers(server, store, m, pool.Wake); err != nil { //nolint:contextcheck // each request has its own context
 		return nil, err
 	}
-	if server.Page, err = s.pageHandler(api, log); err != nil {
+	if server.Page, err = s.page(api, log); err != nil {
 		return nil, err
 	}
 	s.applyLimits(server)
@@ -173,11 +169,6 @@ func (s *serveCmd) unknownKeyLimiter(store *bunstore.Store) (*ratelimit.Limiter,
 		limiter.UseShared(store)
 	}
 	return limiter, err
-}
-
-// workerName returns a name of this process that is unique among the daemons.
-func workerName() string {
-	return fmt.Sprintf("%s-%d-%s", hostname(), os.Getpid(), rand.Text()[:6])
 }
 
 // parsePrefixes parses addresses and networks. The caller has validated them.
