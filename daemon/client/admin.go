@@ -134,11 +134,10 @@ func isInvalid(value any) bool {
 // listAll iterates over all pages of a list. The first error ends the sequence.
 func listAll[T any](ctx context.Context, a *Admin, list string, query url.Values) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		for next := ""; ; {
-			entries, after, err := page[T](ctx, a, list, query, next)
+		for next := new(""); next != nil; {
+			entries, after, err := page[T](ctx, a, list, query, *next)
 			if err != nil {
-				var none T
-				yield(none, err)
+				yield(*new(T), err)
 				return
 			}
 			for _, e := range entries {
@@ -146,10 +145,7 @@ func listAll[T any](ctx context.Context, a *Admin, list string, query url.Values
 					return
 				}
 			}
-			if after == nil {
-				return
-			}
-			next = *after
+			next = after
 		}
 	}
 }

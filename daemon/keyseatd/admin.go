@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -122,13 +121,11 @@ func (a *adminTokenAdd) Run(_ context.Context, c stdio) error {
 		return err
 	}
 	stored := fmt.Sprintf("the token of %s is in %s and cannot be shown again", a.Name, a.File)
-	return c.printStored(stored, "delete the last line that begins with "+a.Name+" from the file, then run the command again", func(w io.Writer) error {
-		_, err := fmt.Fprintln(w, text)
-		if err == nil {
-			c.hint("Copy this token now: " + a.File + " has only its hash.")
-		}
-		return err
-	})
+	err = c.printStored(stored, "delete the last line that begins with "+a.Name+" from the file, then run the command again", text)
+	if err == nil {
+		c.hint("Copy this token now: " + a.File + " has only its hash.")
+	}
+	return err
 }
 
 type adminTokenList struct {

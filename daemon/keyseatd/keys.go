@@ -49,18 +49,12 @@ func (k *keysGenerate) Run(ctx context.Context, c stdio) error {
 			return fmt.Errorf("%w; if the keys are stored nevertheless, %s", err, find)
 		}
 		c.audit(ctx, s, "keys generate", len(fresh), slog.String("order", k.Order))
-		return c.printStored(fmt.Sprintf("%d keys are stored", len(fresh)), find, func(w io.Writer) error { return printCodes(w, fresh) })
-	})
-}
-
-func printCodes(w io.Writer, all []keys.Key) error {
-	out := bufio.NewWriter(w)
-	for _, k := range all {
-		if _, err := fmt.Fprintln(out, k.Code); err != nil {
-			return err
+		codes := make([]string, len(fresh))
+		for i, key := range fresh {
+			codes[i] = string(key.Code)
 		}
-	}
-	return out.Flush()
+		return c.printStored(fmt.Sprintf("%d keys are stored", len(fresh)), find, codes...)
+	})
 }
 
 type keysImport struct {

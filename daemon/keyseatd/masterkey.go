@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"maps"
@@ -36,13 +35,11 @@ func (m *masterKeyAdd) Run(_ context.Context, c stdio) error {
 	if err != nil {
 		return err
 	}
-	return c.printStored("key "+id+" is the first of "+m.File, "it encrypts from now on, and `keyseatd master-key prune` drops it once another is the first", func(w io.Writer) error {
-		_, err := fmt.Fprintln(w, id)
-		if err == nil {
-			c.hint("This key is the first of " + m.File + ". Keep a copy of the file, apart from the backups of the database.")
-		}
-		return err
-	})
+	err = c.printStored("key "+id+" is the first of "+m.File, "it encrypts from now on, and `keyseatd master-key prune` drops it once another is the first", id)
+	if err == nil {
+		c.hint("This key is the first of " + m.File + ". Keep a copy of the file, apart from the backups of the database.")
+	}
+	return err
 }
 
 type masterKeyPrune struct {
@@ -60,14 +57,7 @@ func (m *masterKeyPrune) Run(ctx context.Context, c stdio) error {
 			_, _ = fmt.Fprintf(c.err, "kept %s: %s\n", k.ID, k.Reason) // the result is on standard output
 		}
 		stored := fmt.Sprintf("dropped from %s: %d keys (%s)", m.File, len(done.Destroyed), strings.Join(done.Destroyed, ", "))
-		return c.printStored(stored, "no open task needs them", func(w io.Writer) error {
-			for _, id := range done.Destroyed {
-				if _, err := fmt.Fprintln(w, id); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		return c.printStored(stored, "no open task needs them", done.Destroyed...)
 	})
 }
 

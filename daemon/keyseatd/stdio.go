@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -83,9 +84,13 @@ func interruptible(ctx context.Context, r io.Reader) io.ReadCloser {
 
 // printStored prints the result of a change that is already stored. If printing fails, the error
 // describes the stored change. It also names a command that shows or reverses the change.
-func (c stdio) printStored(stored, remedy string, output func(w io.Writer) error) error {
+func (c stdio) printStored(stored, remedy string, lines ...string) error {
 	ignoreSIGPIPE()
-	if err := output(c.out); err != nil {
+	out := bufio.NewWriter(c.out)
+	for _, line := range lines {
+		_, _ = fmt.Fprintln(out, line) // Flush returns the error
+	}
+	if err := out.Flush(); err != nil {
 		return fmt.Errorf("cannot write the output (%w), but %s: %s", err, stored, remedy)
 	}
 	return nil
@@ -103,12 +108,7 @@ func (c stdio) hint(text string) {
 func ignoreSIGPIPE() { signal.Ignore(syscall.SIGPIPE) }
 
 // done prints one line about the stored change.
-func (c stdio) done(stored, remedy string) error {
-	return c.printStored(stored, remedy, func(w io.Writer) error {
-		_, err := fmt.Fprintln(w, stored)
-		return err
-	})
-}
+func (c stdio) done(stored, remedy string) error { return c.printStored(stored, remedy, stored) }
 
 // Hints for an error after a stored change: the command that shows it.
 const (

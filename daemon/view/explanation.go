@@ -25,11 +25,11 @@ func ExplainInConsole(v tasks.Snapshot, history []tasks.Event) Explanation {
 
 func (f facts) explain(advice *strings.Replacer) Explanation {
 	now, next := f.state()
-	e := Explanation{Now: f.expand(now), Next: []string{}}
+	steps := []string{}
 	for _, text := range next {
-		e.Next = append(e.Next, f.expand(advice.Replace(text)))
+		steps = append(steps, f.expand(advice.Replace(text)))
 	}
-	return Explanation{e.Now, append(e.Next, f.leftovers(advice)...)}
+	return Explanation{f.expand(now), append(steps, f.leftovers(advice)...)}
 }
 
 // state returns the texts of the first rule that fits. If the key's last task failed, the next steps

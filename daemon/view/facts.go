@@ -148,7 +148,10 @@ func (f facts) expand(text string) string {
 	if f.Task != nil {
 		task = *f.Task
 	}
-	attempts := timesText(task.Attempts + task.LostLeases)
+	attempts, doubt := timesText(task.Attempts+task.LostLeases), ""
+	if task.InDoubt || task.LostLeases > 0 {
+		doubt = "; the provider may have carried it out nevertheless"
+	}
 	return strings.NewReplacer(
 		"{key}", shellArgument(string(f.Key.Code)),
 		"{message}", cmp.Or(quoted(f.Key.Message), "the reason is not known"),
@@ -167,7 +170,7 @@ func (f facts) expand(text string) string {
 		"{attempts}", attempts,
 		"{tried}", prefixed("; the provider was called", attempts),
 		"{reason}", prefixed(": ", withoutMarks(f.reason())),
-		"{doubt}", doubtText(task),
+		"{doubt}", doubt,
 	).Replace(text)
 }
 
@@ -203,22 +206,10 @@ func prefixed(before, s string) string {
 }
 
 func timesText(n int) string {
-	switch n {
-	case 0:
-		return ""
-	case 1:
-		return " once"
-	case 2:
-		return " twice"
+	if words := []string{"", " once", " twice"}; n < len(words) {
+		return words[n]
 	}
 	return fmt.Sprintf(" %d times", n)
-}
-
-func doubtText(t tasks.Task) string {
-	if t.InDoubt || t.LostLeases > 0 {
-		return "; the provider may have carried it out nevertheless"
-	}
-	return ""
 }
 
 const shellSafe = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.,:/@%+"
