@@ -20,8 +20,7 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// maxBodySize limits a body, in bytes.
-const maxBodySize = 64 << 10
+const maxBodySize = 64 << 10 // bytes
 
 // decode parses the body into T, a struct. A field that T does not have is an error, because part
 // of the request would be lost if a mistyped field were ignored.

@@ -122,8 +122,7 @@ func (c *call) shownKeys(all []tasks.Snapshot) []view.Key {
 	return shown
 }
 
-// maxIssue is the maximum number of keys in one order.
-const maxIssue = 10_000
+const maxIssue = 10_000 // the maximum number of keys in one order
 
 // checkOrder checks the body of POST /keys.
 func checkOrder(o view.Order) error {
@@ -164,8 +163,7 @@ func (c *call) issueKeys() (response, error) {
 	return issuedResponse(fresh), nil
 }
 
-// maxIdempotencyKey is the maximum length of an Idempotency-Key, in bytes.
-const maxIdempotencyKey = 255
+const maxIdempotencyKey = 255 // the maximum length of an Idempotency-Key, in bytes
 
 // batch returns the import batch for the request's Idempotency-Key. Its id depends on the token's name. So another
 // client with the same Idempotency-Key neither gets the codes nor blocks the order. The id does not depend on the

@@ -97,8 +97,7 @@ func (c *call) parseCursor(text string) (p adminstore.Position, err error) {
 	return adminstore.Position{ID: string(code)}, err
 }
 
-// searchLimit is the maximum number of results of each kind.
-const searchLimit = 20
+const searchLimit = 20 // the maximum number of results of each kind
 
 // search finds keys, tasks and plans by a text. Only a client that may list whole codes finds keys by the beginning
 // of the code.

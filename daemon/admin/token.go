@@ -88,13 +88,11 @@ func (l TokenList) Find(text string) (found Token, err error) {
 	return found, nil
 }
 
-// minToken is the minimum length of a token, in bytes. Tokens must be long, because their hash is fast to compute.
-const minToken = 16
-
-// hashPrefix is the prefix of a hash. A line can contain a hash instead of the token itself.
-const hashPrefix = "sha256:"
-
-const expiresPrefix = "expires:"
+const (
+	minToken      = 16         // the minimum length of a token, in bytes; long, because its hash is fast to compute
+	hashPrefix    = "sha256:"  // of a hash, which a line can contain instead of the token itself
+	expiresPrefix = "expires:" // of the time at which a token expires
+)
 
 // namePattern matches the names of tokens. It is compiled at its first use, because each of its 64 repetitions costs
 // time.

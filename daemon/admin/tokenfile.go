@@ -14,8 +14,7 @@ import (
 // token must stop working immediately. While the file has an error, no token is accepted.
 type TokenFile string
 
-// maxFileSize limits a file of tokens, in bytes.
-const maxFileSize = 1 << 20
+const maxFileSize = 1 << 20 // bytes
 
 // Find implements [Tokens].
 func (f TokenFile) Find(text string) (Token, error) {

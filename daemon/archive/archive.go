@@ -60,8 +60,7 @@ func (r Result) String() string {
 	return s
 }
 
-// pageSize is the number of keys per read, and the maximum number of keys per write.
-const pageSize = 500
+const pageSize = 500 // the number of keys per read, and the maximum number of keys per write
 
 // Do archives the keys. After an error, the result counts the rows that were archived before it.
 func (r *Run) Do(ctx context.Context) (Result, error) {

@@ -158,8 +158,7 @@ func (f *Reader) EachResult(ctx context.Context, find Finder, report func(Result
 	return d.reportPage(ctx)
 }
 
-// dryRunPage is the number of rows that are in memory simultaneously.
-const dryRunPage = 1000
+const dryRunPage = 1000 // the number of rows that are in memory simultaneously
 
 type dryRun struct {
 	report func(Result[keys.Key]) error

@@ -63,8 +63,7 @@ func parseHeader(cells, columns, need []string) (map[string]int, error) {
 	return header, nil
 }
 
-// maxQuoted is the maximum length of an unknown column name that an error quotes, in bytes.
-const maxQuoted = 32
+const maxQuoted = 32 // the maximum length of an unknown column name that an error quotes, in bytes
 
 // quoteColumn returns an unknown column name for use in an error. It returns "" if the text may be a code,
 // because an error must not quote a code.

@@ -96,8 +96,7 @@ var matchTable = terminal.Layout[match]{
 	},
 }
 
-// searchLimit is the maximum number of results of each kind.
-const searchLimit = 20
+const searchLimit = 20 // the maximum number of results of each kind
 
 // Run prints what the search has found. It logs how many codes it printed.
 func (f *findCmd) Run(ctx context.Context, c stdio) error {

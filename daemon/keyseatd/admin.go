@@ -99,8 +99,7 @@ type adminTokenAdd struct {
 	Expires string     `help:"When the token expires: a duration (90d, 12h), a time or a date. Without it, never." placeholder:"DURATION|DATE"`
 }
 
-// tokenPrefix makes a leaked token recognizable.
-const tokenPrefix = "keyseat_admin_"
+const tokenPrefix = "keyseat_admin_" // makes a leaked token recognizable
 
 // Run adds a token to the file. It prints the token after the file is stored.
 func (a *adminTokenAdd) Run(_ context.Context, c stdio) error {
@@ -162,8 +161,7 @@ func (l *adminTokenList) Run(_ context.Context, c stdio) error {
 	return terminal.PrintList(c.out, l.Output, tokenTable, rows)
 }
 
-// tokenWarning is the time before the expiry of a token in which doctor warns of it.
-const tokenWarning = 14 * 24 * time.Hour
+const tokenWarning = 14 * 24 * time.Hour // the time before the expiry of a token in which doctor warns of it
 
 // printTokens prints a warning for each token that has expired or is about to.
 func printTokens(file string, c stdio) error {

@@ -25,8 +25,7 @@ func (f configFile) value(flag *kong.Flag) (value string, set bool) {
 	return value, set
 }
 
-// maxFile is the maximum number of bytes that are read from a config file or from a file with a secret.
-const maxFile = 1 << 20
+const maxFile = 1 << 20 // the maximum number of bytes that are read from a config file or from a file with a secret
 
 // read parses a JSON object from a file. Its errors never quote a value, because a value may contain a
 // password. For the same reason it refuses a file with a password or a token that other users can read.
@@ -111,8 +110,7 @@ func (f configFile) checkNames() error {
 	return fmt.Errorf("serve has no flag %s", strings.Join(names, ", "))
 }
 
-// redacted replaces a secret.
-const redacted = "***"
+const redacted = "***" // replaces a secret
 
 // publicParams are the URL parameters that may be printed. Every other parameter is hidden.
 var publicParams = []string{

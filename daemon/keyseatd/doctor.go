@@ -153,11 +153,10 @@ type checkCmd struct {
 	URL         string `name:"url" validate:"omitempty,http_url" placeholder:"URL" help:"The admin listener's URL, if it is elsewhere. A path in it is called instead of /readyz."`
 }
 
-// checkTime is the time limit of the command. It is a little longer than the daemon's own limit for /readyz.
-const checkTime = 3 * time.Second
-
-// maxReason is the maximum number of bytes that the command reads from a response.
-const maxReason = 200
+const (
+	checkTime = 3 * time.Second // the time limit of the command, a little longer than the daemon's own limit for /readyz
+	maxReason = 200             // the maximum number of bytes that the command reads from a response
+)
 
 func (k *checkCmd) Run(ctx context.Context, c stdio) error {
 	target, err := k.target()

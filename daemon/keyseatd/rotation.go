@@ -158,8 +158,7 @@ func masterKeyAge(ring *keyring.Ring) (age time.Duration, known bool) {
 	return max(0, faultinject.Now().Sub(all[0].Created)), true
 }
 
-// oldMasterKey is the age at which the doctor warns of a master key.
-const oldMasterKey = 7 * 24 * time.Hour
+const oldMasterKey = 7 * 24 * time.Hour // the age at which the doctor warns of a master key
 
 // printMasterKeyAge prints a warning if the key that encrypts is old, or of unknown age.
 func printMasterKeyAge(ring *keyring.Ring, to io.Writer) {

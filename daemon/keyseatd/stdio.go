@@ -171,8 +171,7 @@ func withName(name string, err error) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// byteOrderMark is the character that some editors write at the start of a file.
-const byteOrderMark = "\ufeff"
+const byteOrderMark = "\ufeff" // the character that some editors write at the start of a file
 
 // actor returns the name of the person at the command line, for the history and the audit log.
 func actor() string {

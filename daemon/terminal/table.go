@@ -33,8 +33,7 @@ func parseColumns(header string) (all []column) {
 	return all
 }
 
-// minimum is the width to which truncated columns shrink before optional columns are hidden.
-const minimum = 8
+const minimum = 8 // the width to which truncated columns shrink before optional columns are hidden
 
 // least returns the width to which a column shrinks before optional columns are hidden.
 func (c column) least() int {
@@ -52,8 +51,7 @@ type table struct {
 	started bool // the first page has decided which columns are hidden
 }
 
-// pageSize is the number of rows that are aligned together.
-const pageSize = 1000
+const pageSize = 1000 // the number of rows that are aligned together
 
 func printTable[T any](w io.Writer, width int, l Layout[T], values iter.Seq2[T, error]) error {
 	t := &table{out: w, width: width, columns: parseColumns(l.Header)}

@@ -48,8 +48,7 @@ func (f *facts) noteSlot(last slot) {
 	f.slots = append(f.slots, last)
 }
 
-// overdueAfter is the time after which a due task is overdue. A running daemon makes an attempt sooner.
-const overdueAfter = time.Minute
+const overdueAfter = time.Minute // after which a due task is overdue; a running daemon makes an attempt sooner
 
 func (f facts) missing() bool             { return !f.Key.Exists() }
 func (f facts) revoked() bool             { return f.Key.Revoked }
