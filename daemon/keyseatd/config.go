@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/alecthomas/kong"
 
@@ -108,18 +106,6 @@ func variableOf(name string) string {
 }
 
 const variablePrefix = "KEYSEAT_"
-
-// settings returns the names of the flags that have a variable: the flags of serve, and --config. A flag
-// of another command is a setting if serve has a flag of the same name.
-var settings = sync.OnceValue(func() map[string]bool {
-	names := map[string]bool{"config": true}
-	for _, field := range reflect.VisibleFields(reflect.TypeFor[serveCmd]()) {
-		if field.IsExported() && !field.Anonymous {
-			names[strings.TrimPrefix(flagName(field), "--")] = true
-		}
-	}
-	return names
-})
 
 // notSettings matches variables that start with KEYSEAT_ but are not settings. The tests of keyseatd use some.
 // Kubernetes sets the others for a service whose name starts with keyseat.

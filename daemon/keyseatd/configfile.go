@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/alecthomas/kong"
 
@@ -24,8 +26,6 @@ func (f configFile) value(flag *kong.Flag) (value string, set bool) {
 	value, set = f[flag.Name]
 	return value, set
 }
-
-const maxFile = 1 << 20 // the maximum number of bytes that are read from a config file or from a file with a secret
 
 // read parses a JSON object from a file. Its errors never quote a value, because a value may contain a
 // password. For the same reason it refuses a file with a password or a token that other users can read.
@@ -98,6 +98,18 @@ func toFlagText(value any) (string, error) {
 	}
 	return "", errValue
 }
+
+// settings returns the names of the flags that have a variable: the flags of serve, and --config. A flag
+// of another command is a setting if serve has a flag of the same name.
+var settings = sync.OnceValue(func() map[string]bool {
+	names := map[string]bool{"config": true}
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[serveCmd]()) {
+		if field.IsExported() && !field.Anonymous {
+			names[strings.TrimPrefix(flagName(field), "--")] = true
+		}
+	}
+	return names
+})
 
 // checkNames refuses names that are not flags of serve. The error lists all of them.
 func (f configFile) checkNames() error {

@@ -92,6 +92,8 @@ func readToken(path string) (tasks.Secret, error) {
 	return tasks.NewSecret(token), nil
 }
 
+const maxFile = 1 << 20 // the maximum number of bytes that are read from a config file or from a file with a secret
+
 // readPrivate reads a file with a secret. It refuses a file that other users can read.
 func readPrivate(path string) ([]byte, error) {
 	text, info, err := safefile.Read(path, maxFile)

@@ -66,7 +66,10 @@ func (d *demoCmd) serve(ctx context.Context, c stdio, s *serveCmd, store *bunsto
 	}
 	engine := daemon.NewEngine(store, demoConnector{simulator.Connector{Delay: d.SimDelay}, nil}, ring, s.rules())
 	engine.Fingerprints = daemon.NewFingerprintKey()
-	server, err := s.server(ctx, engine, store, newMetrics(store, log), log)
+	server, err := s.server(engine, store, newMetrics(store, log), log) //nolint:contextcheck // each request has its own context
+	if err == nil {
+		err = s.listen(ctx, server, log)
+	}
 	if err != nil {
 		return err
 	}

@@ -90,7 +90,10 @@ func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector t
 	if engine.Fingerprints, err = store.FingerprintKey(ctx, daemon.NewFingerprintKey()); err != nil {
 		return err
 	}
-	server, err := s.server(ctx, engine, store, m, log)
+	server, err := s.server(engine, store, m, log) //nolint:contextcheck // each request has its own context
+	if err == nil {
+		err = s.listen(ctx, server, log)
+	}
 	if err != nil {
 		return err
 	}

@@ -133,8 +133,8 @@ func (f limitFlags) applyLimits(server *daemon.Server) {
 	}
 }
 
-// server builds the server: the API, the worker pool, the admin API, the page and the listeners.
-func (s *serveCmd) server(ctx context.Context, engine tasks.Engine, store *bunstore.Store, m *metrics.Recorder, log *slog.Logger) (server *daemon.Server, err error) {
+// server builds the server: the API, the worker pool, the admin API and the page. It has no listeners yet.
+func (s *serveCmd) server(engine tasks.Engine, store *bunstore.Store, m *metrics.Recorder, log *slog.Logger) (server *daemon.Server, err error) {
 	pool := worker.New(engine)
 	pool.Name = fmt.Sprintf("%s-%d-%s", hostname(), os.Getpid(), rand.Text()[:6]) // unique among the daemons
 	pool.Workers, pool.Lease = s.Workers, s.Lease
@@ -145,17 +145,15 @@ func (s *serveCmd) server(ctx context.Context, engine tasks.Engine, store *bunst
 		Log:        log, Observe: m.ObserveRequest, Wake: pool.Wake,
 	}
 	server = &daemon.Server{API: api, Pool: pool, Metrics: m.Handler(), Ready: store.Ping, Drain: s.Drain, Log: log}
-	if err := s.addAdminHandlers(server, store, m, pool.Wake); err != nil { //nolint:contextcheck // each request has its own context
+	if err := s.addAdminHandlers(server, store, m, pool.Wake); err != nil {
 		return nil, err
 	}
 	if server.Page, err = s.page(api, log); err != nil {
 		return nil, err
 	}
 	s.applyLimits(server)
-	if api.UnknownKeyLimiter, err = s.unknownKeyLimiter(store); err != nil {
-		return nil, err
-	}
-	return server, s.listen(ctx, server, log)
+	api.UnknownKeyLimiter, err = s.unknownKeyLimiter(store)
+	return server, err
 }
 
 // unknownKeyLimiter returns the limiter of requests for unknown keys. Daemons with a PostgreSQL database share
