@@ -34,117 +34,119 @@ var checks = []struct {
 	name string
 	run  func(context.Context, Subject) error
 }{
-	{"outcomes", checkOutcomes},
-	{"repeated", checkRepeated},
-	{"simultaneous", checkSimultaneous},
-	{"many keys", checkManyKeys},
-	{"next plan", checkNextPlan},
-	{"cancelled", checkCancelled},
-	{"deadline", checkDeadline},
-	{"ended context", checkEndedContext},
-	{"secrets", checkSecrets},
-}
-
-// checkOutcomes checks that a task ends with the outcome that its login provokes, for every outcome that can be
-// provoked.
-func checkOutcomes(ctx context.Context, s Subject) error {
-	for r, want := range s.requests() {
-		if got := s.doUntilDone(ctx, r); got.Effect != tasks.Settled || got.Outcome != want {
-			return fmt.Errorf("%s that should end with %s: %+v", r.Kind, want, got)
-		}
-	}
-	return nil
-}
-
-// checkRepeated checks that a repeated idempotency key gets the first result, and that its work is done once.
-func checkRepeated(ctx context.Context, s Subject) error {
-	for r := range s.requests() {
-		first := repeatable(s.doUntilDone(ctx, r))
-		for attempt := 2; attempt < 4; attempt++ {
-			if again := repeatable(s.Connector.Do(ctx, withAttempt(r, attempt))); again != first {
-				return fmt.Errorf("repeated attempt: first %+v, then %+v", first, again)
+	// A task ends with the outcome that its login provokes, for every outcome that can be provoked.
+	{"outcomes", func(ctx context.Context, s Subject) error {
+		for r, want := range s.requests() {
+			if got := s.doUntilDone(ctx, r); got.Effect != tasks.Settled || got.Outcome != want {
+				return fmt.Errorf("%s that should end with %s: %+v", r.Kind, want, got)
 			}
 		}
-		if err := s.wantOneEffect(r); err != nil {
+		return nil
+	}},
+	// A repeated idempotency key gets the first result, and its work is done once.
+	{"repeated", func(ctx context.Context, s Subject) error {
+		for r := range s.requests() {
+			first := repeatable(s.doUntilDone(ctx, r))
+			for attempt := 2; attempt < 4; attempt++ {
+				if again := repeatable(s.Connector.Do(ctx, withAttempt(r, attempt))); again != first {
+					return fmt.Errorf("repeated attempt: first %+v, then %+v", first, again)
+				}
+			}
+			if err := s.wantOneEffect(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}},
+	// The same holds for eight simultaneous attempts with one key, as several processes would make them.
+	{"simultaneous", func(ctx context.Context, s Subject) error {
+		r := s.succeeding(tasks.Upgrade)
+		results := make([]tasks.ConnectorResult, 8)
+		var group sync.WaitGroup
+		for i := range results {
+			group.Go(func() { results[i] = s.Connector.Do(ctx, withAttempt(r, i+1)) })
+		}
+		group.Wait()
+		last := repeatable(s.doUntilDone(ctx, withAttempt(r, len(results)+1)))
+		for _, got := range results {
+			if got.Effect == tasks.Settled && repeatable(got) != last {
+				return fmt.Errorf("simultaneous attempts: %+v, then %+v", repeatable(got), last)
+			}
+		}
+		return s.wantOneEffect(r)
+	}},
+	// 32 simultaneous requests with different keys each succeed and have their own effect.
+	{"many keys", func(ctx context.Context, s Subject) error {
+		errs := make([]error, 32)
+		var group sync.WaitGroup
+		for i := range errs {
+			group.Go(func() { errs[i] = s.wantOutcome(ctx, s.succeeding(tasks.Upgrade), tasks.Success) })
+		}
+		group.Wait()
+		return errors.Join(errs...)
+	}},
+	// Each plan of a task has its own effect.
+	{"next plan", func(ctx context.Context, s Subject) error {
+		login := s.Login(tasks.Upgrade, tasks.PlanFull)
+		if login == "" {
+			return nil
+		}
+		r := NewRequest(tasks.Upgrade, login)
+		err := s.wantOutcome(ctx, r, tasks.PlanFull)
+		r.Ordinal, r.Attempt, r.Plan.ID = 2, 2, r.Plan.ID+"-2"
+		return errors.Join(err, s.wantOutcome(ctx, r, tasks.PlanFull))
+	}},
+	// Do returns within [returnTimeout] after a cancellation of its context. The effect must be [tasks.Unknown] or
+	// [tasks.Pending].
+	{"cancelled", func(ctx context.Context, s Subject) error {
+		ctx, cancel := context.WithCancel(ctx)
+		defer time.AfterFunc(contextTimeout, cancel).Stop()
+		return s.wantInterrupted(ctx)
+	}},
+	// The same holds for a context whose deadline passes.
+	{"deadline", func(ctx context.Context, s Subject) error {
+		ctx, cancel := context.WithTimeout(ctx, contextTimeout)
+		defer cancel()
+		return s.wantInterrupted(ctx)
+	}},
+	// Do returns within [returnTimeout] if its context has ended before the call. The effect must not be [tasks.Settled]
+	// or [tasks.Refused].
+	{"ended context", func(ctx context.Context, s Subject) error {
+		ctx, cancel := context.WithCancel(ctx)
+		cancel()
+		got, err := doInTime(ctx, s.Slow, s.succeeding(tasks.Renew))
+		if err == nil && (got.Effect == tasks.Settled || got.Effect == tasks.Refused) {
+			err = fmt.Errorf("the context had ended before the call: %+v", got)
+		}
+		return err
+	}},
+	// No result holds a secret of the account, also when it is printed with %+v or %#v.
+	{"secrets", func(ctx context.Context, s Subject) error {
+		for r := range s.requests() {
+			for range 2 { // the first result may be Pending
+				if err := wantNoLeak(s.Connector.Do(ctx, r), r.Account); err != nil {
+					return err
+				}
+			}
+			if err := wantNoLeak(s.doUntilDone(ctx, r), r.Account); err != nil {
+				return err
+			}
+		}
+		ctx, cancel := context.WithTimeout(ctx, contextTimeout)
+		defer cancel()
+		r := s.succeeding(tasks.Renew)
+		got, err := doInTime(ctx, s.Slow, r)
+		if err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// checkSimultaneous checks the same for eight simultaneous attempts with one key, as several processes would make
-// them.
-func checkSimultaneous(ctx context.Context, s Subject) error {
-	r := s.succeeding(tasks.Upgrade)
-	results := make([]tasks.ConnectorResult, 8)
-	var group sync.WaitGroup
-	for i := range results {
-		group.Go(func() { results[i] = s.Connector.Do(ctx, withAttempt(r, i+1)) })
-	}
-	group.Wait()
-	last := repeatable(s.doUntilDone(ctx, withAttempt(r, len(results)+1)))
-	for _, got := range results {
-		if got.Effect == tasks.Settled && repeatable(got) != last {
-			return fmt.Errorf("simultaneous attempts: %+v, then %+v", repeatable(got), last)
-		}
-	}
-	return s.wantOneEffect(r)
-}
-
-// checkManyKeys checks that 32 simultaneous requests with different keys each succeed and have their own effect.
-func checkManyKeys(ctx context.Context, s Subject) error {
-	errs := make([]error, 32)
-	var group sync.WaitGroup
-	for i := range errs {
-		group.Go(func() { errs[i] = s.wantOutcome(ctx, s.succeeding(tasks.Upgrade), tasks.Success) })
-	}
-	group.Wait()
-	return errors.Join(errs...)
-}
-
-// checkNextPlan checks that each plan of a task has its own effect.
-func checkNextPlan(ctx context.Context, s Subject) error {
-	login := s.Login(tasks.Upgrade, tasks.PlanFull)
-	if login == "" {
-		return nil
-	}
-	r := NewRequest(tasks.Upgrade, login)
-	err := s.wantOutcome(ctx, r, tasks.PlanFull)
-	r.Ordinal, r.Attempt, r.Plan.ID = 2, 2, r.Plan.ID+"-2"
-	return errors.Join(err, s.wantOutcome(ctx, r, tasks.PlanFull))
-}
-
-// checkCancelled checks that Do returns within [returnTimeout] after a cancellation of its context. The effect must
-// be [tasks.Unknown] or [tasks.Pending].
-func checkCancelled(ctx context.Context, s Subject) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer time.AfterFunc(contextTimeout, cancel).Stop()
-	return s.wantInterrupted(ctx)
-}
-
-// checkDeadline checks the same for a context whose deadline passes.
-func checkDeadline(ctx context.Context, s Subject) error {
-	ctx, cancel := context.WithTimeout(ctx, contextTimeout)
-	defer cancel()
-	return s.wantInterrupted(ctx)
+		return wantNoLeak(got, r.Account)
+	}},
 }
 
 func (s Subject) wantInterrupted(ctx context.Context) error {
 	got, err := doInTime(ctx, s.Slow, s.succeeding(tasks.Upgrade))
 	if err == nil && got.Effect != tasks.Unknown && got.Effect != tasks.Pending {
 		err = fmt.Errorf("the context ended while the provider worked: %+v", got)
-	}
-	return err
-}
-
-// checkEndedContext checks that Do returns within [returnTimeout] if its context has ended before the call. The
-// effect must not be [tasks.Settled] or [tasks.Refused].
-func checkEndedContext(ctx context.Context, s Subject) error {
-	ctx, cancel := context.WithCancel(ctx)
-	cancel()
-	got, err := doInTime(ctx, s.Slow, s.succeeding(tasks.Renew))
-	if err == nil && (got.Effect == tasks.Settled || got.Effect == tasks.Refused) {
-		err = fmt.Errorf("the context had ended before the call: %+v", got)
 	}
 	return err
 }
@@ -162,28 +164,6 @@ func doInTime(ctx context.Context, c tasks.Connector, r tasks.ConnectorRequest) 
 	case <-time.After(contextTimeout + returnTimeout):
 		return tasks.ConnectorResult{}, fmt.Errorf("no return %s after the end of the context", returnTimeout)
 	}
-}
-
-// checkSecrets checks that no result holds a secret of the account, also when it is printed with %+v or %#v.
-func checkSecrets(ctx context.Context, s Subject) error {
-	for r := range s.requests() {
-		for range 2 { // the first result may be Pending
-			if err := wantNoLeak(s.Connector.Do(ctx, r), r.Account); err != nil {
-				return err
-			}
-		}
-		if err := wantNoLeak(s.doUntilDone(ctx, r), r.Account); err != nil {
-			return err
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, contextTimeout)
-	defer cancel()
-	r := s.succeeding(tasks.Renew)
-	got, err := doInTime(ctx, s.Slow, r)
-	if err != nil {
-		return err
-	}
-	return wantNoLeak(got, r.Account)
 }
 
 func wantNoLeak(r tasks.ConnectorResult, secret tasks.Account) error {
