@@ -3,9 +3,7 @@ package storetest
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
-	"testing"
 	"time"
 
 	"pgregory.net/rapid"
@@ -174,30 +172,4 @@ func (p pair) reapply(r *rapid.T) {
 	}
 	i := rapid.IntRange(0, len(p.sides[0].applied)-1).Draw(r, "change")
 	p.each("reapply", func(s *side) any { return must(s.Apply(s.ctx, []tasks.Change{s.applied[i], s.applied[i]})) })
-}
-
-// Compare runs two stores through the same random histories. After each step, the results of both must be equal.
-// At the end of a history, the contents of both must be equal. Times are not compared, because each store has its
-// own clock. Tasks that become leasable at the same time may be leased in any order.
-//
-// The flag -rapid.checks sets the number of histories, and -rapid.steps the approximate number of steps in each.
-// Compare reports the number of all steps as the attribute "trials" of the test.
-func Compare(t *testing.T, model, other Open) {
-	steps := 0
-	defer func() { t.Attr("trials", strconv.Itoa(steps)) }()
-	rapid.Check(t, func(r *rapid.T) {
-		p := pair{r, &steps, [2]*side{newSide(t, model), newSide(t, other)}}
-		p.each("plan", func(s *side) any { return s.edit(stock.NewPlanEdit("p0", "US", 2), stock.NewPlanEdit("p1", "DE", 1)) })
-		r.Repeat(map[string]func(*rapid.T){
-			"issue":   p.issue,
-			"plan":    p.editPlan,
-			"accept":  p.accept,
-			"lease":   p.lease,
-			"settle":  p.settle,
-			"extend":  p.extend,
-			"update":  p.update,
-			"reapply": p.reapply,
-		})
-		p.each("contents", (*side).dump)
-	})
 }

@@ -16,8 +16,12 @@ package storetest
 
 import (
 	"slices"
+	"strconv"
 	"testing"
 
+	"pgregory.net/rapid"
+
+	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/activity"
 )
@@ -61,4 +65,30 @@ func RunLogins(t *testing.T, open func(t testing.TB) tasks.LoginCounter) {
 // RunActivity tests whether the stores that open makes keep the contract of [activity.Store]. Each store is empty.
 func RunActivity(t *testing.T, open func(t testing.TB) activity.Store) {
 	runCases(t, activityCases, func(t testing.TB) activities { return activities{newFixture(t, nil), open(t)} })
+}
+
+// Compare runs two stores through the same random histories. After each step, the results of both must be equal.
+// At the end of a history, the contents of both must be equal. Times are not compared, because each store has its
+// own clock. Tasks that become leasable at the same time may be leased in any order.
+//
+// The flag -rapid.checks sets the number of histories, and -rapid.steps the approximate number of steps in each.
+// Compare reports the number of all steps as the attribute "trials" of the test.
+func Compare(t *testing.T, model, other Open) {
+	steps := 0
+	defer func() { t.Attr("trials", strconv.Itoa(steps)) }()
+	rapid.Check(t, func(r *rapid.T) {
+		p := pair{r, &steps, [2]*side{newSide(t, model), newSide(t, other)}}
+		p.each("plan", func(s *side) any { return s.edit(stock.NewPlanEdit("p0", "US", 2), stock.NewPlanEdit("p1", "DE", 1)) })
+		r.Repeat(map[string]func(*rapid.T){
+			"issue":   p.issue,
+			"plan":    p.editPlan,
+			"accept":  p.accept,
+			"lease":   p.lease,
+			"settle":  p.settle,
+			"extend":  p.extend,
+			"update":  p.update,
+			"reapply": p.reapply,
+		})
+		p.each("contents", (*side).dump)
+	})
 }

@@ -213,19 +213,14 @@ func wait[K comparable](t *Tracer, span trace.Span, items []K) (done func()) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		for _, item := range items {
-			t.callers[item] = without(t.callers[item], span)
+			t.callers[item] = slices.DeleteFunc(t.callers[item], func(other trace.Span) bool {
+				return other.SpanContext().SpanID() == span.SpanContext().SpanID() // spans need not be comparable
+			})
 			if len(t.callers[item]) == 0 {
 				delete(t.callers, item)
 			}
 		}
 	}
-}
-
-// without returns the spans without one of them. It reuses the memory of spans.
-func without(spans []trace.Span, span trace.Span) []trace.Span {
-	return slices.DeleteFunc(spans, func(other trace.Span) bool {
-		return other.SpanContext().SpanID() == span.SpanContext().SpanID() // spans need not be comparable
-	})
 }
 
 // waiting returns the spans that wait for a batch with the items, each once. If several callers wait for the same key,
