@@ -144,6 +144,11 @@ func (s *serviceRun) send(ctx context.Context, r tasks.ConnectorRequest, edit fu
 	return answer
 }
 
+// sendEdited sends an upgrade whose HTTP request edit has changed.
+func (s *serviceRun) sendEdited(ctx context.Context, edit func(*retryablehttp.Request) error) reply {
+	return s.send(ctx, s.request(tasks.Upgrade, TestLogin), edit)
+}
+
 // record records the duration of a call, and whether the text of its answer contains a secret of the request.
 func (s *serviceRun) record(r tasks.ConnectorRequest, text string, took time.Duration) {
 	s.mu.Lock()
@@ -195,6 +200,37 @@ func (a reply) readable(kind tasks.Kind) error {
 		return fmt.Errorf("%s", a.Note)
 	}
 	return fmt.Errorf("%s: answer 200 with an outcome such as invalid_credentials", a.Note)
+}
+
+// refused returns an error unless the answer to what was sent is a 4xx that ends a task.
+func (a reply) refused(sent string) error {
+	if a.Effect == tasks.Refused {
+		return nil
+	}
+	if a.Effect == tasks.Settled {
+		return fmt.Errorf("%s got the outcome %.40q: answer 400", sent, a.Outcome)
+	}
+	return fmt.Errorf("%s got %s, so keyseat would repeat it: answer 400", sent, a.Note)
+}
+
+// login returns the login of a test account that succeeds, if there is one, because only success has a username.
+func (s *serviceRun) login() string {
+	if login := s.Logins[tasks.Success]; login != "" {
+		return login
+	}
+	return TestLogin
+}
+
+// wantRepeated repeats a request with an answer twice. It returns an error unless both get the first answer.
+func (s *serviceRun) wantRepeated(ctx context.Context, r tasks.ConnectorRequest, first tasks.ConnectorResult) error {
+	for range 2 {
+		r.Attempt++
+		if again := s.send(ctx, r, nil); again.ConnectorResult != first {
+			return fmt.Errorf("the same key got %s, then %s: store each answer with its Idempotency-Key, and send it again",
+				describeResult(first), describeResult(again.ConnectorResult))
+		}
+	}
+	return nil
 }
 
 func describeResult(r tasks.ConnectorResult) string {

@@ -92,26 +92,6 @@ func (s *serviceRun) checkRepeated(ctx context.Context) error {
 	return s.wantRepeated(ctx, r, first)
 }
 
-// login returns the login of a test account that succeeds, if there is one, because only success has a username.
-func (s *serviceRun) login() string {
-	if login := s.Logins[tasks.Success]; login != "" {
-		return login
-	}
-	return TestLogin
-}
-
-// wantRepeated repeats a request with an answer twice. It returns an error unless both get the first answer.
-func (s *serviceRun) wantRepeated(ctx context.Context, r tasks.ConnectorRequest, first tasks.ConnectorResult) error {
-	for range 2 {
-		r.Attempt++
-		if again := s.send(ctx, r, nil); again.ConnectorResult != first {
-			return fmt.Errorf("the same key got %s, then %s: store each answer with its Idempotency-Key, and send it again",
-				describeResult(first), describeResult(again.ConnectorResult))
-		}
-	}
-	return nil
-}
-
 // checkSimultaneous checks that simultaneous requests with one key get one answer, or a 202 or 429 while the work goes on.
 func (s *serviceRun) checkSimultaneous(ctx context.Context) error {
 	r := s.request(tasks.Upgrade, s.login())
@@ -230,11 +210,6 @@ func (s *serviceRun) checkSecrets(context.Context) error {
 	return nil
 }
 
-// sendEdited sends an upgrade whose HTTP request edit has changed.
-func (s *serviceRun) sendEdited(ctx context.Context, edit func(*retryablehttp.Request) error) reply {
-	return s.send(ctx, s.request(tasks.Upgrade, TestLogin), edit)
-}
-
 // checkInvalidRequests checks that a service refuses a body that it cannot read, and ends its task by that.
 func (s *serviceRun) checkInvalidRequests(ctx context.Context) error {
 	for _, body := range []struct{ name, text string }{
@@ -246,17 +221,6 @@ func (s *serviceRun) checkInvalidRequests(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// refused returns an error unless the answer to what was sent is a 4xx that ends a task.
-func (a reply) refused(sent string) error {
-	if a.Effect == tasks.Refused {
-		return nil
-	}
-	if a.Effect == tasks.Settled {
-		return fmt.Errorf("%s got the outcome %.40q: answer 400", sent, a.Outcome)
-	}
-	return fmt.Errorf("%s got %s, so keyseat would repeat it: answer 400", sent, a.Note)
 }
 
 func (s *serviceRun) checkMissingKey(ctx context.Context) error {
