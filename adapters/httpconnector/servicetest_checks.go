@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"net/http"
 	"slices"
@@ -15,6 +16,36 @@ import (
 
 	"github.com/keyseat/keyseat/tasks"
 )
+
+// TestService runs the checks of a test against the connector's service, one after another. If the service carries
+// out no upgrade, TestService skips the other checks.
+func (c *Connector) TestService(ctx context.Context, t ServiceTest) iter.Seq[ServiceCheck] {
+	return func(yield func(ServiceCheck) bool) {
+		s := &serviceRun{ServiceTest: t, connector: c}
+		unusable := false
+		for i, check := range serviceChecks {
+			err := error(skipped("the check needs a service that answers an upgrade"))
+			if !unusable {
+				err = check.run(s, ctx)
+			}
+			result := newServiceCheck(check.name, err)
+			unusable = unusable || i == 0 && result.Verdict == Failed
+			if ctx.Err() != nil || !yield(result) {
+				return
+			}
+		}
+	}
+}
+
+func newServiceCheck(name string, err error) ServiceCheck {
+	if err == nil {
+		return ServiceCheck{name, Passed, ""}
+	}
+	if _, is := err.(skipped); is { //nolint:errorlint // only a check itself returns it
+		return ServiceCheck{name, Skipped, err.Error()}
+	}
+	return ServiceCheck{name, Failed, err.Error()}
+}
 
 // serviceChecks are the duties of a service. An error says what to fix, or is [skipped]. The last two checks judge all
 // answers to the other checks.
