@@ -108,7 +108,8 @@ type planArg struct {
 type plansRetire struct{ planArg }
 
 func (p *plansRetire) Run(ctx context.Context, c stdio) error {
-	return p.change(ctx, c, "the plan is retired", hintPlans+", `keyseatd plans restock` puts it back", func(s *bunstore.Store) error {
+	remedy := hintPlans + ", `keyseatd plans restock` puts it back"
+	return p.change(ctx, c, "the plan is retired", remedy, func(s *bunstore.Store) error {
 		return c.editPlan(ctx, s, "plans retire", stock.PlanEdit{ID: p.ID, Retire: true})
 	})
 }
@@ -130,7 +131,8 @@ type plansRestock struct{ planArg }
 
 // Run puts the plan back into stock. It refuses a plan whose time has ended, because that plan would stay out of stock.
 func (p *plansRestock) Run(ctx context.Context, c stdio) error {
-	return p.change(ctx, c, "the plan is back in stock", hintPlans+", `keyseatd plans retire` takes it out", func(s *bunstore.Store) error {
+	remedy := hintPlans + ", `keyseatd plans retire` takes it out"
+	return p.change(ctx, c, "the plan is back in stock", remedy, func(s *bunstore.Store) error {
 		switch found, err := s.PlansByID(ctx, []string{p.ID}); {
 		case err != nil:
 			return err

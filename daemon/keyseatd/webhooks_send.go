@@ -26,11 +26,10 @@ type webhooksCmd struct {
 }
 
 type webhooksReplay struct {
-	databaseFlag
-	Endpoint string `arg:"" help:"The endpoint's name."`
-	Event    string `help:"Start with this event of its key." placeholder:"ID" xor:"what"`
-	Key      string `help:"Only the history of this key, since --since if given." placeholder:"CODE" xor:"what"`
-	Since    string `help:"Start at this time: RFC 3339, a date (its first moment in UTC), or a duration before now (24h)." placeholder:"TIME"`
+	endpointArg
+	Event string `help:"Start with this event of its key." placeholder:"ID" xor:"what"`
+	Key   string `help:"Only the history of this key, since --since if given." placeholder:"CODE" xor:"what"`
+	Since string `help:"Start at this time: RFC 3339, a date (its first moment in UTC), or a duration before now (24h)." placeholder:"TIME"`
 }
 
 // Run queues the events for delivery to the endpoint. The daemons send them.
