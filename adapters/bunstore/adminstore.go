@@ -16,28 +16,20 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// snapshot returns the snapshot of a task, read with its key.
-func (t taskModel) snapshot() tasks.Snapshot {
-	task := tasks.Task(t.taskColumns)
-	return tasks.Snapshot{At: t.At, Key: keys.Key(t.Key.keyColumns), Task: &task}
-}
-
-// hasKey is the condition that the key of a task exists.
-const hasKey = `"key".code IS NOT NULL`
-
 // Task implements [adminstore.AdminStore].
 func (s *Store) Task(ctx context.Context, id string) (tasks.Snapshot, error) {
+	now, err := readTime(ctx, s.reader().runCached)
 	var row taskModel
-	at, err := s.reader().timed(ctx)
-	q := at.selectInto(&row)
-	err = q.Err(err).ColumnExpr("?TableColumns").ColumnExpr("? AS at", q.Now()).Relation("Key").Limit(1).Where(hasKey).Where("t.id = ?", q.Bind(id)).Scan(ctx)
+	q := s.reader().selectInto(&row)
+	err = q.Err(err).Relation("Key").Limit(1).Where(`"key".code IS NOT NULL`).Where("t.id = ?", q.Bind(id)).Scan(ctx)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return tasks.Snapshot{}, nil
 	case err != nil:
 		return tasks.Snapshot{}, s.wrap("list", err)
 	}
-	return row.snapshot(), nil
+	task := tasks.Task(row.taskColumns)
+	return tasks.Snapshot{At: now, Key: keys.Key(row.Key.keyColumns), Task: &task}, nil
 }
 
 // Batch implements [adminstore.AdminStore].

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/uptrace/bun"
 
@@ -46,7 +45,7 @@ func retry(ctx context.Context, run func() error) (err error) {
 // postgresDatabase returns a database of PostgreSQL with one pool.
 func postgresDatabase(db *bun.DB, isDistributed bool) database {
 	if isDistributed {
-		d := dialect{sql: query.Distributed(time.Time{}), isDistributed: true}
+		d := dialect{sql: query.Distributed(), isDistributed: true}
 		return database{dialect: d, layout: distributed{&atomic.Int32{}}, read: db, write: db}
 	}
 	return database{dialect: dialect{sql: query.Postgres()}, layout: oneServer{}, read: db, write: db}

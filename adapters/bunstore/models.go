@@ -121,7 +121,6 @@ type keyColumns struct {
 type taskModel struct {
 	bun.BaseModel `bun:"table:keyseat_tasks,alias:t"`
 	taskColumns
-	At  time.Time `bun:"at,scanonly"` // the time of the snapshot
 	Key *keyModel `bun:"rel:belongs-to,join:code=code"`
 }
 

@@ -88,13 +88,13 @@ func (s *Store) Replay(ctx context.Context, r outbox.Replay) (n int, err error) 
 		sql = strings.Replace(sql, "AND h.code = @code", "", 1)
 	}
 	err = s.transact(ctx, func(tx session) error {
-		tx, err := tx.timed(ctx)
+		now, err := readTime(ctx, tx.runCached)
 		if err != nil {
 			return err
 		}
 		rows, err := tx.exec(ctx, sql, query.Args{
 			"listener": r.Subscriber, "code": string(r.Code), "causes": query.TextRows("cause", r.Causes),
-			"since": since, "after": int(r.After),
+			"since": since, "after": int(r.After), "at": now,
 		})
 		n = int(rows)
 		return err

@@ -54,16 +54,6 @@ type layout interface {
 // oneServer is the layout of a PostgreSQL server and of an SQLite file.
 type oneServer struct{}
 
-// timed returns a session whose @now comes from one clock, also if a statement runs on many servers.
-func (s session) timed(ctx context.Context) (session, error) {
-	if !s.isDistributed {
-		return s, nil
-	}
-	now, err := readTime(ctx, s.runCached)
-	s.sql = query.Distributed(now)
-	return s, err
-}
-
 // retryRead calls do with a runner on a connection of the pool, and again on another one if the first was dead. In a
 // session without [database.onPgx], do runs its queries on the conn.
 func (s session) retryRead(ctx context.Context, runner pgxconn.RunnerFor, do func(run query.Runner) error) error {

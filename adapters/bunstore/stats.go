@@ -76,7 +76,6 @@ func (s *Store) CountSold(ctx context.Context, countries []stock.Country, since 
 type queueModel struct {
 	bun.BaseModel `bun:"table:keyseat_tasks,alias:t"`
 
-	At      time.Time `bun:"at,scanonly"`
 	Due     int       `bun:"due_tasks,scanonly"`
 	Leased  int       `bun:"leased,scanonly"`
 	Waiting int       `bun:"waiting,scanonly"`
@@ -89,12 +88,11 @@ type queueModel struct {
 
 // QueueStats implements [adminstore.AdminStore]. It uses the index on open tasks.
 func (s *Store) QueueStats(ctx context.Context) (stats stats.Queue, err error) {
-	at, err := s.reader().timed(ctx)
+	at, err := readTime(ctx, s.reader().runCached)
 	var row queueModel
-	q := at.selectInto(&row)
-	now := q.Now()
-	err = q.Err(err).ColumnExpr("? AS at", now).
-		ColumnExpr("count(*) FILTER (WHERE coalesce(t.leased_until, t.due) <= ?) AS due_tasks", now).
+	q := s.reader().selectInto(&row)
+	now := q.Bind(at)
+	err = q.Err(err).ColumnExpr("count(*) FILTER (WHERE coalesce(t.leased_until, t.due) <= ?) AS due_tasks", now).
 		ColumnExpr("count(*) FILTER (WHERE t.leased_until > ?) AS leased", now).
 		ColumnExpr("count(*) FILTER (WHERE t.leased_until IS NULL AND t.due > ?) AS waiting", now).
 		ColumnExpr("count(*) FILTER (WHERE " + openStates[adminstore.WaitingTask] + ") AS unattempted").
@@ -107,10 +105,10 @@ func (s *Store) QueueStats(ctx context.Context) (stats stats.Queue, err error) {
 	stats.Due, stats.Leased, stats.Waiting = row.Due, row.Leased, row.Waiting
 	stats.Unattempted, stats.Attempted = row.Unattempted, row.Attempted
 	if row.Due > 0 {
-		stats.Late = row.At.Sub(row.DueAt)
+		stats.Late = at.Sub(row.DueAt)
 	}
 	if !row.Created.IsZero() {
-		stats.Age = max(0, row.At.Sub(row.Created))
+		stats.Age = max(0, at.Sub(row.Created))
 	}
 	return stats, nil
 }

@@ -52,7 +52,7 @@ ON CONFLICT (listener, code, country) DO UPDATE SET newest = greatest(m.newest, 
 -- name: replay
 WITH @causes
 INSERT INTO keyseat_mail AS m (m.*)
-SELECT l.name, h.code, '', min(h.seq) - 1, 0, max(h.seq), 0, @now, @now, ''
+SELECT l.name, h.code, '', min(h.seq) - 1, 0, max(h.seq), 0, @at, @at, ''
 FROM keyseat_history h CROSS JOIN keyseat_listeners l
 WHERE l.name = @listener AND h.code <> '' AND h.at >= @since AND h.seq > @after
 	AND h.code = @code AND h.cause IN (SELECT cause FROM causes)

@@ -42,13 +42,15 @@ func TestArgumentsThatCannotBeStored(t *testing.T) {
 	}
 }
 
-// TestDistributedAt checks that a fixed time is an argument.
-func TestDistributedAt(t *testing.T) {
-	now := time.UnixMicro(5)
-	sql, values, err := query.Compile(query.Distributed(now), query.Query{SQL: "SELECT @now, @now"})
-	if want := "SELECT CAST($1 AS timestamptz), CAST($1 AS timestamptz)"; sql != want || len(values) != 1 || values[0] != now || err != nil {
-		t.Errorf("got %s, %v, %v", sql, values, err)
+// A distributed database lacks SKIP LOCKED, and may have another statement.
+func ExampleDistributed() {
+	for _, q := range []query.Query{{SQL: "SELECT 1 FOR UPDATE OF k SKIP LOCKED"}, {SQL: "SELECT 2", Distributed: "SELECT 3"}} {
+		sql, _, _ := query.Compile(query.Distributed(), q)
+		fmt.Println(sql)
 	}
+	// Output:
+	// SELECT 1 FOR UPDATE OF k
+	// SELECT 3
 }
 
 // TestValuesOfOtherTypes checks that a column refuses a stored value of another type, and does not quote it.

@@ -44,27 +44,20 @@ func unchanged(arg any) any { return arg }
 func microseconds(arg any) any { return arg.(time.Duration).Microseconds() }
 
 // postgres is the dialect of PostgreSQL. It passes rows as one array per column.
-type postgres struct {
-	distributed bool
-	at          time.Time // the value of @now; zero: the clock of the server
-}
+type postgres struct{ distributed bool }
 
 // Postgres returns the dialect of PostgreSQL. Its @now is the clock of the server.
 func Postgres() Dialect { return postgres{} }
 
-// Distributed returns the dialect of a distributed PostgreSQL, which lacks SKIP LOCKED: its statements wait for locked rows.
-// If now is not zero, it is the value of @now, and travels as an argument. A statement on many servers needs that, because
-// each server has its own clock.
-func Distributed(now time.Time) Dialect { return postgres{true, now} }
+// Distributed returns the dialect of a distributed PostgreSQL, which lacks SKIP LOCKED: its statements wait for locked
+// rows. A statement on many servers must not have @now, because each server has its own clock.
+func Distributed() Dialect { return postgres{distributed: true} }
 
 func (p postgres) name() string {
-	switch {
-	case !p.distributed:
-		return "postgres"
-	case p.at.IsZero():
+	if p.distributed {
 		return "distributed"
 	}
-	return "distributed at"
+	return "postgres"
 }
 
 func (p postgres) statement(q Query) string {
@@ -81,16 +74,11 @@ func (p postgres) rewrite(text string) string {
 	return text
 }
 
-func (p postgres) now() any { return p.at }
+func (postgres) now() any { return nil }
 
 // nowSQL returns statement_timestamp(). It is not now(), because now() is the time at which the transaction
 // began. That can be long ago if the program that embeds keyseat began it.
-func (p postgres) nowSQL(bind bindFunc) string {
-	if p.at.IsZero() {
-		return "statement_timestamp()"
-	}
-	return p.scalarSQL(p.at, bind)
-}
+func (postgres) nowSQL(bindFunc) string { return "statement_timestamp()" }
 
 func (postgres) placeholder(n int) string { return "$" + strconv.Itoa(n) }
 
