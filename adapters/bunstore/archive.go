@@ -81,12 +81,15 @@ func (s session) archive(ctx context.Context, plans []archive.Plan, keep func(ar
 // A second statement checks this, because it sees the rows that others wrote before they released a lock.
 func (oneServer) lockArchivable(ctx context.Context, s session, want query.Rows, entries map[keys.Code]int) (map[keys.Code]bool, error) {
 	free := query.Rows{Columns: "code text, entries bigint"}
-	err := s.runOnce(ctx, sqlOf("lock archivable"), query.Args{"want": want}, query.Each(func(code keys.Code) { free.Add(string(code), int64(entries[code])) }))
+	err := s.runOnce(ctx, sqlOf("lock archivable"), query.Args{"want": want}, query.Each(func(code keys.Code) {
+		free.Add(string(code), int64(entries[code]))
+	}))
 	if err != nil {
 		return nil, err
 	}
 	ours := map[keys.Code]bool{}
-	return ours, s.runOnce(ctx, sqlOf("check archivable"), query.Args{"free": free}, query.Each(func(code keys.Code) { ours[code] = true }))
+	return ours, s.runOnce(ctx, sqlOf("check archivable"), query.Args{"free": free},
+		query.Each(func(code keys.Code) { ours[code] = true }))
 }
 
 // deleteRows deletes the tasks in gone and the whole history of the keys in cut. It returns the deleted rows.
@@ -100,7 +103,9 @@ func (s session) deleteRows(ctx context.Context, gone, cut query.Rows) (archived
 		args = query.Args{"cut": cut, "codes": cut.Texts("code")}
 		err = s.run(ctx, nil, statement("delete history", args, query.Append(&archived.Lines)))
 	}
-	slices.SortFunc(archived.Tasks, func(x, y tasks.Task) int { return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(x.ID, y.ID)) })
+	slices.SortFunc(archived.Tasks, func(x, y tasks.Task) int {
+		return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(x.ID, y.ID))
+	})
 	slices.SortFunc(archived.Lines, func(x, y tasks.HistoryEntry) int { return cmp.Compare(x.Seq, y.Seq) })
 	return archived, err
 }

@@ -105,7 +105,9 @@ func (d *database) runInTx(ctx context.Context, all ...query.Query) error {
 func (d *database) onPgx(ctx context.Context, runner pgxconn.RunnerFor, check pgxconn.RetryCheck, do func(run query.Runner) error) (err error) {
 	for range maxTxRetries {
 		err = d.withConn(ctx, func(conn bun.Conn) error {
-			isPgx, err := pgxconn.With(conn.Conn, d.sql, d.mode(), func(c pgxconn.Conn) error { return check(ctx, c, do(runner(c))) })
+			isPgx, err := pgxconn.With(conn.Conn, d.sql, d.mode(), func(c pgxconn.Conn) error {
+				return check(ctx, c, do(runner(c)))
+			})
 			if isPgx || err != nil {
 				return err
 			}

@@ -78,22 +78,33 @@ func compareAndSetSQL[T any](t query.Table[T], where string, also ...string) str
 // write implements [layout], with one statement for each table. It returns [dberr.ErrRetry] if other transactions
 // have changed some of the rows. The whole transaction then runs again.
 func (distributed) write(ctx context.Context, run, last query.Runner, cs *changeset) error {
-	var w casWriter
-	if codes := cs.unwrittenKeys(); len(codes) > 0 {
-		w.set(sqlOf("lock keys"), query.Args{"codes": codes}, len(codes))
+	var all []query.Query
+	want, changed := 0, 0 // rows
+	add := func(sql string, rows query.Rows, counts bool) {
+		if len(rows.Values) == 0 {
+			return
+		}
+		scan := query.Discard
+		if counts {
+			want += len(rows.Values)
+			scan = func(query.Row) error { changed++; return nil }
+		}
+		args := query.Args{"p": rows, "r": query.InlineRows(rows), "codes": rows.Texts("code")}
+		all = append(all, query.Query{SQL: sql, Args: args, Scan: scan})
 	}
-	w.compareAndSet(casKeysSQL, withReadVersions(cs, keyTable, cs.rows.keys.rows, func(k keys.Key) taskKey { return taskKey{code: k.Code} }))
-	w.compareAndSet(casTasksSQL, withReadVersions(cs, taskTable, cs.rows.updated.rows, func(t tasks.Task) taskKey { return taskKey{t.Code, t.ID} }))
-	w.insert(addTasksSQL, taskTable.Rows(cs.rows.inserted.rows))
-	if plans := planTable.Rows(cs.allocator.Changed()); len(plans.Values) > 0 {
-		w.set(setPlansSQL, query.Args{"p": plans}, len(plans.Values))
-	}
-	w.insert(addHistorySQL, historyTable.Rows(cs.rows.history))
-	err := run(ctx, w.queries...)
+	keyOf := func(k keys.Key) taskKey { return taskKey{code: k.Code} }
+	taskOf := func(t tasks.Task) taskKey { return taskKey{t.Code, t.ID} }
+	add(sqlOf("lock keys"), query.TextRows("code", cs.unwrittenKeys()), true)
+	add(casKeysSQL, withReadVersions(cs, keyTable, cs.rows.keys.rows, keyOf), true)
+	add(casTasksSQL, withReadVersions(cs, taskTable, cs.rows.updated.rows, taskOf), true)
+	add(addTasksSQL, taskTable.Rows(cs.rows.inserted.rows), false)
+	add(setPlansSQL, planTable.Rows(cs.allocator.Changed()), true)
+	add(addHistorySQL, historyTable.Rows(cs.rows.history), false)
+	err := run(ctx, all...)
 	switch {
 	case err != nil:
 		return err
-	case w.changed != w.want:
+	case changed != want:
 		return dberr.ErrRetry
 	}
 	return last(ctx)
@@ -111,41 +122,14 @@ func withReadVersions[T any](cs *changeset, t query.Table[T], rows []T, name fun
 
 // unwrittenKeys returns the keys that get history entries but are not written themselves. [distributed.write] locks them
 // too. Otherwise a later entry of a key could become visible, and reach subscribers, before an earlier one.
-func (cs *changeset) unwrittenKeys() (codes query.TextArray) {
-	known := map[keys.Code]bool{}
+func (cs *changeset) unwrittenKeys() (codes []keys.Code) {
 	for _, e := range cs.rows.history {
-		if _, written := cs.rows.keys.index[e.Code]; !written && !known[e.Code] {
-			known[e.Code] = true
-			codes = append(codes, string(e.Code))
+		if _, written := cs.rows.keys.index[e.Code]; !written {
+			codes = append(codes, e.Code)
 		}
 	}
-	return codes
-}
-
-// casWriter collects statements. It counts the rows that they must change (want) and have changed (changed).
-type casWriter struct {
-	queries       []query.Query
-	want, changed int
-}
-
-// set adds a statement that must change n rows.
-func (w *casWriter) set(text string, named query.Args, n int) {
-	w.want += n
-	w.queries = append(w.queries, query.Query{SQL: text, Args: named, Scan: func(query.Row) error { w.changed++; return nil }})
-}
-
-// compareAndSet adds a compare-and-set of rows, if there are any.
-func (w *casWriter) compareAndSet(text string, rows query.Rows) {
-	if len(rows.Values) > 0 {
-		w.set(text, query.Args{"r": query.InlineRows(rows), "codes": rows.Texts("code")}, len(rows.Values))
-	}
-}
-
-// insert adds an insert of rows, if there are any.
-func (w *casWriter) insert(text string, rows query.Rows) {
-	if len(rows.Values) > 0 {
-		w.queries = append(w.queries, query.Query{SQL: text, Args: query.Args{"r": query.InlineRows(rows)}, Scan: query.Discard})
-	}
+	slices.Sort(codes)
+	return slices.Compact(codes)
 }
 
 // importKeys implements [layout]. It does not use COPY, because the error of a COPY to many servers does not name

@@ -91,7 +91,8 @@ func chunks(from iter.Seq2[keys.Key, error], do func(before int, some []keys.Key
 //
 // It is the first statement of an import, so that another import with the same id waits until this one has ended.
 func (s session) recordBatch(ctx context.Context, b adminstore.ImportBatch) error {
-	n, err := s.exec(ctx, `INSERT INTO keyseat_batches (id, created_at) VALUES (@batch, @now) ON CONFLICT DO NOTHING`, query.Args{"batch": b.ID})
+	n, err := s.exec(ctx, `INSERT INTO keyseat_batches (id, created_at) VALUES (@batch, @now) ON CONFLICT DO NOTHING`,
+		query.Args{"batch": b.ID})
 	if err == nil && n == 0 {
 		err = adminstore.ErrBatch
 	}
@@ -203,7 +204,8 @@ func (d *database) stageKeys(ctx context.Context, b adminstore.ImportBatch, from
 	}
 	const drop = `DROP TABLE IF EXISTS temp.keyseat_staged` // an earlier import may have failed to drop its table
 	list := keyTable.Columns.List("%")
-	if _, err := stage.execAll(ctx, nil, drop, `CREATE TEMP TABLE keyseat_staged AS SELECT 0 AS row, `+list+` FROM keyseat_keys WHERE false`); err != nil {
+	create := `CREATE TEMP TABLE keyseat_staged AS SELECT 0 AS row, ` + list + ` FROM keyseat_keys WHERE false`
+	if _, err := stage.execAll(ctx, nil, drop, create); err != nil {
 		return err
 	}
 	// Drop the table even if ctx has ended, because the connection returns to its pool.

@@ -85,14 +85,9 @@ func statusRanges(f adminstore.KeyFilter) (all []string) {
 
 // keyConditions returns the conditions of a filter on the status, used and revoked, as conditions without an index.
 func keyConditions(f adminstore.KeyFilter) (all []string) {
-	var statuses []string
-	for _, status := range keys.Statuses() {
-		if slices.Contains(f.Statuses, status) {
-			statuses = append(statuses, "'"+string(status)+"'")
-		}
-	}
-	if len(f.Statuses) > 0 {
-		all = append(all, "k.status IN ("+strings.Join(append(statuses, "''"), ", ")+")")
+	if len(f.Statuses) > 0 { // an unknown status could have quotes
+		known := slices.DeleteFunc(keys.Statuses(), func(s keys.Status) bool { return !slices.Contains(f.Statuses, s) })
+		all = append(all, oneOf("k.status", append(known, "")))
 	}
 	if f.Used != nil {
 		all = append(all, fmt.Sprintf("k.used = %t", *f.Used))
@@ -138,7 +133,7 @@ func taskListing(f adminstore.TaskFilter) listing {
 	l.own = l.conditions(f)
 	var some []string // the condition that tasks have some outcomes only
 	if len(outcomes) <= len(tasks.AllOutcomes()) {
-		some = []string{outcomeCondition(outcomes)}
+		some = []string{oneOf("t.outcome", outcomes)}
 	}
 	switch open := outcomes[0] == ""; {
 	case f.Code != "":
@@ -220,11 +215,11 @@ func (l *listing) conditions(f adminstore.TaskFilter) (all []string) {
 	return all
 }
 
-// outcomeCondition returns the condition that a task has one of the outcomes, where "" is one too.
-func outcomeCondition(outcomes []tasks.Outcome) string {
+// oneOf returns the condition that a column has one of the values, which have no quotes.
+func oneOf[S ~string](column string, values []S) string {
 	var texts []string
-	for _, o := range outcomes {
-		texts = append(texts, "'"+string(o)+"'")
+	for _, v := range values {
+		texts = append(texts, "'"+string(v)+"'")
 	}
-	return "t.outcome IN (" + strings.Join(texts, ", ") + ")"
+	return column + " IN (" + strings.Join(texts, ", ") + ")"
 }

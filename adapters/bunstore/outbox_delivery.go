@@ -106,8 +106,8 @@ func (s *Store) Replay(ctx context.Context, r outbox.Replay) (n int, err error) 
 func (s *Store) LeaseDeliveries(ctx context.Context, subscriber, lease string, n int, ttl time.Duration) (all []outbox.QueuedDelivery, err error) {
 	named := query.Args{"listener": subscriber, "lease": lease, "n": n, "ttl": ttl}
 	found := false
-	err = s.reader().runOnce(ctx, sqlOf("due deliveries"), named, func(query.Row) error { // it locks nothing, so it cannot be in a deadlock
-		found = true
+	err = s.reader().runOnce(ctx, sqlOf("due deliveries"), named, func(query.Row) error {
+		found = true // this statement locks nothing, so it cannot be in a deadlock
 		return nil
 	})
 	if err == nil && found {
@@ -123,7 +123,9 @@ func (s *Store) LeaseDeliveries(ctx context.Context, subscriber, lease string, n
 // waits for them.
 func (s session) leaseDeliveries(ctx context.Context, named query.Args) ([]outbox.QueuedDelivery, error) {
 	var all []outbox.QueuedDelivery
-	err := s.runOnce(ctx, sqlOf("lease deliveries"), named, query.Each(func(q queueColumns) { all = append(all, outbox.QueuedDelivery(q)) }))
+	err := s.runOnce(ctx, sqlOf("lease deliveries"), named, query.Each(func(q queueColumns) {
+		all = append(all, outbox.QueuedDelivery(q))
+	}))
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
@@ -147,7 +149,8 @@ func (s session) addEntries(ctx context.Context, all []outbox.QueuedDelivery) er
 			FROM want JOIN keyseat_history h ON h.code = want.code AND h.seq > want.told AND h.seq <= want.newest
 			`+s.whereCodes("h")+`) AS x
 		WHERE x.nth <= @most ORDER BY x.i, x.seq`,
-		query.Args{"want": want, "codes": want.Texts("code"), "most": outbox.MaxEntries}, query.Each(func(r row) { all[r.I].Entries = append(all[r.I].Entries, r.Entry) }))
+		query.Args{"want": want, "codes": want.Texts("code"), "most": outbox.MaxEntries},
+		query.Each(func(r row) { all[r.I].Entries = append(all[r.I].Entries, r.Entry) }))
 }
 
 // CompleteDelivery implements [outbox.Outbox].

@@ -22,7 +22,7 @@ func (s *Store) CountByHour(ctx context.Context, from time.Time, n int, f stats.
 	end := from.Add(time.Duration(max(0, min(n, stats.MaxHours))) * time.Hour)
 	l := taskListing(adminstore.TaskFilter{Country: f.Country, Plan: f.Plan})
 	if f == (stats.Filter{}) {
-		l.ranges = []string{outcomeCondition(outcomesOf(adminstore.TaskFilter{}))}
+		l.ranges = []string{oneOf("t.outcome", outcomesOf(adminstore.TaskFilter{}))}
 	}
 	l.args["since"], l.args["until"] = from, end
 	hour := s.either("CAST(floor(extract(epoch FROM t.created_at - @since) / 3600) AS bigint)", "(t.created_at - @since) / 3600000000")
@@ -61,7 +61,9 @@ func (s *Store) CountSold(ctx context.Context, countries []stock.Country, since 
 	}
 	err = s.readOrdered(ctx, func(run query.Runner) error {
 		counts = nil
-		return run(ctx, query.Query{SQL: strings.Join(parts, " UNION ALL ") + " ORDER BY 1", Args: args, Rare: true, Scan: query.Append(&counts)})
+		return run(ctx, query.Query{
+			SQL: strings.Join(parts, " UNION ALL ") + " ORDER BY 1", Args: args, Rare: true, Scan: query.Append(&counts),
+		})
 	})
 	for _, c := range counts {
 		if c.Examined < n {

@@ -122,13 +122,22 @@ func (o *outboxState) entriesOf(q outbox.QueuedDelivery) (entries []tasks.Histor
 // CompleteDelivery implements [outbox.Outbox].
 func (s *Store) CompleteDelivery(_ context.Context, q outbox.QueuedDelivery, d *outbox.Delivery) error {
 	defer s.lock()()
-	s.outbox.record(d)
+	if d != nil {
+		s.outbox.deliverySeq++
+		recorded := *d
+		recorded.Seq = s.outbox.deliverySeq
+		s.outbox.deliveries = append(s.outbox.deliveries, recorded)
+	}
 	key := queued{QueuedDelivery: q}.key()
 	stored, found := s.outbox.queue[key]
 	if !found || stored.Lease != q.Lease {
 		return tasks.ErrFenced
 	}
-	s.outbox.disableIfGone(d, s.now())
+	subscriber, found := s.outbox.subscribers[q.Subscriber]
+	if found && subscriber.Disabled.IsZero() && d != nil && d.Result == outbox.SubscriberGone {
+		subscriber.Disabled = s.now()
+		s.outbox.subscribers[q.Subscriber] = subscriber
+	}
 	stored.DeliveredSeq, stored.DeliveredEvent, stored.Attempts = q.DeliveredSeq, q.DeliveredEvent, q.Attempts
 	stored.Since, stored.DueAt = q.Since, q.DueAt
 	stored.Lease, stored.leasedUntil = "", time.Time{}
@@ -137,25 +146,4 @@ func (s *Store) CompleteDelivery(_ context.Context, q outbox.QueuedDelivery, d *
 		delete(s.outbox.queue, key)
 	}
 	return nil
-}
-
-func (o *outboxState) record(d *outbox.Delivery) {
-	if d == nil {
-		return
-	}
-	o.deliverySeq++
-	recorded := *d
-	recorded.Seq = o.deliverySeq
-	o.deliveries = append(o.deliveries, recorded)
-}
-
-// disableIfGone disables the subscriber if the result of the delivery is [outbox.SubscriberGone].
-func (o *outboxState) disableIfGone(d *outbox.Delivery, at time.Time) {
-	if d == nil || d.Result != outbox.SubscriberGone {
-		return
-	}
-	if s, found := o.subscribers[d.Subscriber]; found && s.Disabled.IsZero() {
-		s.Disabled = at
-		o.subscribers[d.Subscriber] = s
-	}
 }

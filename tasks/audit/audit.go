@@ -14,6 +14,7 @@ package audit
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/keyseat/keyseat/keys"
@@ -77,23 +78,16 @@ type Record struct {
 
 // Task returns the task with the given id, or nil.
 func (r Record) Task(id string) *tasks.Task {
-	for i := range r.Tasks {
-		if r.Tasks[i].ID == id {
-			return &r.Tasks[i]
-		}
+	i := slices.IndexFunc(r.Tasks, func(t tasks.Task) bool { return t.ID == id })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	return &r.Tasks[i]
 }
 
 // Open returns the tasks that have not ended.
 func (r Record) Open() []tasks.Task {
-	var open []tasks.Task
-	for _, t := range r.Tasks {
-		if t.Open() {
-			open = append(open, t)
-		}
-	}
-	return open
+	return slices.DeleteFunc(slices.Clone(r.Tasks), func(t tasks.Task) bool { return !t.Open() })
 }
 
 // ExpectedLatest returns the task that should be the key's latest task, or nil if the record has no task.
