@@ -89,25 +89,14 @@ func (s *Store) keySnapshots() (all []tasks.Snapshot) {
 // Plans implements [adminstore.AdminStore].
 func (s *Store) Plans(_ context.Context, after int64, n int) ([]stock.Plan, error) {
 	defer s.lock()()
-	var page []stock.Plan
-	for _, p := range s.plansInOrder() {
-		if p.Seq > after && len(page) < n {
-			page = append(page, p)
-		}
-	}
-	return page, nil
+	page := slices.DeleteFunc(s.plansInOrder(), func(p stock.Plan) bool { return p.Seq <= after })
+	return page[:min(max(n, 0), len(page))], nil
 }
 
 // PlansByID implements [adminstore.AdminStore].
 func (s *Store) PlansByID(_ context.Context, ids []string) ([]stock.Plan, error) {
 	defer s.lock()()
-	found := map[string]stock.Plan{}
-	for _, id := range ids {
-		if p, is := s.plans[id]; is {
-			found[id] = p
-		}
-	}
-	return slices.SortedFunc(maps.Values(found), func(x, y stock.Plan) int { return cmp.Compare(x.Seq, y.Seq) }), nil
+	return slices.DeleteFunc(s.plansInOrder(), func(p stock.Plan) bool { return !slices.Contains(ids, p.ID) }), nil
 }
 
 // Tasks implements [adminstore.AdminStore].

@@ -21,18 +21,13 @@ var _ audit.Inspector = (*Store)(nil)
 // Records implements [audit.Inspector].
 func (s *Store) Records(_ context.Context, after keys.Code, n int) ([]audit.Record, error) {
 	defer s.lock()()
-	codes := map[keys.Code]bool{}
-	for code := range s.keys {
-		codes[code] = true
-	}
+	codes := slices.AppendSeq(slices.Collect(maps.Keys(s.keys)), maps.Keys(s.history))
 	for _, t := range s.tasks {
-		codes[t.Code] = true
+		codes = append(codes, t.Code)
 	}
-	for code := range s.history {
-		codes[code] = true
-	}
+	slices.Sort(codes)
 	var all []audit.Record
-	for _, code := range slices.Sorted(maps.Keys(codes)) {
+	for _, code := range slices.Compact(codes) {
 		if code > after && len(all) < n {
 			all = append(all, s.record(code))
 		}
