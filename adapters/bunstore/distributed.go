@@ -101,9 +101,6 @@ func (distributed) lockArchivable(ctx context.Context, s session, want query.Row
 // first: the rows of one key are on one server.
 var distributedTables = []string{keyTable.Name, taskTable.Name, historyTable.Name}
 
-const errNoCitus = dberr.Public("the database has no Citus: install the extension on every server " +
-	"(shared_preload_libraries = 'citus'), CREATE EXTENSION citus, and add the workers with citus_add_node")
-
 // A Distribution describes distributed tables.
 type Distribution struct {
 	Tables  []string // the tables that [Store.Distribute] has distributed
@@ -133,7 +130,8 @@ func (s *Store) Distribute(ctx context.Context, shards int) (d Distribution, err
 	err = s.withMigrationLock(ctx, func(ctx context.Context, _ bun.Tx) error {
 		known, citus, err := s.reader().readDistribution(ctx)
 		if err == nil && !citus {
-			err = errNoCitus
+			err = dberr.Public("the database has no Citus: install the extension on every server (shared_preload_libraries = 'citus'), " +
+				"CREATE EXTENSION citus, and add the workers with citus_add_node")
 		}
 		for _, table := range distributedTables {
 			if err == nil && !slices.Contains(known, table) {

@@ -171,25 +171,23 @@ func outcomeRange(o tasks.Outcome, country stock.Country) string {
 }
 
 // outcomesOf returns the outcomes that tasks of a filter can have. An open task has the outcome "".
-func outcomesOf(f adminstore.TaskFilter) (all []tasks.Outcome) {
-	for _, o := range append([]tasks.Outcome{""}, tasks.AllOutcomes()...) {
-		excluded := false
+func outcomesOf(f adminstore.TaskFilter) []tasks.Outcome {
+	inState := func(o tasks.Outcome) bool {
 		switch f.State {
 		case adminstore.AnyTask, adminstore.SuspectTask:
+			return true
 		case adminstore.EndedTask:
-			excluded = o == ""
+			return o != ""
 		case adminstore.FailedTask:
-			excluded = o == "" || o == tasks.Success
+			return o != "" && o != tasks.Success
 		case adminstore.OpenTask, adminstore.WaitingTask, adminstore.RunningTask, adminstore.RetryingTask:
-			excluded = o != ""
-		default:
-			excluded = true
+			return o == ""
 		}
-		if !excluded && (len(f.Outcomes) == 0 || slices.Contains(f.Outcomes, o)) {
-			all = append(all, o)
-		}
+		return false
 	}
-	return all
+	return slices.DeleteFunc(append([]tasks.Outcome{""}, tasks.AllOutcomes()...), func(o tasks.Outcome) bool {
+		return !inState(o) || len(f.Outcomes) > 0 && !slices.Contains(f.Outcomes, o)
+	})
 }
 
 // openStates has the conditions of the states of open tasks, as [adminstore.TaskState.Match] has them.

@@ -44,21 +44,27 @@ var (
 var sqlFiles embed.FS
 
 // statements has the statements of the folder sql by name. A line "-- name: NAME" begins each of them. There k.* (keys),
-// t.* (tasks), p.* (plans), h.* (history) and m.* (queued deliveries) stand for the columns of the tables above, in their order.
-var statements = func() map[string]string {
+// t.* (tasks), p.* (plans), h.* (history) and m.* (queued deliveries) stand for the columns of the tables above, in their
+// order. SQLite runs the statement with the name and " sqlite" instead, if there is one. So does a distributed store the
+// one with " distributed".
+var statements = func() map[string]query.Query {
 	columns := strings.NewReplacer(
 		"k.*", keyTable.Columns.List("k.%"), "t.*", taskTable.Columns.List("t.%"), "p.*", planTable.Columns.List("p.%"),
-		"keyseat_tasks.*", taskTable.Columns.List("%"), "h.*", historyTable.Columns.List("%"), "m.*", queueTable.Columns.List("%"),
+		"h.*", historyTable.Columns.List("%"), "m.*", queueTable.Columns.List("%"), "keyseat_tasks.*", taskTable.Columns.List("%"),
 	)
-	all, name := map[string]string{}, ""
+	texts, name := map[string]string{}, ""
 	for _, file := range must(sqlFiles.ReadDir("sql")) {
 		for line := range strings.Lines(string(must(sqlFiles.ReadFile("sql/" + file.Name())))) {
 			if begins, found := strings.CutPrefix(line, "-- name: "); found {
 				name = strings.TrimSpace(begins)
 			} else if !strings.HasPrefix(line, "--") {
-				all[name] += columns.Replace(line)
+				texts[name] += columns.Replace(line)
 			}
 		}
+	}
+	all := map[string]query.Query{}
+	for name, sql := range texts {
+		all[name] = query.Query{SQL: sql, SQLite: texts[name+" sqlite"], Distributed: texts[name+" distributed"]}
 	}
 	return all
 }()
@@ -71,23 +77,18 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// sqlOf returns the statement of the folder sql with that name.
-func sqlOf(name string) string {
-	sql, found := statements[name]
+// statement returns a query with the statement of that name.
+func statement(name string, args query.Args, scan func(query.Row) error) query.Query {
+	q, found := statements[name]
 	if !found {
 		panic("bunstore: there is no statement " + name)
 	}
-	return sql
+	q.Args, q.Scan = args, scan
+	return q
 }
 
-// statement returns a query with the statement of that name. If there is one with the name and " sqlite" or
-// " distributed", such a database runs that one.
-func statement(name string, args query.Args, scan func(query.Row) error) query.Query {
-	return query.Query{
-		SQL: sqlOf(name), SQLite: statements[name+" sqlite"], Distributed: statements[name+" distributed"],
-		Args: args, Scan: scan,
-	}
-}
+// sqlOf returns the text of the statement of that name.
+func sqlOf(name string) string { return statement(name, nil, nil).SQL }
 
 type keyModel struct {
 	bun.BaseModel `bun:"table:keyseat_keys,alias:k"`

@@ -50,9 +50,6 @@ func (s *Store) expireLeases(ctx context.Context) error {
 	return err
 }
 
-// errReadOnly means that the server is a standby, or that its settings forbid writes.
-const errReadOnly = dberr.Public("the server is read-only")
-
 // FingerprintKey returns the key for fingerprints of codes. Every store on the database returns the same one: the
 // first call stores fresh, and later calls ignore it.
 //
@@ -89,7 +86,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	var shut string
 	err := s.read.DB.QueryRowContext(ctx, `SHOW transaction_read_only`).Scan(&shut)
 	if err == nil && shut == "on" {
-		err = errReadOnly
+		err = dberr.Public("the server is read-only") // it is a standby, or its settings forbid writes
 	}
 	return s.wrap("ping", err)
 }

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/uptrace/bun"
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
@@ -63,12 +64,13 @@ func (s session) retryRead(ctx context.Context, runner pgxconn.RunnerFor, do fun
 	return s.onPgx(ctx, runner, pgxconn.IfDead, do)
 }
 
-// runCached is a [query.Runner] for frequent statements: PostgreSQL keeps their plans, except behind a pooler in
-// transaction mode.
+// runCached is a [query.Runner] for frequent statements: pgx prepares them, so that PostgreSQL plans them once, except
+// behind a pooler in transaction mode. Otherwise pgx prepares nothing. That suits the queries of bun: their texts may
+// contain values, and each text would be prepared separately.
 func (s session) runCached(ctx context.Context, all ...query.Query) error {
 	var options []any
 	if !s.isSQLite && !s.pooled {
-		options = pgxconn.CacheOptions()
+		options = []any{pgx.QueryExecModeCacheStatement}
 	}
 	for _, q := range all {
 		if err := s.run(ctx, options, q); err != nil {

@@ -57,7 +57,7 @@ func (s session) write(ctx context.Context, cs *changeset) error {
 // write implements [layout] for PostgreSQL.
 func (oneServer) write(ctx context.Context, _, last query.Runner, cs *changeset) error {
 	err := last(ctx, writeAllQuery(cs.tableWrites())...)
-	if assertFailed(err) {
+	if dberr.SQLState(err) == pgerrcode.DivisionByZero { // see [writeAllQuery]
 		return errLost
 	}
 	return err
@@ -67,11 +67,12 @@ func (oneServer) write(ctx context.Context, _, last query.Runner, cs *changeset)
 // has this form:
 //
 //	WITH @k, k_done AS (UPDATE … RETURNING 1), @t, t_done AS (UPDATE … RETURNING 1)
-//	SELECT assert((SELECT count(*) FROM k_done) + (SELECT count(*) FROM t_done) = @want)
+//	SELECT 1 / CASE WHEN (SELECT count(*) FROM k_done) + (SELECT count(*) FROM t_done) = @want THEN 1 ELSE 0 END
 //
-// The writes run in order, because each count reads its write to the end before the next count starts. The
-// statement fails if the number of written rows is wrong, see [assertSQL]. Therefore the client can send a
-// COMMIT directly after it, without waiting for its result.
+// The writes run in order, because each count reads its write to the end before the next count starts. If the number of
+// written rows is wrong, the statement divides by zero, because an SQL expression cannot raise an error of its own. The
+// server then skips all statements that were sent after it. Therefore the client can send a COMMIT directly after it,
+// without waiting for its result.
 func writeAllQuery(writes []tableWrite) []query.Query {
 	if len(writes) == 0 {
 		return nil
@@ -86,22 +87,9 @@ func writeAllQuery(writes []tableWrite) []query.Query {
 	}
 	named["want"] = want
 	return []query.Query{{
-		SQL:  "WITH " + strings.Join(with, ", ") + " SELECT " + assertSQL(strings.Join(counts, " + ")+" = @want"),
+		SQL:  "WITH " + strings.Join(with, ", ") + " SELECT 1 / CASE WHEN " + strings.Join(counts, " + ") + " = @want THEN 1 ELSE 0 END",
 		Args: named, Scan: query.Discard,
 	}}
-}
-
-// assertSQL returns an expression of PostgreSQL that is 1 if the condition is true. Otherwise the statement fails, and
-// the server skips all statements that were sent after it, also a COMMIT. [assertFailed] recognizes the error.
-//
-// The expression divides by zero, because an SQL expression cannot raise an error of its own. Only a stored function can.
-func assertSQL(condition string) string {
-	return "1 / CASE WHEN " + condition + " THEN 1 ELSE 0 END"
-}
-
-// assertFailed reports whether err is the error of a failed [assertSQL].
-func assertFailed(err error) bool {
-	return dberr.SQLState(err) == pgerrcode.DivisionByZero
 }
 
 // insertRouted inserts history entries that the outbox does not route, unlike the entries of [insertHistoryFrom].

@@ -176,11 +176,6 @@ func (c Conn) begin() []query.Query {
 	return all
 }
 
-// CacheOptions returns options to put before the arguments of a query of database/sql. With them pgx prepares the
-// query, so that the server can plan it once. Without them pgx uses the mode of the pool, which prepares nothing.
-// That mode suits the queries of bun: their texts may contain values, and each text would be prepared separately.
-func CacheOptions() []any { return []any{pgx.QueryExecModeCacheStatement} }
-
 // A Pipeline is one transaction on a connection. It begins with the first call of [Pipeline.Run], and ends
 // with [Pipeline.Commit] or [Pipeline.Rollback].
 type Pipeline struct {
