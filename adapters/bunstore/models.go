@@ -45,8 +45,8 @@ var sqlFiles embed.FS
 
 // statements has the statements of the folder sql by name. A line "-- name: NAME" begins each of them. There k.* (keys),
 // t.* (tasks), p.* (plans), h.* (history) and m.* (queued deliveries) stand for the columns of the tables above, in their
-// order. SQLite runs the statement with the name and " sqlite" instead, if there is one. So does a distributed store the
-// one with " distributed".
+// order. If there is a statement with the name and " sqlite", SQLite runs that one. A distributed store runs the one with
+// " distributed".
 var statements = func() map[string]query.Query {
 	columns := strings.NewReplacer(
 		"k.*", keyTable.Columns.List("k.%"), "t.*", taskTable.Columns.List("t.%"), "p.*", planTable.Columns.List("p.%"),
