@@ -186,11 +186,6 @@ func (d decision) event(cause EventType) Event {
 	return e
 }
 
-// Event returns an event of the task.
-func (t Task) Event(cause EventType, at time.Time) Event {
-	return Event{At: at, Type: cause, Code: t.Code, Task: t.ID, Kind: t.Kind, Outcome: t.Outcome}
-}
-
 // KeyAfter returns the key after the ended task. The username and the address come from the result of its last
 // attempt; the address of the task's plan replaces a missing one.
 func (t Task) KeyAfter(key keys.Key, at time.Time, a ConnectorResult) keys.Key {

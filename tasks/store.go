@@ -165,6 +165,11 @@ type Event struct {
 	Note    string // the reason, for the operator
 }
 
+// Event returns an event of the task.
+func (t Task) Event(cause EventType, at time.Time) Event {
+	return Event{At: at, Type: cause, Code: t.Code, Task: t.ID, Kind: t.Kind, Outcome: t.Outcome}
+}
+
 // A HistoryEntry is an event in the history of a key, with its position there.
 type HistoryEntry struct {
 	Seq    int64  // greater than the Seq of every earlier entry of the same key

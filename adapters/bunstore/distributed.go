@@ -3,7 +3,6 @@ package bunstore
 import (
 	"context"
 	"slices"
-	"sync/atomic"
 
 	"github.com/uptrace/bun"
 	known "github.com/uptrace/bun/dialect"
@@ -22,51 +21,6 @@ func NewDistributed(db *bun.DB) (*Store, error) {
 		return nil, errNotPostgres
 	}
 	return &Store{database: postgresDatabase(db, true)}, nil
-}
-
-// distributed is the layout of a PostgreSQL database with tables on many servers. The rows of keyseat_keys,
-// keyseat_tasks and keyseat_history may be on any server; the key's code decides which. The other tables are on
-// the server that runs the transaction. The layout also suits a database without SKIP LOCKED. A statement about
-// the three tables follows these rules:
-//
-//   - It locks only the rows that it writes. The store reads rows without a lock and writes them by
-//     compare-and-set on version and fence. If another transaction was faster, the store runs its own again.
-//   - It names the codes as an array, so that Citus skips the servers that have none of them.
-//   - It gets each time as an argument, because each server has its own clock.
-//
-// Two transactions that write the same rows in different orders may deadlock. The database detects this and
-// aborts a transaction, which the store then runs again.
-type distributed struct {
-	contention *atomic.Int32 // see [contentionTTL]
-}
-
-// distributedSettings sets up a session of a distributed store. Other databases than Citus ignore the last two settings:
-//
-//   - The server plans a statement each time, because Citus needs the arguments to plan a statement on several servers.
-//   - Citus sends SET LOCAL to the workers.
-//   - Citus opens one connection to each worker for a statement. By default it opens several if the statement is about
-//     several shards, and spends more time on connections than on the statement.
-//
-// Behind a pooler in transaction mode, each transaction has the last two, because sessions have no settings there.
-const (
-	distributedSettings = `SET plan_cache_mode = force_custom_plan;
-		SET citus.propagate_set_commands = 'local';
-		SET citus.max_adaptive_executor_pool_size = 1`
-	pooledCitusSettings = `SELECT set_config('citus.propagate_set_commands', 'local', true),
-		set_config('citus.max_adaptive_executor_pool_size', '1', true)`
-)
-
-// workerSettings sets the timeout for locks in each transaction. A worker does not have the settings of the session.
-// Without the timeout, a locked row would delay all changes of a batch until the context ends.
-const workerSettings = `SET LOCAL lock_timeout = '2s'`
-
-// whereCodes returns a condition, after AND, by which only the servers with one of the @codes are asked for rows of a
-// table. It returns "" where one server has all rows. Citus does not skip a server because of a join with the codes.
-func (s session) whereCodes(table string) string {
-	if !s.isDistributed {
-		return ""
-	}
-	return "AND " + table + ".code = ANY (@codes)"
 }
 
 // Distributed reports whether the rows of keys and tasks may be on many servers, see [Options.Distributed]. While one of
@@ -169,34 +123,4 @@ func (s *Store) distributeTable(ctx context.Context, table string, shards int) e
 	// It is colocated with no table of another program.
 	_, err := s.write.DB.ExecContext(ctx, `SELECT create_distributed_table($1, 'code', colocate_with => 'none', shard_count => $2)`, table, shards)
 	return err
-}
-
-// ErrDistributed is the error of a store that was opened without [Options.Distributed] although its tables
-// are distributed.
-var ErrDistributed error = dberr.Public("the tables are distributed by Citus: the store must be opened for that (--database-distributed)")
-
-// checkTables returns [ErrDistributed] if the tables are distributed, but the store is not. A distributed store accepts all
-// tables, because some databases distribute them by other means than Citus.
-func (s session) checkTables(ctx context.Context) error {
-	if s.isSQLite || s.isDistributed {
-		return nil
-	}
-	tables, _, err := s.readDistribution(ctx)
-	if err == nil && len(tables) > 0 {
-		err = ErrDistributed
-	}
-	return err
-}
-
-// readDistribution returns the distributed tables of keyseat, and whether the database has Citus.
-func (s session) readDistribution(ctx context.Context) (tables []string, citus bool, err error) {
-	err = s.runOnce(ctx, `SELECT 1 WHERE to_regclass('pg_dist_partition') IS NOT NULL`, nil, func(query.Row) error {
-		citus = true
-		return nil
-	})
-	if err != nil || !citus {
-		return nil, citus, err
-	}
-	tables, err = s.names(ctx, "citus tables")
-	return tables, citus, err
 }

@@ -1,8 +1,6 @@
 package bunstore
 
 import (
-	"embed"
-	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -39,56 +37,6 @@ var (
 	queueTable    = query.TableOf[outbox.QueuedDelivery, queueColumns]("keyseat_mail")
 	deliveryTable = query.TableOf[outbox.Delivery, deliveryColumns]("keyseat_deliveries")
 )
-
-//go:embed sql
-var sqlFiles embed.FS
-
-// statements has the statements of the folder sql by name. A line "-- name: NAME" begins each of them. There k.* (keys),
-// t.* (tasks), p.* (plans), h.* (history) and m.* (queued deliveries) stand for the columns of the tables above, in their
-// order. If there is a statement with the name and " sqlite", SQLite runs that one. A distributed store runs the one with
-// " distributed".
-var statements = func() map[string]query.Query {
-	columns := strings.NewReplacer(
-		"k.*", keyTable.Columns.List("k.%"), "t.*", taskTable.Columns.List("t.%"), "p.*", planTable.Columns.List("p.%"),
-		"h.*", historyTable.Columns.List("%"), "m.*", queueTable.Columns.List("%"), "keyseat_tasks.*", taskTable.Columns.List("%"),
-	)
-	texts, name := map[string]string{}, ""
-	for _, file := range must(sqlFiles.ReadDir("sql")) {
-		for line := range strings.Lines(string(must(sqlFiles.ReadFile("sql/" + file.Name())))) {
-			if begins, found := strings.CutPrefix(line, "-- name: "); found {
-				name = strings.TrimSpace(begins)
-			} else if !strings.HasPrefix(line, "--") {
-				texts[name] += columns.Replace(line)
-			}
-		}
-	}
-	all := map[string]query.Query{}
-	for name, sql := range texts {
-		all[name] = query.Query{SQL: sql, SQLite: texts[name+" sqlite"], Distributed: texts[name+" distributed"]}
-	}
-	return all
-}()
-
-// must returns a value of an embedded file. The files were there when the program was built.
-func must[T any](value T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return value
-}
-
-// statement returns a query with the statement of that name.
-func statement(name string, args query.Args, scan func(query.Row) error) query.Query {
-	q, found := statements[name]
-	if !found {
-		panic("bunstore: there is no statement " + name)
-	}
-	q.Args, q.Scan = args, scan
-	return q
-}
-
-// sqlOf returns the text of the statement of that name.
-func sqlOf(name string) string { return statement(name, nil, nil).SQL }
 
 type keyModel struct {
 	bun.BaseModel `bun:"table:keyseat_keys,alias:k"`

@@ -96,3 +96,33 @@ func (s schema) checkKnown(all []migration) error {
 	}
 	return nil
 }
+
+// ErrDistributed is the error of a store that was opened without [Options.Distributed] although its tables
+// are distributed.
+var ErrDistributed error = dberr.Public("the tables are distributed by Citus: the store must be opened for that (--database-distributed)")
+
+// checkTables returns [ErrDistributed] if the tables are distributed, but the store is not. A distributed store accepts all
+// tables, because some databases distribute them by other means than Citus.
+func (s session) checkTables(ctx context.Context) error {
+	if s.isSQLite || s.isDistributed {
+		return nil
+	}
+	tables, _, err := s.readDistribution(ctx)
+	if err == nil && len(tables) > 0 {
+		err = ErrDistributed
+	}
+	return err
+}
+
+// readDistribution returns the distributed tables of keyseat, and whether the database has Citus.
+func (s session) readDistribution(ctx context.Context) (tables []string, citus bool, err error) {
+	err = s.runOnce(ctx, `SELECT 1 WHERE to_regclass('pg_dist_partition') IS NOT NULL`, nil, func(query.Row) error {
+		citus = true
+		return nil
+	})
+	if err != nil || !citus {
+		return nil, citus, err
+	}
+	tables, err = s.names(ctx, "citus tables")
+	return tables, citus, err
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"iter"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -54,6 +55,51 @@ type layout interface {
 
 // oneServer is the layout of a PostgreSQL server and of an SQLite file.
 type oneServer struct{}
+
+// distributed is the layout of a PostgreSQL database with tables on many servers. The rows of keyseat_keys,
+// keyseat_tasks and keyseat_history may be on any server; the key's code decides which. The other tables are on
+// the server that runs the transaction. The layout also suits a database without SKIP LOCKED. A statement about
+// the three tables follows these rules:
+//
+//   - It locks only the rows that it writes. The store reads rows without a lock and writes them by
+//     compare-and-set on version and fence. If another transaction was faster, the store runs its own again.
+//   - It names the codes as an array, so that Citus skips the servers that have none of them.
+//   - It gets each time as an argument, because each server has its own clock.
+//
+// Two transactions that write the same rows in different orders may deadlock. The database detects this and
+// aborts a transaction, which the store then runs again.
+type distributed struct {
+	contention *atomic.Int32 // see [contentionTTL]
+}
+
+// distributedSettings sets up a session of a distributed store. Other databases than Citus ignore the last two settings:
+//
+//   - The server plans a statement each time, because Citus needs the arguments to plan a statement on several servers.
+//   - Citus sends SET LOCAL to the workers.
+//   - Citus opens one connection to each worker for a statement. By default it opens several if the statement is about
+//     several shards, and spends more time on connections than on the statement.
+//
+// Behind a pooler in transaction mode, each transaction has the last two, because sessions have no settings there.
+const (
+	distributedSettings = `SET plan_cache_mode = force_custom_plan;
+		SET citus.propagate_set_commands = 'local';
+		SET citus.max_adaptive_executor_pool_size = 1`
+	pooledCitusSettings = `SELECT set_config('citus.propagate_set_commands', 'local', true),
+		set_config('citus.max_adaptive_executor_pool_size', '1', true)`
+)
+
+// workerSettings sets the timeout for locks in each transaction. A worker does not have the settings of the session.
+// Without the timeout, a locked row would delay all changes of a batch until the context ends.
+const workerSettings = `SET LOCAL lock_timeout = '2s'`
+
+// whereCodes returns a condition, after AND, by which only the servers with one of the @codes are asked for rows of a
+// table. It returns "" where one server has all rows. Citus does not skip a server because of a join with the codes.
+func (s session) whereCodes(table string) string {
+	if !s.isDistributed {
+		return ""
+	}
+	return "AND " + table + ".code = ANY (@codes)"
+}
 
 // retryRead calls do with a runner on a connection of the pool, and again on another one if the first was dead. In a
 // session without [database.onPgx], do runs its queries on the conn.

@@ -2,9 +2,13 @@ package query
 
 import (
 	"bytes"
+	"cmp"
 	"database/sql"
 	"encoding/json"
+	"fmt"
 	"reflect"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -200,4 +204,44 @@ func (c *listCol) decode() error {
 
 func typeError(what string) error {
 	return dberr.Public("a stored value is not " + what)
+}
+
+// A field is a field of a struct that is a column.
+type field struct {
+	name, options string // of its tag for bun
+	kind          string // the type of PostgreSQL
+	index         []int  // of the field in the struct
+	column        func(field reflect.Value) column
+}
+
+// fieldsOf returns the fields of a struct. In place of a struct that is no column it returns the fields of that struct.
+func fieldsOf(t reflect.Type) []field {
+	if known, found := fieldCache.Load(t); found {
+		return known.([]field)
+	}
+	all := appendFields(nil, t, nil, "")
+	fieldCache.Store(t, all)
+	return all
+}
+
+var fieldCache sync.Map // []field by reflect.Type
+
+// appendFields appends the fields of a struct at an index in the outer struct. The prefix begins the names of its columns.
+func appendFields(all []field, t reflect.Type, index []int, prefix string) []field {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		at := append(index[:len(index):len(index)], i)
+		name, options, _ := strings.Cut(f.Tag.Get("bun"), ",")
+		embed, _ := strings.CutPrefix(name, "embed:")
+		switch kind, column := columnOfType(f.Type); {
+		case name == "-":
+		case column != nil:
+			all = append(all, field{prefix + cmp.Or(name, strings.ToLower(f.Name)), options, kind, at, column})
+		case f.Type.Kind() == reflect.Struct:
+			all = appendFields(all, f.Type, at, prefix+embed)
+		default:
+			panic(fmt.Sprintf("query: the field %s of %s has no type of a column", f.Name, t))
+		}
+	}
+	return all
 }
