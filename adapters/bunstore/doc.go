@@ -51,7 +51,7 @@
 //	                           inspect.go, archive.go, stats.go, activity.go
 //	further methods of Store   migrate.go and schema.go, serve.go, backup.go, limits.go
 //	distributed stores         distributed*.go
-//	statements and models      sql, models.go
+//	statements and models      sql, statements.go, models.go
 //	a store and its pools      open.go, store.go, database.go (transactions, retries), session.go (one connection)
 //	─────────────────────────
 //	internal/query             compiles statements for a database, and reads rows

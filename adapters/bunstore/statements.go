@@ -14,8 +14,8 @@ import (
 var sqlFiles embed.FS
 
 // statements has the statements of the folder sql by name. A line "-- name: NAME" begins each of them. There k.* (keys),
-// t.* (tasks), p.* (plans), h.* (history) and m.* (queued deliveries) stand for the columns of the tables above, in their
-// order. If there is a statement with the name and " sqlite", SQLite runs that one. A distributed store runs the one with
+// t.* (tasks), p.* (plans), h.* (history) and m.* (queued deliveries) stand for the columns of these tables, in the order of
+// models.go. If there is a statement with the name and " sqlite", SQLite runs that one. A distributed store runs the one with
 // " distributed".
 var statements = func() map[string]query.Query {
 	columns := strings.NewReplacer(
