@@ -25,14 +25,16 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// check ends the measurement if err is not nil.
+// check ends the measurement if err is not nil. Do not call it in another goroutine than that of [try], because its panic
+// would end the program. Do not call it in a deferred function either, because its error would replace an earlier one.
 func check(err error) {
 	if err != nil {
 		panic(stepError{err})
 	}
 }
 
-// try runs a step, and returns the error with which it has ended.
+// try runs a step, and returns the error with which it has ended. The deferred functions of the step have run by then.
+// Any other panic continues.
 func try(step func()) (err error) {
 	defer func() {
 		switch failure := recover().(type) {

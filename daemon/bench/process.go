@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -58,14 +59,17 @@ func (b *bench) peer(ctx context.Context, name string, args ...string) *server {
 	return &server{process: p, addr: p.waitLine("serving")}
 }
 
-// waitLine waits for a line of the peer that begins with word, and returns the rest of the line.
+// waitLine waits for a line of the peer that begins with word, and returns the rest of the line. Without such a line it
+// kills the peer.
 func (p *process) waitLine(word string) string {
 	for p.lines.Scan() {
 		if rest, found := strings.CutPrefix(p.lines.Text(), word+" "); found {
 			return rest
 		}
 	}
-	check(fmt.Errorf("%s has ended: %s", p.name, p.logTail()))
+	err := fmt.Errorf("%s has ended: %s", p.name, p.logTail())
+	p.kill()
+	check(err)
 	return "" // never, because check has panicked
 }
 
@@ -108,6 +112,7 @@ func (b *bench) serve(ctx context.Context, database string, flags ...string) *se
 // waitTimeout bounds the waits for a program. A wait takes longer only after an error.
 const waitTimeout = 30 * time.Second
 
+// waitReady waits until the server is ready. It kills a server that does not become ready.
 func (s *server) waitReady(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, waitTimeout)
 	defer cancel()
@@ -117,6 +122,7 @@ func (s *server) waitReady(ctx context.Context) {
 		case <-s.ended:
 			check(fmt.Errorf("keyseatd has ended: %s", s.logTail()))
 		case <-ctx.Done():
+			s.kill()
 			check(fmt.Errorf("keyseatd is not ready: %w: %s", ctx.Err(), s.logTail()))
 		case <-time.After(time.Millisecond):
 		}
@@ -151,9 +157,8 @@ func (b *bench) runKeyseatd(ctx context.Context, stdin io.Reader, args ...string
 
 // freePorts returns two addresses that currently have no listener.
 func freePorts() (string, string) {
-	first := must(net.Listen("tcp", "127.0.0.1:0")) //nolint:noctx // it does not block
-	defer func() { check(first.Close()) }()
+	first := must(net.Listen("tcp", "127.0.0.1:0"))  //nolint:noctx // it does not block
 	second := must(net.Listen("tcp", "127.0.0.1:0")) //nolint:noctx // it does not block
-	defer func() { check(second.Close()) }()
+	check(errors.Join(first.Close(), second.Close()))
 	return first.Addr().String(), second.Addr().String()
 }

@@ -174,7 +174,7 @@ var (
 // run fills the database. It makes the indexes at the end, because that is faster.
 func (f listFill) run(ctx context.Context) {
 	db := must(f.open())
-	defer func() { check(db.Close()) }()
+	defer func() { _ = db.Close() }() // after an error of a statement
 	drop, restore := f.listIndexes(ctx, db)
 	all := append(append(f.first, drop...), "INSERT INTO keyseat_countries (code) VALUES ('US'), ('DE'), ('FR')")
 	for _, fill := range fillLists {
@@ -188,6 +188,7 @@ func (f listFill) run(ctx context.Context) {
 			check(fmt.Errorf("%.60s: %w", statement, err))
 		}
 	}
+	check(db.Close())
 }
 
 // listIndexes returns statements that drop all indexes, and statements that make them again.

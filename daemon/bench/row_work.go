@@ -96,8 +96,13 @@ func (b *bench) waitFinished(ctx context.Context, p *process, url string, first 
 	ctx, cancel := context.WithTimeout(ctx, backlogTimeout)
 	defer cancel()
 	before := cpuTime{database: b.cpuOf(p).database}
-	check(withConn(ctx, url, func(conn *pgx.Conn) error { return waitZero(ctx, conn, remaining) }))
-	end, used := time.Now(), b.cpuOf(p).since(before)
+	var end time.Time
+	var used cpuTime
+	check(withConn(ctx, url, func(conn *pgx.Conn) error {
+		err := waitZero(ctx, conn, remaining)
+		end, used = time.Now(), b.cpuOf(p).since(before) // before the connection is closed, which takes time
+		return err
+	}))
 	return sample{n: n, all: n, rate: float64(n) / end.Sub(first()).Seconds(), cpu: used.per(n)}
 }
 
