@@ -133,7 +133,7 @@ var adminCases = []testCase[fixture]{
 	}},
 }
 
-// wantThirdRow checks that an error is target, of the third row.
+// wantThirdRow checks that err is a [adminstore.RowError] about the third row, and wraps target.
 func (f fixture) wantThirdRow(err, target error) {
 	f.Helper()
 	row, _ := errors.AsType[adminstore.RowError](err)

@@ -26,10 +26,16 @@ func Bench(b *testing.B, open Open) {
 		for _, c := range []testCase[*bench]{
 			{"find", benchFind}, {"snapshots", benchSnapshots}, {"accept", benchAccept}, {"lease+settle", benchWork},
 		} {
-			b.Run(fmt.Sprint(c.name, "/", size), func(b *testing.B) { c.run(newBench(b, open, size)) })
+			b.Run(fmt.Sprint(c.name, "/", size), func(b *testing.B) {
+				defer failOnPanic(b)
+				c.run(newBench(b, open, size))
+			})
 		}
 	}
-	b.Run("stock", func(b *testing.B) { benchStock(newBench(b, open, 1)) })
+	b.Run("stock", func(b *testing.B) {
+		defer failOnPanic(b)
+		benchStock(newBench(b, open, 1))
+	})
 }
 
 // A bench is a store with keys and plans, and the operations that are measured.
@@ -77,7 +83,7 @@ func (n *bench) report(what string) {
 	n.b.ReportMetric(float64(n.b.N*n.size)/n.b.Elapsed().Seconds(), what+"/s")
 }
 
-// measure calls do repeatedly, and reports the rate of its items.
+// measure calls do repeatedly, and reports the rate. A call counts as many items as a batch has.
 func (n *bench) measure(what string, do func() error) {
 	for n.b.Loop() {
 		if err := do(); err != nil {

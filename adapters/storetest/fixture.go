@@ -53,14 +53,16 @@ func runCases[F any](t *testing.T, cases []testCase[F], fixture func(testing.TB)
 	}
 }
 
-// failOnPanic is deferred by a test case. A panic, such as that of [must], fails only this case.
-func failOnPanic(t *testing.T) {
+// failOnPanic is deferred by a test case and by a benchmark. A panic, such as that of [must], then fails only that one.
+func failOnPanic(t testing.TB) {
+	t.Helper()
 	if failure := recover(); failure != nil {
 		t.Fatalf("%v\n%s", failure, debug.Stack())
 	}
 }
 
-// must returns the value of a call, and panics after an error. Only the goroutine of a test case may use it.
+// must returns the value of a call, and panics after an error. Only the goroutine of a test case may use it, because a
+// panic in another goroutine ends the program. See [failOnPanic].
 func must[T any](value T, err error) T {
 	if err != nil {
 		panic(err)

@@ -83,7 +83,7 @@ var leaseCases = []testCase[fixture]{
 		f.want("settle after the end", f.apply(f.settle(stale, tasks.ConnectorResult{}, false)), tasks.ErrFenced)
 		f.want("extend after the end", f.extend(held.Task.Ref(), ttl), tasks.ErrFenced)
 	}},
-	// These times come from before the clock was set back. The case leases for [briefTTL], so a time one
+	// Some times of the tasks come from before the clock was set back. The case leases for [briefTTL], so a time one
 	// hour in the future is more than twice that duration away.
 	{"Lease/times from a clock that was set back", func(f fixture) {
 		f.prepare(2, "A", "B")

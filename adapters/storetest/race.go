@@ -102,8 +102,8 @@ func runParallel(n int, do func(i int)) {
 	wg.Wait()
 }
 
-// race calls do in n goroutines. It returns the number of verdicts without an error, and checks that the others are one
-// of lost.
+// race calls do in n goroutines. It returns the number of verdicts without an error. Each other verdict must be one of
+// the errors lost.
 func (f fixture) race(n int, do func(i int) (verdicts []error, err error), lost ...error) (won int) {
 	f.Helper()
 	verdicts := make([][]error, n)

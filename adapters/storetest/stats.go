@@ -153,7 +153,7 @@ var taskStatsCases = []testCase[statsFixture]{
 			f.want(fmt.Sprintf("outcomes of %+v", c.filter), strings.Join(outcomes, " "), c.want)
 		}
 	}},
-	// Renews and failed upgrades do not count, and that only the newest tasks are examined.
+	// Renews and failed upgrades do not count. Only the newest tasks are examined.
 	{"CountSold/of the newest tasks", func(f statsFixture) {
 		f.prepare(9, "A", "B", "C", "D")
 		f.plan("q", "DE", 9)
