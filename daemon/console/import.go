@@ -94,7 +94,7 @@ func (r *request) submittedFile() ([]byte, error) {
 	defer func() { _ = file.Close() }() // it was only read
 	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
 	if len(text) > maxFile {
-		return nil, err
+		return nil, nil
 	}
 	return text, err
 }
@@ -195,9 +195,11 @@ func (r *request) checkPlans(f *fileImport, text []byte) error {
 	var rows []csvfile.Result[stock.PlanEdit]
 	var unreadable error
 	for row, err := range csvfile.New(bytes.NewReader(text)).CheckPlans() {
-		if unreadable = err; err == nil {
-			rows = append(rows, row)
+		if err != nil {
+			unreadable = err
+			break
 		}
+		rows = append(rows, row)
 	}
 	err := csvfile.PreviewPlans(r.req.Context(), r.AdminStore, rows, func(row csvfile.Result[stock.PlanEdit], before, after stock.Plan) error {
 		v := verdict{Line: row.Line, ID: row.Value.ID, Country: after.Country, Invalid: row.Err != nil}

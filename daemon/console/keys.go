@@ -170,7 +170,7 @@ type searchResults struct {
 	Plans    []planRow
 	Number   int  // of all results
 	Acts     bool // the operator may change plans
-	bulkForm      // empty
+	bulkForm      // empty; the templates of the rows read it
 }
 
 // A keyGroup holds the keys that match in the same way.
@@ -178,7 +178,7 @@ type keyGroup struct {
 	Name     string
 	Keys     []keyRow
 	Full     bool // there may be more such keys
-	bulkForm      // empty
+	bulkForm      // empty; the templates of the rows read it
 }
 
 // search finds keys, tasks and plans by the text of the form. If only one key or only one task is found, it redirects

@@ -212,8 +212,8 @@ func toOptions[T ~string](all []T) []option {
 // exportsCodes reports whether the operator gets whole codes in lists.
 func (r *request) exportsCodes() bool { return r.token.Role.Allows(admin.Export) }
 
-// export sends the list as a file: as JSON, or as the CSV that write writes. The function row returns a row of each. A
-// line of the audit log says how many whole codes the file has, if it has codes.
+// export sends the list as a file: as JSON, or as the CSV that write writes. The function row returns the row in JSON and
+// the row in CSV of an entry. If rows have codes and the operator gets whole codes, the audit log has the number of rows.
 func export[T, J, C any](
 	r *request, s selection[T], name string, hasCodes bool, row func(T) (J, C), write func(io.Writer, iter.Seq2[C, error]) error,
 ) error {

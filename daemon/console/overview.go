@@ -116,7 +116,8 @@ func (c *Console) readOverview(ctx context.Context, now time.Time) (d overviewDa
 		return d, err
 	}
 	d.recent = l.Entries
-	return d, c.readUnavailablePlans(ctx, &d)
+	err = c.readUnavailablePlans(ctx, &d)
+	return d, err
 }
 
 // The limits of readUnavailablePlans: plansPerRead plans per read, maxPlansRead plans, and maxUnavailable
@@ -129,7 +130,8 @@ const (
 
 // readUnavailablePlans finds the plans that are unavailable although no operator has retired them.
 func (c *Console) readUnavailablePlans(ctx context.Context, d *overviewData) error {
-	read, n := func(after int64, n int) ([]stock.Plan, error) { return c.AdminStore.Plans(ctx, after, n) }, 0
+	read := func(after int64, n int) ([]stock.Plan, error) { return c.AdminStore.Plans(ctx, after, n) }
+	n := 0
 	for p, err := range seq.Pages(0, plansPerRead, read, func(p stock.Plan) int64 { return p.Seq }) {
 		if err != nil {
 			return err

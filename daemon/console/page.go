@@ -152,7 +152,8 @@ func serveAsset(w http.ResponseWriter, r *http.Request) {
 
 // templateFuncs are the functions of the templates.
 var templateFuncs = template.FuncMap{
-	"asset":    func(name string) string { return "/console/assets/" + name + "?v=" + assets[name].tag }, // browsers may cache it
+	// The URL of an asset changes with the content of the file, so browsers may cache it.
+	"asset":    func(name string) string { return "/console/assets/" + name + "?v=" + assets[name].tag },
 	"country":  daemon.CountryName,
 	"number":   formatNumber,
 	"time":     formatTime,

@@ -82,7 +82,8 @@ func (c *Console) newStockTable(ctx context.Context, levels []stock.Level, n int
 	}
 	slices.SortStableFunc(t.Stock, func(x, y stockBar) int { return cmp.Compare(x.Free, y.Free) })
 	t.Stock, t.Sum = t.Stock[:min(n, len(t.Stock))], newStockBar(total)
-	return t, c.setDaysLeft(ctx, &t)
+	err := c.setDaysLeft(ctx, &t)
+	return t, err
 }
 
 func (c *Console) setDaysLeft(ctx context.Context, t *stockTable) error {
@@ -141,13 +142,13 @@ const (
 	soldMaxAge = time.Minute
 )
 
-// readSold returns the delivered slots of countries. It reads those that it has not read a short time ago.
-func (c *Console) readSold(ctx context.Context, countries []stockBar) (map[stock.Country]stats.Sold, error) {
+// readSold returns the delivered slots of the countries of bars. It reads those that it has not read a short time ago.
+func (c *Console) readSold(ctx context.Context, bars []stockBar) (map[stock.Country]stats.Sold, error) {
 	c.cache.mu.Lock()
 	defer c.cache.mu.Unlock()
 	now, all := c.Now(), map[stock.Country]stats.Sold{}
 	var missing []stock.Country
-	for _, bar := range countries {
+	for _, bar := range bars {
 		if last := c.cache.sold[bar.Country]; last.isFresh(now, soldMaxAge) {
 			all[bar.Country] = last.value
 		} else {
