@@ -35,7 +35,7 @@ const (
 type counter struct {
 	shared  SharedCounter
 	name    string                                     // name of this daemon in its heartbeats
-	daemons atomic.Int64                               // number of daemons at the last heartbeat; MaxInt32: unknown
+	daemons atomic.Int64                               // number of daemons at the last heartbeat; 0: unknown
 	batcher *batch.Batcher[[]netip.Prefix, []position] // from the blocks of an unknown key to its positions in them
 }
 
@@ -68,11 +68,9 @@ func newCounter(shared SharedCounter, apply func(block netip.Prefix, total int, 
 		}
 		return positions, err
 	}
-	c := &counter{shared: shared, name: rand.Text(), batcher: &batch.Batcher[[]netip.Prefix, []position]{
+	return &counter{shared: shared, name: rand.Text(), batcher: &batch.Batcher[[]netip.Prefix, []position]{
 		Call: flush, MaxBatch: math.MaxInt, MaxInFlight: 1, CallTimeout: flushTimeout,
 	}}
-	c.daemons.Store(math.MaxInt32)
-	return c
 }
 
 // count counts an unknown key in each of the blocks, and returns its positions in their order. It waits up to
@@ -97,7 +95,7 @@ func (c *counter) heartbeat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
 	n, err := c.shared.Heartbeat(ctx, c.name, heartbeatTTL)
-	if err == nil && n > 0 {
+	if err == nil {
 		c.daemons.Store(int64(n))
 	}
 	return err
@@ -105,4 +103,10 @@ func (c *counter) heartbeat(ctx context.Context) error {
 
 // localShare returns how many unknown keys this daemon may allow without the shared counter: an equal
 // share of the limit, at least 1. It is 1 while the number of daemons is unknown.
-func (c *counter) localShare(limit int) int { return max(1, limit/int(c.daemons.Load())) }
+func (c *counter) localShare(limit int) int {
+	daemons := int(c.daemons.Load())
+	if daemons == 0 {
+		return 1
+	}
+	return max(1, limit/daemons)
+}

@@ -32,8 +32,9 @@ func (p *Pool) Run(ctx context.Context, drain time.Duration) error {
 func (p *Pool) pollLoop(ctx, calls context.Context) {
 	for ctx.Err() == nil {
 		p.poll(ctx, calls)
-		less := time.Duration(float64(p.interval()) * p.Engine.Jitter() / 5) // so that daemons do not poll in step
-		clock.SleepOrWake(ctx, p.interval()-less, p.wake)
+		// Up to a fifth of the interval is left out at random, so that daemons do not poll in step.
+		jitter := time.Duration(float64(p.interval()) * p.Engine.Jitter() / 5)
+		clock.SleepOrWake(ctx, p.interval()-jitter, p.wake)
 	}
 	unused := p.takeWaiting()
 	p.workers.Go(func() { p.returnLeases(ctx, unused) })
@@ -99,9 +100,9 @@ func (p *Pool) returnLeases(ctx context.Context, unused []*job) {
 // is being made, so each lease still takes many tasks. The caller holds mu.
 func (p *Pool) dispatch(ctx, calls context.Context) {
 	for ctx.Err() == nil && !p.storeFailing && p.idleWorkers() > 0 && len(p.waiting) > 0 {
-		j := p.waiting[0] // it has waited longest
+		j := p.waiting[0] // the job that has waited longest
 		p.waiting = p.waiting[1:]
-		p.calling++ // until its connector call returns, because settling occupies no worker
+		p.calling++ // the job occupies a worker until its connector call returns; settling occupies none
 		p.workers.Go(func() {
 			err := p.work(calls, j, func() { p.release(ctx, calls) })
 			p.done(ctx, calls, j, err)
@@ -126,7 +127,7 @@ func (p *Pool) work(calls context.Context, j *job, release func()) error {
 	release()
 	report := p.Engine.Settle(j.ctx, j.Job, attempt) //nolint:contextcheck // the job's context ends with its lease
 	p.report(context.WithoutCancel(calls), report)
-	if report.Err == nil && report.Task.Open() && report.Again < p.interval() { // it is due before the next regular poll
+	if report.Err == nil && report.Task.Open() && report.Again < p.interval() { // the task is due before the next regular poll
 		time.AfterFunc(report.Again+clockSlack, p.Wake)
 	}
 	if errors.Is(report.Err, tasks.ErrFenced) {
