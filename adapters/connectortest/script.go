@@ -164,7 +164,7 @@ type requestBody struct {
 		NewEmail    string `json:"new_email"`
 		NewPassword string `json:"new_password"`
 	} `json:"account"`
-	Plan *tasks.PlanSnapshot `json:"plan"`
+	Plan *tasks.PlanSnapshot `json:"plan"` // JSON has its names in lower case, which encoding/json accepts
 }
 
 // maxBody is the maximum size of a body, in bytes. It is larger than any valid request.

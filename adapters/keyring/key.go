@@ -65,7 +65,7 @@ func parse(text []byte) ([]line, error) {
 	var lines []line
 	for n, s := range strings.Split(strings.TrimSuffix(string(text), "\n"), "\n") {
 		l, err := parseLine(s)
-		if err == nil && l.key != nil && slices.ContainsFunc(lines, func(other line) bool { return other.key != nil && other.key.id == l.key.id }) {
+		if err == nil && l.key != nil && slices.ContainsFunc(lines, l.hasSameKey) {
 			err = errors.New("the key is in the file twice")
 		}
 		if err != nil {
@@ -102,6 +102,9 @@ func parseLine(text string) (line, error) {
 	}
 	return line{text, &k}, nil
 }
+
+// hasSameKey reports whether the other line has the key of l.
+func (l line) hasSameKey(other line) bool { return other.key != nil && other.key.id == l.key.id }
 
 func keysOf(lines []line) []key {
 	var keys []key

@@ -11,7 +11,7 @@ import (
 	"github.com/keyseat/keyseat/tasks/audit"
 )
 
-// An examination is the examination of one record.
+// An examination collects the findings about one record.
 type examination struct {
 	Doctor
 	audit.Record
@@ -31,6 +31,7 @@ func (x *examination) add(code Code, task, format string, args ...any) {
 	x.found = append(x.found, Finding{Code: code, Key: x.Code, Task: task, Found: fmt.Sprintf(format, args...)})
 }
 
+// addSlot adds a finding about the slot of a task. It also names the plan of the task.
 func (x *examination) addSlot(code Code, t tasks.Task, format string, args ...any) {
 	x.add(code, t.ID, format, args...)
 	x.found[len(x.found)-1].Plan = t.Plan.ID

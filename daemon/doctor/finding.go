@@ -63,7 +63,7 @@ type Advice struct {
 // Advice returns the explanation of the finding's code.
 func (f Finding) Advice() Advice { return advice[f.Code] }
 
-// Codes lists every code.
+// Codes lists every code, in alphabetical order.
 func Codes() []Code { return slices.Sorted(maps.Keys(advice)) }
 
 // Texts that several codes share.

@@ -173,12 +173,12 @@ func (d Doctor) attributed(note string) string {
 	return note + " (by " + d.Actor + ")"
 }
 
-// A repair makes the change that repairs a finding: about the key, or about one of its tasks.
+// A repair makes the change that repairs a finding. Exactly one of key, task and slot is set.
 type repair struct {
-	done string // what the change does, for the history
-	key  func(r audit.Record, note, id string) tasks.Change
-	task func(r audit.Record, t tasks.Task, note, id string) tasks.Change
-	slot bool // the change is that of RepairSlot
+	done string                                                           // what the change does, for the history
+	key  func(r audit.Record, note, id string) tasks.Change               // makes the change of a key
+	task func(r audit.Record, t tasks.Task, note, id string) tasks.Change // makes the change of a task
+	slot bool                                                             // RepairSlot makes the change
 }
 
 var (

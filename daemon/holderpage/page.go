@@ -18,8 +18,8 @@
 // or the new email that a reader has sent. The page stores nothing: no cookie, no browser storage, no cache. Only the
 // key and the country return to the reader, in the answer to the form that contained them, for the next call.
 //
-// A link to the page can carry a key in its fragment: /#KEY. Browsers do not send the fragment. After an answer the
-// script puts the key into the fragment, so the key is in the history of the browser.
+// A link to the page can carry a key in its fragment: /#KEY. Browsers do not send the fragment. The script puts the key
+// into the form. After an answer it puts the key into the fragment, so the key is in the history of the browser.
 //
 // # Languages, texts and styles
 //

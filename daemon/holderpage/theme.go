@@ -70,13 +70,16 @@ func (p *Page) readStyle(sources []fs.FS, accent string) error {
 // milliseconds.
 func (p *Page) readLanguages(sources []fs.FS, o Options) error {
 	tags, err := findLanguages(sources)
+	if err != nil {
+		return err
+	}
 	for _, tag := range tags {
 		p.languages = append(p.languages, newLanguage(tag, func(funcs template.FuncMap) (*template.Template, error) {
 			return parseTemplates(sources, tag, funcs, o)
 		}))
 	}
 	p.matcher = language.NewMatcher(tags)
-	return err
+	return nil
 }
 
 // languageFile matches the names of the files with the texts of one language, such as texts.de.html.
@@ -169,7 +172,9 @@ func checkFiles(built, custom fs.FS) error {
 	for _, from := range []fs.FS{built, custom} {
 		err := eachTemplate(from, func(_, content string) error {
 			for _, m := range templateName.FindAllStringSubmatch(content, -1) {
-				known[m[2]] = known[m[2]] || from == built || m[1] == "template"
+				if from == built || m[1] == "template" {
+					known[m[2]] = true
+				}
 			}
 			return nil
 		})
@@ -209,13 +214,14 @@ func eachTemplate(from fs.FS, do func(name, content string) error) error {
 // templateName matches where a template is defined or used, with the action and the name of the template.
 var templateName = regexp.MustCompile(`{{-?\s*(define|block|template)\s+["` + "`" + `]([^"` + "`" + `]+)["` + "`" + `]`)
 
-// checkNames checks the names of the templates that a file defines. The name of any country is allowed.
+// checkNames checks the names of the templates that a file defines. A name that a file uses is always known. The name
+// of any country is allowed.
 func checkNames(name, content string, known map[string]bool) error {
 	for _, at := range templateName.FindAllStringSubmatchIndex(content, -1) {
-		defined := content[at[4]:at[5]]
-		if !known[defined] && !strings.HasPrefix(defined, "country-") {
+		template := content[at[4]:at[5]]
+		if !known[template] && !strings.HasPrefix(template, "country-") {
 			line := 1 + strings.Count(content[:at[0]], "\n")
-			return fmt.Errorf("%s:%d: the page has no text with the name %q: correct the name", name, line, defined)
+			return fmt.Errorf("%s:%d: the page has no text with the name %q: correct the name", name, line, template)
 		}
 	}
 	return nil

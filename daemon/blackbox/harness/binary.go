@@ -60,7 +60,8 @@ func FaultInjectingProgram(t testing.TB) string {
 // builds has the result of each build, by the name of the program.
 var builds sync.Map
 
-// Build returns the path of a keyseatd with that name. The first call builds it, with further flags of the go command.
+// Build returns the path of a keyseatd with that name. The first call with the name builds it, with further flags of the
+// go command. So a name always has the same flags.
 func Build(t testing.TB, name string, flags ...string) string {
 	t.Helper()
 	once, _ := builds.LoadOrStore(name, sync.OnceValues(func() (string, error) { return build(name, flags...) }))
