@@ -79,13 +79,15 @@ func inOrder(found []keys.Key, codes []keys.Code) []keys.Key {
 	if len(codes) == 1 && len(found) == 1 {
 		return found
 	}
-	byCode := make(map[keys.Code]keys.Key, len(found))
-	for _, k := range found {
-		byCode[k.Code] = k
+	places := make(map[keys.Code]int, len(found)) // a map of keys would allocate each
+	for i := range found {
+		places[found[i].Code] = i
 	}
 	all := make([]keys.Key, len(codes))
 	for i, code := range codes {
-		all[i] = byCode[code]
+		if place, known := places[code]; known {
+			all[i] = found[place]
+		}
 	}
 	return all
 }
