@@ -122,6 +122,7 @@ func badRequest(text string) *response { return invalid(http.StatusBadRequest, t
 
 func invalid(code int, text string) *response { return new(errorResponse(code, text)) }
 
+// callsNamed returns how many calls the parameters name, and one of these calls.
 func callsNamed(values url.Values) (call string, n int) {
 	for _, name := range calls {
 		if values.Has(name) {

@@ -129,6 +129,7 @@ func (c *cached) bodyAfter(last *cached) []byte {
 	return marshal(available(c.levels))
 }
 
+// available returns the countries with a free slot, sorted by name.
 func available(levels []stock.Level) []stockLine {
 	lines := make([]stockLine, 0, len(levels))
 	for _, l := range levels {

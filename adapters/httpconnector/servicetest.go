@@ -66,6 +66,7 @@ type skipped string
 
 func (s skipped) Error() string { return string(s) }
 
+// request returns the first attempt of a new task.
 func (s *serviceRun) request(kind tasks.Kind, login string) tasks.ConnectorRequest {
 	r := tasks.ConnectorRequest{Task: rand.Text(), Kind: kind, Ordinal: 1, Attempt: 1}
 	r.Account.Login, r.Account.Password = tasks.NewSecret(login), tasks.NewSecret("made-up-"+rand.Text())
@@ -153,6 +154,7 @@ func (s *serviceRun) do(ctx context.Context, r tasks.ConnectorRequest, edit func
 	}
 }
 
+// readable returns an error unless the answer has an outcome of a task of that kind.
 func (a reply) readable(kind tasks.Kind) error {
 	switch {
 	case a.Effect == tasks.Settled && a.Outcome.Fits(kind):

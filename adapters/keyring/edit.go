@@ -36,6 +36,7 @@ func (e edit) add() (id string, err error) {
 	return id, err
 }
 
+// insertKey inserts a new key as the first one.
 func insertKey(old []line, now time.Time) (id string, all []line) {
 	id, first := generateKey(now)
 	at := max(0, slices.IndexFunc(old, func(l line) bool { return l.key != nil }))
@@ -110,12 +111,15 @@ func (e edit) fill(f *os.File, change func(old []line) ([]line, error)) error {
 	case e.like != nil:
 		err = safefile.ChownLike(f, e.like)
 	}
+	if err != nil {
+		return err
+	}
 	for _, l := range lines {
-		if err == nil {
-			_, err = f.WriteString(l.text + "\n")
+		if _, err := f.WriteString(l.text + "\n"); err != nil {
+			return err
 		}
 	}
-	return err
+	return nil
 }
 
 // Rest is the minimum time that a key stays in the file after another key has become the first one. Only then may [Rotate]

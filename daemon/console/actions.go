@@ -113,14 +113,16 @@ func (r *request) confirmation(form url.Values) (confirmation, error) {
 		Back: a.back(id), Chosen: tasks.Outcome(form.Get("outcome")),
 	}
 	var err error
-	if c.target, c.Subject, err = r.target(a, id); err != nil || a.Verb != "resolve" {
+	if c.target, c.Subject, err = r.target(a, id); err != nil {
 		return c, err
 	}
-	found, err := r.taskByID(id)
-	if err != nil {
-		return c, err
+	if a.Verb == "resolve" {
+		found, err := r.taskByID(id)
+		if err != nil {
+			return c, err
+		}
+		c.Outcomes = tasks.Outcomes(found.Task.Kind)
 	}
-	c.Outcomes = tasks.Outcomes(found.Task.Kind)
 	return c, nil
 }
 

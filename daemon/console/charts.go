@@ -49,7 +49,7 @@ var chartRanges = []chartRange{
 	{"30d", "30 days", 30 * 24, 24, "date", "01-02", 5 * time.Minute},
 }
 
-// A chartSelection is what the charts show: a period, and the tasks of the chart of outcomes.
+// A chartSelection selects the content of the charts: a period, and the tasks of the chart of outcomes.
 type chartSelection struct {
 	chartRange
 	stats.Filter
@@ -181,7 +181,7 @@ func filterQuery(f stats.Filter) url.Values {
 	return query
 }
 
-// overviewData is what the overview reads from the store, except the charts.
+// overviewData is the data of the overview from the store, except the charts.
 type overviewData struct {
 	At          view.Time
 	Queue       stats.Queue

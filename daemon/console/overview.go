@@ -75,7 +75,7 @@ func (r *request) firstSteps(o overview) ([]firstStep, error) {
 	return steps, err
 }
 
-// readCached returns the data of the overview, which it reads unless it was read a short time ago.
+// readCached returns the data of the overview and its charts. It reads each of them unless it did so a short time ago.
 func (c *Console) readCached(ctx context.Context, s chartSelection) (overviewData, charts, error) {
 	c.cache.mu.Lock()
 	defer c.cache.mu.Unlock()

@@ -111,6 +111,7 @@ func (c color) String() string {
 
 func byteOf(part float64) uint8 { return uint8(math.Round(part * 255)) }
 
+// parseColor parses a color of the form #rrggbb or #rgb.
 func parseColor(hex string) (color, error) {
 	digits, hash := strings.CutPrefix(hex, "#")
 	if len(digits) == 3 {

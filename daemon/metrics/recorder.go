@@ -113,7 +113,8 @@ var countedEvents = []tasks.EventType{
 	tasks.EventAccepted, tasks.EventRetried, tasks.EventPlanFaulty, tasks.EventClaimed, tasks.EventEnded,
 }
 
-// initSeries creates every series with the value 0, because the rate function of Prometheus needs a first value.
+// initSeries creates the series whose labels are known in advance, with the value 0. The rate function of Prometheus
+// needs a first value.
 func (m *Recorder) initSeries() {
 	for _, call := range []string{"view", "find", "apply", "lease", "extend", "stock"} {
 		m.storeErrors.WithLabelValues(call)

@@ -24,7 +24,7 @@ func (m *Recorder) ObserveBatch(call string, size int) {
 // Store returns a store that calls inner, measures each call, and counts the events of tasks.
 func (m *Recorder) Store(inner tasks.Store) tasks.Store { return measuredStore{inner, m} }
 
-// A measuredStore implements [tasks.Store].
+// A measuredStore is a [tasks.Store] that measures the calls of inner.
 type measuredStore struct {
 	inner tasks.Store
 	*Recorder
