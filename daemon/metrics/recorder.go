@@ -23,6 +23,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -41,6 +42,7 @@ type Recorder struct {
 
 	requests       *prometheus.CounterVec
 	requestSeconds *prometheus.HistogramVec
+	answers        sync.Map // from each answerKind to its answerSeries
 
 	storeSeconds *prometheus.HistogramVec
 	storeErrors  *prometheus.CounterVec
@@ -161,18 +163,28 @@ func (m *Recorder) Handler() http.Handler {
 
 // ObserveRequest counts an answered request. Use it as [daemon.API.Observe].
 func (m *Recorder) ObserveRequest(o daemon.Observation) {
-	m.requests.WithLabelValues(o.Call, o.Status, strconv.Itoa(o.Code)).Inc()
-	m.requestSeconds.WithLabelValues(o.Call).Observe(o.Took.Seconds())
+	kind := answerKind{o.Call, o.Status, o.Code}
+	found, known := m.answers.Load(kind)
+	if !known {
+		found = answerSeries{m.requests.WithLabelValues(o.Call, o.Status, strconv.Itoa(o.Code)), m.requestSeconds.WithLabelValues(o.Call)}
+		m.answers.Store(kind, found)
+	}
+	series := found.(answerSeries)
+	series.requests.Inc()
+	series.seconds.Observe(o.Took.Seconds())
 }
 
-// ObserveReport counts the results that could not be stored, and the tasks that a limit on logins ended. Use it as the
-// Observe function of the worker pool.
-func (m *Recorder) ObserveReport(r tasks.Report) {
-	if r.Err != nil {
-		m.leasesLost.Inc()
-	} else if r.Limited {
-		m.loginsLimited.Inc()
-	}
+// An answerKind has the label values of answers. There are few kinds, because the labels have few values.
+type answerKind struct {
+	call, status string
+	code         int
+}
+
+// An answerSeries has the metrics of one kind of answer. They are cached, because a lookup by label values takes three
+// times as long and allocates memory. Every request needs them.
+type answerSeries struct {
+	requests prometheus.Counter
+	seconds  prometheus.Observer
 }
 
 // Connector returns a connector that calls inner and measures each call.

@@ -69,6 +69,16 @@ func TestRequest(t *testing.T) {
 	)
 }
 
+// TestRequestAllocatesNothing checks that the metrics of a repeated kind of answer need no memory, because they are on the
+// path of every request.
+func TestRequestAllocatesNothing(t *testing.T) {
+	m := metrics.New("v0")
+	o := daemon.Observation{Call: "info", Status: "active", Code: http.StatusOK, Took: time.Millisecond}
+	if n := testing.AllocsPerRun(100, func() { m.ObserveRequest(o) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 // TestStore takes a task through a measured store: the task is accepted and leased, its lease expires, and
 // it ends.
 func TestStore(t *testing.T) {

@@ -95,6 +95,16 @@ func (m *Recorder) countEvents(c tasks.Change) {
 	}
 }
 
+// ObserveReport counts the results that could not be stored, and the tasks that a limit on logins ended. Use it as the
+// Observe function of the worker pool.
+func (m *Recorder) ObserveReport(r tasks.Report) {
+	if r.Err != nil {
+		m.leasesLost.Inc()
+	} else if r.Limited {
+		m.loginsLimited.Inc()
+	}
+}
+
 // A Source returns the state of the task queue and of the stock. A store is a Source if it implements
 // [tasks.Store] and the AdminStore of package adminstore.
 type Source interface {
