@@ -173,7 +173,8 @@ func (a reply) readable(kind tasks.Kind) error {
 	return fmt.Errorf("%s: answer 200 with an outcome such as invalid_credentials", a.Note)
 }
 
-// refused returns an error unless the answer to what was sent is a 4xx that ends a task.
+// refused returns an error unless the answer is a 4xx that ends a task. The error begins with sent, the name of the
+// request.
 func (a reply) refused(sent string) error {
 	if a.Effect == tasks.Refused {
 		return nil

@@ -33,7 +33,7 @@ func check(err error) {
 	}
 }
 
-// try runs a step, and returns the error with which it has ended. The deferred functions of the step have run by then.
+// try runs a step, and returns the error with which it has ended. It returns after the deferred functions of the step.
 // Any other panic continues.
 func try(step func()) (err error) {
 	defer func() {

@@ -142,7 +142,8 @@ const (
 	soldMaxAge = time.Minute
 )
 
-// readSold returns the delivered slots of the countries of bars. It reads those that it has not read a short time ago.
+// readSold returns the delivered slots of the countries of bars. It reads the countries that it has not
+// read a short time ago.
 func (c *Console) readSold(ctx context.Context, bars []stockBar) (map[stock.Country]stats.Sold, error) {
 	c.cache.mu.Lock()
 	defer c.cache.mu.Unlock()

@@ -116,7 +116,7 @@ func (l *Limiter) Blocked(a netip.Addr) time.Duration {
 // a trusted address may share its block with a blocked address.
 func (l *Limiter) unlimited(a netip.Addr) bool { return l.limit == 0 || containsAddr(l.trusted, a) }
 
-// allFactor is how many limits of one address all clients together have.
+// allFactor is the limit of all clients together, in limits of one address.
 const allFactor = 100
 
 // allClients is the block of all clients together.
