@@ -49,8 +49,10 @@ func (s *Store) Heartbeat(ctx context.Context, name string, ttl time.Duration) (
 	return daemons, s.wrap("heartbeat", err)
 }
 
-// loginOverSQL is true if the window of a row s has ended, or begins in the future because the clock was set back.
-const loginOverSQL = `(s.ends <= @now OR s.ends > @now + @window)`
+// loginOverSQL is true if the window of a row s has ended. It is also true if the window ends more than two windows from
+// now: then the clock was set back after the window began. One window is not enough: a statement that waits for the row has
+// an older @now than the one that wrote it.
+const loginOverSQL = `(s.ends <= @now OR s.ends > @now + @twice)`
 
 // countLoginsSQL adds tests to the windows of their logins, and logins to those of their keys. It returns the tests of each
 // login, and the number of different logins of each key.
@@ -88,7 +90,7 @@ func (s *Store) CountLogins(ctx context.Context, tests []tasks.LoginTest) ([]tas
 	logins, codes := map[string]int64{}, map[keys.Code]int64{}
 	count := query.Query{
 		SQL:  countLoginsSQL,
-		Args: query.Args{"totals": totals, "pairs": pairs, "window": tasks.LoginTestTTL, "day": tasks.KeyLoginTTL},
+		Args: query.Args{"totals": totals, "pairs": pairs, "window": tasks.LoginTestTTL, "twice": 2 * tasks.LoginTestTTL, "day": tasks.KeyLoginTTL},
 		Scan: query.Each(func(r struct {
 			Login string
 			Code  keys.Code
