@@ -55,8 +55,8 @@ func (p pair) accept(r *rapid.T) {
 			c := undecided(s.rules, kind, code, country, s.id())
 			if decided {
 				var err error
-				if c, err = s.rules.Accept(s.snapshot(code), newRequest(kind, code, country), c.ID, empty); err != nil {
-					refusals = append(refusals, err)
+				c, err = s.rules.Accept(s.snapshot(code), newRequest(kind, code, country), c.ID, empty)
+				if refusals = append(refusals, err); err != nil {
 					continue
 				}
 				seal(&c)
