@@ -116,10 +116,11 @@ func (s session) editPlans(ctx context.Context, edits []stock.PlanEdit) error {
 func (s session) readPlans(ctx context.Context, ids query.TextArray, lock bool) (map[string]stock.Plan, error) {
 	var rows []planModel
 	q := s.selectInto(&rows)
-	if lock {
+	q.WhereIn("p.id", ids)
+	if lock && !s.isSQLite {
 		q.For("UPDATE OF p")
 	}
-	err := q.Where("p.id = ANY (?)", q.Bind(ids)).OrderExpr("p.seq").Scan(ctx)
+	err := q.OrderExpr("p.seq").Scan(ctx)
 	plans := map[string]stock.Plan{}
 	for _, p := range rows {
 		plans[p.ID] = stock.Plan(p.planColumns)
@@ -153,7 +154,7 @@ func (s session) lockCountryRows(ctx context.Context, in query.Rows) error {
 	return s.runOnce(ctx, `
 		WITH @country
 		SELECT c.code FROM keyseat_countries c WHERE c.code IN (SELECT code FROM country)
-		ORDER BY c.code FOR UPDATE OF c`, query.Args{"country": in}, query.Discard)
+		ORDER BY c.code`+s.forUpdate("c"), query.Args{"country": in}, query.Discard)
 }
 
 // applyEdits applies edits to plans, in order. It returns the changed plans and the new plans, each in the order

@@ -81,14 +81,14 @@ func (s session) archive(ctx context.Context, plans []archive.Plan, keep func(ar
 // A second statement checks this, because it sees the rows that others wrote before they released a lock.
 func (oneServer) lockArchivable(ctx context.Context, s session, want query.Rows, entries map[keys.Code]int) (map[keys.Code]bool, error) {
 	free := query.Rows{Columns: "code text, entries bigint"}
-	err := s.runOnce(ctx, sqlOf("lock archivable"), query.Args{"want": want}, query.Each(func(code keys.Code) {
+	err := s.runOnce(ctx, s.sqlOf("lock archivable"), query.Args{"want": want}, query.Each(func(code keys.Code) {
 		free.Add(string(code), int64(entries[code]))
 	}))
 	if err != nil {
 		return nil, err
 	}
 	ours := map[keys.Code]bool{}
-	return ours, s.runOnce(ctx, sqlOf("check archivable"), query.Args{"free": free},
+	return ours, s.runOnce(ctx, s.sqlOf("check archivable"), query.Args{"free": free},
 		query.Each(func(code keys.Code) { ours[code] = true }))
 }
 

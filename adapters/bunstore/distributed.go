@@ -36,7 +36,7 @@ func (distributed) lockArchivable(ctx context.Context, s session, want query.Row
 	}
 	ours := map[keys.Code]bool{}
 	named := query.Args{"codes": want.Texts("code")}
-	if err := s.runOnce(ctx, sqlOf("lock keys"), named, query.Discard); err != nil {
+	if err := s.runOnce(ctx, s.sqlOf("lock keys"), named, query.Discard); err != nil {
 		return nil, err
 	}
 	err := s.runOnce(ctx, `
@@ -94,11 +94,11 @@ func (s *Store) Distribute(ctx context.Context, shards int) (d Distribution, err
 				}
 			}
 			if err == nil {
-				_, err = s.write.DB.ExecContext(ctx, sqlOf("drop local copy"), table)
+				_, err = s.write.DB.ExecContext(ctx, s.sqlOf("drop local copy"), table)
 			}
 		}
 		if err == nil {
-			err = s.write.DB.QueryRowContext(ctx, sqlOf("citus shards"), distributedTables[0]).Scan(&d.Shards, &d.Servers, &d.Workers)
+			err = s.write.DB.QueryRowContext(ctx, s.sqlOf("citus shards"), distributedTables[0]).Scan(&d.Shards, &d.Servers, &d.Workers)
 		}
 		return err
 	})
@@ -115,7 +115,7 @@ func (s *Store) distributeTable(ctx context.Context, table string, shards int) e
 	}
 	if shards == 0 {
 		var workers int
-		if err := s.write.DB.QueryRowContext(ctx, sqlOf("citus workers")).Scan(&workers); err != nil {
+		if err := s.write.DB.QueryRowContext(ctx, s.sqlOf("citus workers")).Scan(&workers); err != nil {
 			return err
 		}
 		shards = shardsPerWorker * max(1, workers) // without workers the coordinator has the shards

@@ -94,7 +94,7 @@ func (distributed) write(ctx context.Context, run, last query.Runner, cs *change
 	}
 	keyOf := func(k keys.Key) taskKey { return taskKey{code: k.Code} }
 	taskOf := func(t tasks.Task) taskKey { return taskKey{t.Code, t.ID} }
-	add(sqlOf("lock keys"), query.TextRows("code", cs.unwrittenKeys()), true)
+	add(statement("lock keys", nil, nil).SQL, query.TextRows("code", cs.unwrittenKeys()), true)
 	add(casKeysSQL, withReadVersions(cs, keyTable, cs.rows.keys.rows, keyOf), true)
 	add(casTasksSQL, withReadVersions(cs, taskTable, cs.rows.updated.rows, taskOf), true)
 	add(addTasksSQL, taskTable.Rows(cs.rows.inserted.rows), false)

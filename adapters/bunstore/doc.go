@@ -51,7 +51,7 @@
 //	                           inspect.go, archive.go, stats.go, activity.go
 //	further methods of Store   migrate.go and schema.go, serve.go, backup.go, limits.go
 //	distributed stores         distributed*.go
-//	statements and models      sql, statements.go, models.go
+//	statements and models      sql, statements.go, snapshot.go, models.go
 //	a store and its pools      open.go, store.go, database.go (transactions, retries), session.go (one connection)
 //	─────────────────────────
 //	internal/query             compiles statements for a database, and reads rows
@@ -59,8 +59,7 @@
 //	internal/sqlitefile        the files of SQLite: locks, logs, damage
 //	internal/dberr             errors without stored values
 //
-// Long statements are in the folder sql. The dialect of SQLite rewrites what SQLite writes differently; a statement that
-// differs more is there twice. They run in psql and sqlite3 when each name with @ is replaced: after WITH by a table, such as
+// Long statements are in the folder sql. A statement that differs on SQLite is there twice. They run in psql and sqlite3 when each name with @ is replaced: after WITH by a table, such as
 //
 //	want (code, place) AS (VALUES ('A', 1), ('B', 2))
 //

@@ -121,7 +121,8 @@ func (s session) tasksOf(ctx context.Context, want query.Rows, at map[keys.Code]
 func (s session) eventsOf(ctx context.Context, codes []keys.Code, at map[keys.Code]*audit.Record) error {
 	var rows []historyModel
 	q := s.selectInto(&rows)
-	err := q.Where("h.code = ANY (?)", q.Bind(codeTexts(codes))).OrderExpr("h.seq").Scan(ctx)
+	q.WhereIn("h.code", codeTexts(codes))
+	err := q.OrderExpr("h.seq").Scan(ctx)
 	for _, h := range rows {
 		at[h.Code].Events = append(at[h.Code].Events, tasks.Event(h.eventColumns))
 	}
@@ -167,7 +168,7 @@ func (s session) countSlots(ctx context.Context, id string, at time.Time, all ma
 		OfTask bool
 		N      int
 	}
-	return s.runOnce(ctx, sqlOf("count slots"), query.Args{"id": id}, query.Each(func(r row) {
+	return s.runOnce(ctx, s.sqlOf("count slots"), query.Args{"id": id}, query.Each(func(r row) {
 		sums, found := all[r.Plan]
 		if !found {
 			sums = audit.PlanAudit{At: at, Plan: stock.Plan{ID: r.Plan}}
@@ -198,7 +199,7 @@ func (s session) fixCounters(ctx context.Context, c audit.CounterFix) error {
 	var held stock.Country
 	err := s.runOnce(ctx, `
 		SELECT c.code FROM keyseat_countries c
-		WHERE c.code IN (SELECT country FROM keyseat_plans WHERE id = @id) FOR UPDATE OF c`,
+		WHERE c.code IN (SELECT country FROM keyseat_plans WHERE id = @id)`+s.forUpdate("c"),
 		query.Args{"id": c.Event.Plan}, query.Into(&held))
 	if err != nil {
 		return err
@@ -225,7 +226,7 @@ func (s session) fixCounters(ctx context.Context, c audit.CounterFix) error {
 // DeductExpired every minute. It writes nothing if no plan has expired.
 func (s *Store) DeductExpired(ctx context.Context) error {
 	var countries []stock.Country
-	err := s.reader().runOnce(ctx, sqlOf("expired"), nil, query.Append(&countries))
+	err := s.reader().runOnce(ctx, s.sqlOf("expired"), nil, query.Append(&countries))
 	if err == nil && len(countries) > 0 {
 		err = s.changeSums(ctx, countries, "deduct")
 	}
@@ -240,7 +241,7 @@ func (s *Store) changeSums(ctx context.Context, countries []stock.Country, name 
 		if err := tx.lockCountryRows(ctx, in); err != nil {
 			return err
 		}
-		_, err := tx.exec(ctx, sqlOf(name), query.Args{"country": in})
+		_, err := tx.exec(ctx, s.sqlOf(name), query.Args{"country": in})
 		return err
 	})
 }

@@ -84,7 +84,7 @@ func (s session) leaseSelectThenUpdate(ctx context.Context, named query.Args) ([
 		return nil, err
 	}
 	named["due"] = chosen
-	if _, err := s.exec(ctx, sqlOf("lease take"), named); err != nil {
+	if _, err := s.exec(ctx, s.sqlOf("lease take"), named); err != nil {
 		return nil, err
 	}
 	return readableViews(ctx, s.runCached, "lease read", named)
@@ -93,7 +93,7 @@ func (s session) leaseSelectThenUpdate(ctx context.Context, named query.Args) ([
 // dueTasks returns the codes and ids of up to n tasks that can be leased, the longest due first. It only reads.
 func (s session) dueTasks(ctx context.Context, named query.Args) (query.Rows, error) {
 	chosen := query.Rows{Columns: "code text, id text"}
-	err := s.runOnce(ctx, sqlOf("lease due"), named, query.Each(func(t struct{ Code, ID string }) { chosen.Add(t.Code, t.ID) }))
+	err := s.runOnce(ctx, s.sqlOf("lease due"), named, query.Each(func(t struct{ Code, ID string }) { chosen.Add(t.Code, t.ID) }))
 	return chosen, err
 }
 

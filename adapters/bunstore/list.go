@@ -215,7 +215,7 @@ func (s *Store) searchQueries(q adminstore.Search, found *adminstore.Found) (all
 			JOIN keyseat_keys k ON k.code = page.code
 			LEFT JOIN keyseat_tasks t ON t.code = k.code AND t.id = k.task_id %s`, viewColumns, condition, order, q.Limit, order)})
 	}
-	key(&found.Codes, "k.code = ANY (@codes)", "", query.Args{"codes": codeTexts(q.Codes)})
+	key(&found.Codes, s.either("k.code = ANY (@codes)", "k.code IN (SELECT value FROM json_each(@codes))"), "", query.Args{"codes": codeTexts(q.Codes)})
 	for _, text := range q.Prefixes {
 		key(&found.Codes, "k.code >= @text AND k.code < @end", "ORDER BY k.code", prefixArgs(text))
 	}
@@ -224,8 +224,10 @@ func (s *Store) searchQueries(q adminstore.Search, found *adminstore.Found) (all
 		key(&found.Codes, s.codeEnd()+" = @text AND length(k.code) >= 20", "", query.Args{"text": text})
 	}
 	for column, to := range map[string]*[]tasks.Snapshot{"order_id": &found.Orders, "username": &found.Usernames} {
+		condition := s.either("k.% ~>=~ @text AND k.% ~<~ @end AND k.% <> ''", "k.% >= @text AND k.% < @end AND k.% <> ''")
+		order := s.either("ORDER BY k.% USING ~<~", "ORDER BY k.%")
 		in := strings.NewReplacer("%", column)
-		key(to, in.Replace("k.% ~>=~ @text AND k.% ~<~ @end AND k.% <> ''"), in.Replace("ORDER BY k.% USING ~<~"), prefixArgs(q.Text))
+		key(to, in.Replace(condition), in.Replace(order), prefixArgs(q.Text))
 	}
 	return append(all, query.Query{Args: prefixArgs(q.Text), Scan: appendSnapshots(&found.Tasks), SQL: fmt.Sprintf(`
 		SELECT @time, %s FROM (SELECT t.code, t.id FROM keyseat_tasks t WHERE t.id >= @text AND t.id < @end ORDER BY t.id LIMIT %d) AS page

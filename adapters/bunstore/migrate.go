@@ -158,7 +158,7 @@ type role struct {
 }
 
 func (s *Store) currentRole(ctx context.Context) (u role, err error) {
-	err = s.reader().runOnce(ctx, sqlOf("role"), nil, query.Into(&u))
+	err = s.reader().runOnce(ctx, s.sqlOf("role"), nil, query.Into(&u))
 	return u, err
 }
 

@@ -15,7 +15,7 @@ var _ outbox.Outbox = (*Store)(nil)
 // Subscribe implements [outbox.Outbox].
 func (s *Store) Subscribe(ctx context.Context, names []string, ttl time.Duration) error {
 	_, err := s.execInTx(ctx, query.Args{"want": query.TextRows("name", names), "ttl": ttl},
-		sqlOf("subscribe"),
+		s.sqlOf("subscribe"),
 		`DELETE FROM keyseat_listeners WHERE until <= @now`,
 		`DELETE FROM keyseat_mail WHERE listener NOT IN (SELECT name FROM keyseat_listeners)`,
 		`DELETE FROM keyseat_deliveries WHERE at <= @now - @ttl`)
@@ -84,10 +84,10 @@ func (s *Store) SetLowStock(ctx context.Context, subscriber string, countries []
 			return err
 		}
 		args := query.Args{"listener": subscriber, "low": query.TextRows("country", countries), "mark": int(mark)}
-		if err := tx.runOnce(ctx, sqlOf("lock subscriber"), args, query.Discard); err != nil {
+		if err := tx.runOnce(ctx, s.sqlOf("lock subscriber"), args, query.Discard); err != nil {
 			return err
 		}
-		_, err = tx.execAll(ctx, args, sqlOf("forget low stock"), sqlOf("low stock"))
+		_, err = tx.execAll(ctx, args, s.sqlOf("forget low stock"), s.sqlOf("low stock"))
 		return err
 	})
 	return s.wrap("set low stock", err)

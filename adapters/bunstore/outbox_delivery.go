@@ -28,7 +28,7 @@ type freshEntry struct {
 // of these keys.
 func (s *Store) Route(ctx context.Context, types []tasks.EventType, n int) (routed int, err error) {
 	var found []freshEntry
-	err = s.reader().runOnce(ctx, sqlOf("fresh"), query.Args{"n": n}, query.Append(&found))
+	err = s.reader().runOnce(ctx, s.sqlOf("fresh"), query.Args{"n": n}, query.Append(&found))
 	if err != nil || len(found) == 0 { // a poll that finds nothing locks nothing
 		return 0, s.wrap("route", err)
 	}
@@ -38,7 +38,7 @@ func (s *Store) Route(ctx context.Context, types []tasks.EventType, n int) (rout
 	}
 	err = s.transact(ctx, func(tx session) error {
 		if tx.isDistributed {
-			if err := tx.runOnce(ctx, sqlOf("lock subscribers"), nil, query.Discard); err != nil {
+			if err := tx.runOnce(ctx, s.sqlOf("lock subscribers"), nil, query.Discard); err != nil {
 				return err
 			}
 		}
@@ -61,7 +61,7 @@ func (s session) route(ctx context.Context, fresh []freshEntry, types []tasks.Ev
 			kept.Add(string(e.code), e.seq)
 		}
 	}
-	if _, err := s.exec(ctx, sqlOf("route"), query.Args{"kept": kept}); err != nil {
+	if _, err := s.exec(ctx, s.sqlOf("route"), query.Args{"kept": kept}); err != nil {
 		return err
 	}
 	return s.markRouted(ctx, taken)
@@ -80,7 +80,7 @@ func (s session) markRouted(ctx context.Context, taken query.Rows) error {
 
 // Replay implements [outbox.Outbox].
 func (s *Store) Replay(ctx context.Context, r outbox.Replay) (n int, err error) {
-	since, sql := r.Since.UTC(), sqlOf("replay")
+	since, sql := r.Since.UTC(), s.sqlOf("replay")
 	if r.Since.IsZero() {
 		since = time.Unix(0, 0).UTC()
 	}
@@ -106,7 +106,7 @@ func (s *Store) Replay(ctx context.Context, r outbox.Replay) (n int, err error) 
 func (s *Store) LeaseDeliveries(ctx context.Context, subscriber, lease string, n int, ttl time.Duration) (all []outbox.QueuedDelivery, err error) {
 	named := query.Args{"listener": subscriber, "lease": lease, "n": n, "ttl": ttl}
 	found := false
-	err = s.reader().runOnce(ctx, sqlOf("due deliveries"), named, func(query.Row) error {
+	err = s.reader().runOnce(ctx, s.sqlOf("due deliveries"), named, func(query.Row) error {
 		found = true // this statement locks nothing, so it cannot be in a deadlock
 		return nil
 	})
@@ -123,7 +123,7 @@ func (s *Store) LeaseDeliveries(ctx context.Context, subscriber, lease string, n
 // waits for them.
 func (s session) leaseDeliveries(ctx context.Context, named query.Args) ([]outbox.QueuedDelivery, error) {
 	var all []outbox.QueuedDelivery
-	err := s.runOnce(ctx, sqlOf("lease deliveries"), named, query.Each(func(q queueColumns) {
+	err := s.runOnce(ctx, s.sqlOf("lease deliveries"), named, query.Each(func(q queueColumns) {
 		all = append(all, outbox.QueuedDelivery(q))
 	}))
 	if err != nil || len(all) == 0 {
@@ -180,9 +180,9 @@ func (s *Store) CompleteDelivery(ctx context.Context, q outbox.QueuedDelivery, d
 // key adds it again.
 func (s session) completeDelivery(ctx context.Context, q outbox.QueuedDelivery) (int64, error) {
 	named := query.Args{"m": queueTable.Rows([]outbox.QueuedDelivery{q})}
-	n, err := s.exec(ctx, sqlOf("complete delivery"), named)
+	n, err := s.exec(ctx, s.sqlOf("complete delivery"), named)
 	if err == nil && n > 0 {
-		_, err = s.exec(ctx, sqlOf("delete delivery"), named)
+		_, err = s.exec(ctx, s.sqlOf("delete delivery"), named)
 	}
 	return n, err
 }

@@ -209,6 +209,10 @@ func (d dialect) either(postgres, sqlite string) string {
 	return postgres
 }
 
+// forUpdate returns the clause that locks the selected rows of a table until the transaction ends. It is empty on SQLite:
+// there, a transaction that writes has locked the whole database.
+func (d dialect) forUpdate(table string) string { return d.either(" FOR UPDATE OF "+table, "") }
+
 // wrap returns the error of an operation with a text that names the database and holds no stored value.
 func (d dialect) wrap(operation string, err error) error {
 	if err == nil {

@@ -5,6 +5,10 @@
 WITH @want
 SELECT k.code FROM keyseat_keys k WHERE k.code IN (SELECT code FROM want) ORDER BY k.code FOR UPDATE OF k SKIP LOCKED
 
+-- name: lock archivable sqlite
+WITH @want
+SELECT k.code FROM keyseat_keys k WHERE k.code IN (SELECT code FROM want) ORDER BY k.code
+
 -- It returns the keys that can be archived.
 -- name: check archivable
 WITH @free

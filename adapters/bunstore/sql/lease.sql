@@ -85,12 +85,32 @@ UPDATE keyseat_tasks SET leased_until = @now + @ttl + its_place * @tick
 FROM mine WHERE code = its_code AND id = its_id
 RETURNING code, id, fence
 
+-- name: extend sqlite
+WITH @want, mine (its_code, its_id, its_place) AS MATERIALIZED (
+	SELECT t.code, t.id, want.place FROM want
+	JOIN keyseat_tasks t ON t.code = want.code AND t.id = want.id AND t.fence = want.fence
+	WHERE t.ended_at IS NULL AND t.leased_until IS NOT NULL
+	ORDER BY t.code, t.id)
+UPDATE keyseat_tasks SET leased_until = @now + @ttl + its_place * @tick
+FROM mine WHERE code = its_code AND id = its_id
+RETURNING code, id, fence
+
 -- name: return leases
 WITH @want, mine (its_code, its_id) AS MATERIALIZED (
 	SELECT t.code, t.id FROM want
 	JOIN keyseat_tasks t ON t.code = want.code AND t.id = want.id AND t.fence = want.fence
 	WHERE t.ended_at IS NULL AND t.leased_until IS NOT NULL
 	ORDER BY t.code, t.id FOR UPDATE OF t)
+UPDATE keyseat_tasks SET leased_until = NULL, worker = NULL
+FROM mine WHERE code = its_code AND id = its_id
+RETURNING code, id, fence
+
+-- name: return leases sqlite
+WITH @want, mine (its_code, its_id) AS MATERIALIZED (
+	SELECT t.code, t.id FROM want
+	JOIN keyseat_tasks t ON t.code = want.code AND t.id = want.id AND t.fence = want.fence
+	WHERE t.ended_at IS NULL AND t.leased_until IS NOT NULL
+	ORDER BY t.code, t.id)
 UPDATE keyseat_tasks SET leased_until = NULL, worker = NULL
 FROM mine WHERE code = its_code AND id = its_id
 RETURNING code, id, fence

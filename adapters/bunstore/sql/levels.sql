@@ -13,7 +13,8 @@ SELECT c.code, c.size, c.free, c.held, c.spent, c.suspect, CAST(coalesce((
 	SELECT sum(CASE WHEN p.expires_at > c.counted_at THEN 1 ELSE -1 END * (p.size - p.held - p.spent - p.suspect))
 	FROM keyseat_plans p
 	WHERE p.country = c.code AND NOT p.retired AND p.fault = ''
-		AND p.expires_at > least(c.counted_at, @now) AND p.expires_at <= greatest(c.counted_at, @now)), 0) AS bigint)
+		AND p.expires_at > CASE WHEN c.counted_at < @now THEN c.counted_at ELSE @now END
+		AND p.expires_at <= CASE WHEN c.counted_at < @now THEN @now ELSE c.counted_at END), 0) AS bigint)
 FROM keyseat_countries c WHERE c.plans > 0 ORDER BY c.code
 
 -- It finds the countries with plans that have expired since counted_at.
@@ -30,7 +31,8 @@ UPDATE keyseat_countries AS c SET counted_at = @now, free = c.free - CAST(coales
 	SELECT sum(CASE WHEN p.expires_at > c.counted_at THEN 1 ELSE -1 END * (p.size - p.held - p.spent - p.suspect))
 	FROM keyseat_plans p
 	WHERE p.country = c.code AND NOT p.retired AND p.fault = ''
-		AND p.expires_at > least(c.counted_at, @now) AND p.expires_at <= greatest(c.counted_at, @now)), 0) AS bigint)
+		AND p.expires_at > CASE WHEN c.counted_at < @now THEN c.counted_at ELSE @now END
+		AND p.expires_at <= CASE WHEN c.counted_at < @now THEN @now ELSE c.counted_at END), 0) AS bigint)
 WHERE c.code IN (SELECT code FROM country)
 
 -- It reads the stored sums of each country, and the sums over its plans.

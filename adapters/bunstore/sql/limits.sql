@@ -27,3 +27,20 @@ here AS (
 	INSERT INTO keyseat_daemons (name, until) VALUES (@name, @now + @ttl)
 	ON CONFLICT (name) DO UPDATE SET until = excluded.until)
 SELECT 1 + count(*) FROM keyseat_daemons WHERE until > @now AND name <> @name
+
+-- name: heartbeat distributed
+WITH swept AS (
+	DELETE FROM keyseat_strangers WHERE block IN (
+		SELECT s.block FROM keyseat_strangers s WHERE s.ends <= @now OR s.ends > @now + @twice
+		ORDER BY s.block FOR UPDATE OF s)),
+expired AS (
+	DELETE FROM keyseat_logins WHERE (login, code) IN (
+		SELECT l.login, l.code FROM keyseat_logins l WHERE l.ends <= @now
+		ORDER BY l.login, l.code FOR UPDATE OF l)),
+gone AS (
+	DELETE FROM keyseat_daemons WHERE name IN (
+		SELECT d.name FROM keyseat_daemons d WHERE d.until <= @now AND d.name <> @name FOR UPDATE OF d)),
+here AS (
+	INSERT INTO keyseat_daemons (name, until) VALUES (@name, @now + @ttl)
+	ON CONFLICT (name) DO UPDATE SET until = excluded.until)
+SELECT 1 + count(*) FROM keyseat_daemons WHERE until > @now AND name <> @name

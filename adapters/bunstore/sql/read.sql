@@ -29,6 +29,9 @@ WHERE k.code = ANY (@codes)
 -- name: find
 SELECT k.* FROM keyseat_keys k WHERE k.code = ANY (@codes)
 
+-- name: find sqlite
+SELECT k.* FROM keyseat_keys k WHERE k.code IN (SELECT value FROM json_each(@codes))
+
 -- It finds one key, at the least cost for the database.
 -- name: find one
 SELECT k.* FROM keyseat_keys k WHERE k.code = @code

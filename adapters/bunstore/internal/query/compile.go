@@ -78,13 +78,12 @@ func compiledFor(d Dialect, q Query) *compiled {
 func compile(d Dialect, q Query) *compiled {
 	c := &compiler{Dialect: d}
 	replaced := map[string]string{}
-	text := argument.ReplaceAllStringFunc(d.statement(q), func(name string) string {
+	c.text = argument.ReplaceAllStringFunc(d.statement(q), func(name string) string {
 		if _, again := replaced[name]; !again {
 			replaced[name] = c.replacement(name[1:], q.Args[name[1:]])
 		}
 		return replaced[name]
 	})
-	c.text = d.rewrite(text)
 	return &c.compiled
 }
 

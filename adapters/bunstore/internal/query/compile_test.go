@@ -42,15 +42,22 @@ func TestArgumentsThatCannotBeStored(t *testing.T) {
 	}
 }
 
-// A distributed database lacks SKIP LOCKED, and may have another statement.
-func ExampleDistributed() {
-	for _, q := range []query.Query{{SQL: "SELECT 1 FOR UPDATE OF k SKIP LOCKED"}, {SQL: "SELECT 2", Distributed: "SELECT 3"}} {
-		sql, _, _ := query.Compile(query.Distributed(), q)
+// A query may have other statements for a distributed database and for SQLite.
+func ExampleCompile_dialects() {
+	q := query.Query{
+		SQL:         "SELECT 1 FROM keys WHERE code = ANY (@codes) FOR UPDATE SKIP LOCKED",
+		SQLite:      "SELECT 1 FROM keys WHERE code IN (SELECT value FROM json_each(@codes))",
+		Distributed: "SELECT 1 FROM keys WHERE code = ANY (@codes) FOR UPDATE",
+		Args:        query.Args{"codes": query.TextArray{"A"}},
+	}
+	for _, d := range []query.Dialect{query.Postgres(), query.SQLite(time.Now), query.Distributed()} {
+		sql, _, _ := query.Compile(d, q)
 		fmt.Println(sql)
 	}
 	// Output:
-	// SELECT 1 FOR UPDATE OF k
-	// SELECT 3
+	// SELECT 1 FROM keys WHERE code = ANY (CAST($1 AS text[])) FOR UPDATE SKIP LOCKED
+	// SELECT 1 FROM keys WHERE code IN (SELECT value FROM json_each(?1))
+	// SELECT 1 FROM keys WHERE code = ANY (CAST($1 AS text[])) FOR UPDATE
 }
 
 // TestValuesOfOtherTypes checks that a column refuses a stored value of another type, and does not quote it.
@@ -98,15 +105,4 @@ func ExampleReader() {
 	// {a {1 [x]} 1970-01-01 00:00:00.000005 +0000 UTC} <nil>
 	// {b {0 []} 0001-01-01 00:00:00 +0000 UTC} a stored value is not a whole number
 	// { {0 []} 0001-01-01 00:00:00 +0000 UTC} <nil>
-}
-
-// SQLite writes some parts of a statement of PostgreSQL differently.
-func ExampleSQLite() {
-	sql, _, _ := query.Compile(query.SQLite(time.Now), query.Query{
-		SQL:  "SELECT least(k.a, 1) FROM k WHERE k.code = ANY (@codes) AND k.b ~>=~ @b ORDER BY k.b USING ~<~ FOR UPDATE OF k SKIP LOCKED",
-		Args: query.Args{"codes": query.TextArray{"A"}, "b": "B"},
-	})
-	fmt.Println(sql)
-	// Output:
-	// SELECT min(k.a, 1) FROM k WHERE k.code IN (SELECT value FROM json_each(?1)) AND k.b >= ?2 ORDER BY k.b
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -18,14 +17,14 @@ type Dialect interface {
 	name() string
 	// statement returns the text of a query for this database.
 	statement(Query) string
-	// rewrite returns a text of PostgreSQL, with placeholders, as this database writes it.
-	rewrite(text string) string
 	// now returns the value of "@now", if the SQL of nowSQL has a parameter for it.
 	now() any
 	// nowSQL returns the SQL of "@now".
 	nowSQL(bindFunc) string
 	// placeholder returns the SQL of the n-th parameter, counted from 1.
 	placeholder(n int) string
+	// inSQL returns the condition that a column has one of the values of ?, which is a [TextArray].
+	inSQL(column string) string
 	// scalarSQL returns the SQL of a single value.
 	scalarSQL(value any, bind bindFunc) string
 	// rowsSQL returns the SQL for FROM that yields the columns of n rows, and then their order. With [anyNumber] it does
@@ -49,8 +48,7 @@ type postgres struct{ distributed bool }
 // Postgres returns the dialect of PostgreSQL. Its @now is the clock of the server.
 func Postgres() Dialect { return postgres{} }
 
-// Distributed returns the dialect of a distributed PostgreSQL, which lacks SKIP LOCKED: its statements wait for locked
-// rows. A statement on many servers must not have @now, because each server has its own clock.
+// Distributed returns the dialect of a distributed PostgreSQL. A statement on many servers must not have @now, because each server has its own clock.
 func Distributed() Dialect { return postgres{distributed: true} }
 
 func (p postgres) name() string {
@@ -65,13 +63,6 @@ func (p postgres) statement(q Query) string {
 		return cmp.Or(q.Distributed, q.SQL)
 	}
 	return q.SQL
-}
-
-func (p postgres) rewrite(text string) string {
-	if p.distributed {
-		return strings.ReplaceAll(text, " SKIP LOCKED", "")
-	}
-	return text
 }
 
 func (postgres) now() any { return nil }
@@ -96,6 +87,8 @@ func (postgres) scalarSQL(value any, bind bindFunc) string {
 		return "CAST(" + bind(unchanged) + " AS text)"
 	}
 }
+
+func (postgres) inSQL(column string) string { return column + " = ANY (?)" }
 
 // rowsSQL passes each value of a single row as an argument, not as an array. One change would need 60
 // arrays, and the server would spend a large part of the statement's time to unpack them.
@@ -150,27 +143,6 @@ func (sqlite) name() string { return "sqlite" }
 
 func (sqlite) statement(q Query) string { return cmp.Or(q.SQLite, q.SQL) }
 
-// sqliteForms has parts of PostgreSQL's statements, and how SQLite writes them. A transaction of SQLite that writes has
-// locked the whole database, so it locks no rows. SQLite compares texts by their bytes, as the operators with ~ do.
-var sqliteForms = []struct {
-	part *regexp.Regexp
-	with string
-}{
-	{regexp.MustCompile(` FOR UPDATE OF \w+( SKIP LOCKED)?`), ""},
-	{regexp.MustCompile(` = ANY \((\?\d+)\)`), " IN (SELECT value FROM json_each($1))"},
-	{regexp.MustCompile(`\bleast\(`), "min("},
-	{regexp.MustCompile(`\bgreatest\(`), "max("},
-	{regexp.MustCompile(` USING ~<~`), ""},
-	{regexp.MustCompile(`~([<>]=?)~`), "$1"},
-}
-
-func (sqlite) rewrite(text string) string {
-	for _, f := range sqliteForms {
-		text = f.part.ReplaceAllString(text, f.with)
-	}
-	return text
-}
-
 func (d sqlite) now() any { return d.clock() }
 
 func (sqlite) nowSQL(bind bindFunc) string {
@@ -190,6 +162,8 @@ func (d sqlite) scalarSQL(value any, bind bindFunc) string {
 	}
 	return bind(unchanged)
 }
+
+func (sqlite) inSQL(column string) string { return column + " IN (SELECT value FROM json_each(?))" }
 
 func (sqlite) rowsSQL(columns Columns, n int, bind bindFunc) string {
 	if n == 0 {

@@ -13,8 +13,7 @@
 // A [Table] pairs the columns of a database table with the fields of a struct. [Table.Rows] converts structs to an
 // argument of a query.
 //
-// Statements are written for PostgreSQL. The dialect of SQLite replaces a few parts of them, such as FOR UPDATE. Where
-// that is not enough, [Query.SQLite] has the whole statement.
+// Statements are written for PostgreSQL. Where SQLite needs another one, [Query.SQLite] has it.
 //
 // A [Select] is a query that bun writes for a model.
 //

@@ -92,6 +92,11 @@ func (q Select) Now() bun.Safe {
 	return bun.Safe(q.args.dialect.nowSQL(q.args.bind(q.args.dialect.now())))
 }
 
+// WhereIn adds the condition that a column has one of the values.
+func (q Select) WhereIn(column string, values TextArray) {
+	q.Where(q.args.dialect.inSQL(column), q.Bind(values))
+}
+
 // A binder collects the values of the bind parameters of a [Select].
 type binder struct {
 	dialect Dialect
@@ -117,7 +122,7 @@ func (c boundConn) QueryContext(ctx context.Context, text string, _ ...any) (*sq
 	if c.args.err != nil {
 		return nil, c.args.err
 	}
-	return c.IConn.QueryContext(ctx, c.args.dialect.rewrite(text), c.args.values...)
+	return c.IConn.QueryContext(ctx, text, c.args.values...)
 }
 
 // The databases of bun that generate the SQL for the models. They have no connections.
