@@ -186,6 +186,15 @@ func TestExplainUnknownKey(t *testing.T) {
 	}
 }
 
+// TestExplainNegativeAttempts checks that a number that only a damaged row has does not stop the explanation.
+func TestExplainNegativeAttempts(t *testing.T) {
+	task := open(func(t *tasks.Task) { t.Attempts = -1 })
+	got := view.Explain(tasks.Snapshot{At: now, Key: keys.Key{Code: "K", Version: 1, Status: keys.InQueue}, Task: task}, nil)
+	if got.Now == "" {
+		t.Error("no explanation")
+	}
+}
+
 // TestExplainEveryState checks that every key has an explanation without unfilled names. In the console it has the
 // same state, as many next steps, and no command.
 func TestExplainEveryState(t *testing.T) {

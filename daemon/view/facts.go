@@ -48,7 +48,7 @@ func (f *facts) noteSlot(last slot) {
 	f.slots = append(f.slots, last)
 }
 
-const overdueAfter = time.Minute // after which a due task is overdue; a running daemon makes an attempt sooner
+const overdueAfter = time.Minute // a due task is overdue after this time; a running daemon makes an attempt sooner
 
 func (f facts) missing() bool             { return !f.Key.Exists() }
 func (f facts) revoked() bool             { return f.Key.Revoked }
@@ -205,7 +205,7 @@ func prefixed(before, s string) string {
 }
 
 func timesText(n int) string {
-	if words := []string{"", " once", " twice"}; n < len(words) {
+	if words := []string{"", " once", " twice"}; n >= 0 && n < len(words) {
 		return words[n]
 	}
 	return fmt.Sprintf(" %d times", n)

@@ -1,5 +1,5 @@
 // Package view defines the JSON for keys, tasks, plans and stock that operators see. The admin API,
-// the console and the command line share it.
+// its Go client, the console and the command line share it.
 //
 //	tasks.Snapshot, its history ─▶ NewKey, NewKeyDetail, NewTask, NewEvents ─┐
 //	                            └▶ Explain ─▶ Explanation                    │
@@ -81,7 +81,7 @@ func NewKeyDetail(v tasks.Snapshot, history []tasks.Event) KeyDetail {
 // must be resolved. Attempts also counts lost leases, because a lost lease may have included an attempt.
 type Task struct {
 	ID          string               `json:"id"`
-	Code        keys.Code            `json:"code"`
+	Code        keys.Code            `json:"code"`                  // of its key, whole, or masked as [Mask] does
 	Fingerprint string               `json:"fingerprint,omitempty"` // as that of a key
 	Kind        tasks.Kind           `json:"kind"`
 	Country     stock.Country        `json:"country"`
@@ -143,6 +143,7 @@ func NewEvents(history []tasks.Event) []Event {
 }
 
 // A Time is a time in the format of the API: RFC 3339 in UTC to the second, or null if it is unknown.
+// The zero value is an unknown time.
 type Time struct{ time.Time }
 
 // String returns "" for an unknown time.
@@ -178,13 +179,13 @@ type Plan struct {
 	ID        string        `json:"id"`
 	Country   stock.Country `json:"country"`
 	State     string        `json:"state"`
-	Slots     int           `json:"slots"`
+	Slots     int           `json:"slots"` // the sum of free, held, spent, suspect and idle
 	Free      int           `json:"free"`
 	Held      int           `json:"held"`
 	Spent     int           `json:"spent"`
 	Suspect   int           `json:"suspect"`
 	Idle      int           `json:"idle"`
-	ExpiresAt Time          `json:"expires_at"`
+	ExpiresAt Time          `json:"expires_at"` // zero: never
 	Address   string        `json:"address"`
 	Invite    string        `json:"invite"`
 }
@@ -218,7 +219,7 @@ func planState(p stock.Plan, now time.Time) string {
 type ActivityEntry struct {
 	ID      string          `json:"id"`
 	At      Time            `json:"at"`
-	Actor   string          `json:"actor"`
+	Actor   string          `json:"actor"`   // the name of a token, or user@host (CLI)
 	Address string          `json:"address"` // of the client; "" for the command line
 	Action  activity.Action `json:"action"`
 	Key     string          `json:"key"` // the fingerprint
