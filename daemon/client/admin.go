@@ -40,12 +40,20 @@ func NewAdmin(base string, token tasks.Secret, o Options) (*Admin, error) {
 	return &Admin{t}, err
 }
 
+// The types of the admin API are those of package view, which describes their fields.
 type (
-	// A Key is a key as an operator sees it. A zero time means that the time is not known.
+	// A Time is a [time.Time], which it embeds. It is zero if the daemon knows no time.
+	Time = view.Time
+	// A Key is a key as an operator sees it. A zero time means that the time is not known. The code is masked, such as
+	// "…GJ5KN", if the role of the token does not show it.
 	Key = view.Key
 	// A KeyDetail is a key with the explanation of its state and its history.
 	KeyDetail = view.KeyDetail
-	// A Task is an accepted upgrade or renew. A zero time means that the event has not happened.
+	// An Explanation explains the state of a key in sentences for people.
+	Explanation = view.Explanation
+	// An Event is an entry of a key's history.
+	Event = view.Event
+	// A Task is an accepted upgrade or renew, without its account. A zero time means that the event has not happened.
 	Task = view.Task
 	// An Order is a request for new keys.
 	Order = view.Order
@@ -137,7 +145,8 @@ func listAll[T any](ctx context.Context, a *Admin, list string, query url.Values
 		for next := new(""); next != nil; {
 			entries, after, err := page[T](ctx, a, list, query, *next)
 			if err != nil {
-				yield(*new(T), err)
+				var none T
+				yield(none, err)
 				return
 			}
 			for _, e := range entries {
@@ -194,17 +203,18 @@ func (e PlanEdit) body() any {
 	return body
 }
 
-func noBody(response) error { return nil }
+// ignoreResponse reads the response of a call that has no result.
+func ignoreResponse(response) error { return nil }
 
 // EditPlan creates or changes a plan and puts it into stock: the plan is no longer retired, and its fault
 // is removed. If the slots of the plan do not allow the edit, the error is [PlanInUse].
 func (a *Admin) EditPlan(ctx context.Context, id string, e PlanEdit) error {
-	return a.do(ctx, adminCall{method: http.MethodPut, path: []string{"plans", id}, body: e.body()}, noBody)
+	return a.do(ctx, adminCall{method: http.MethodPut, path: []string{"plans", id}, body: e.body()}, ignoreResponse)
 }
 
 // RetirePlan takes a plan out of stock. Its open tasks continue to their end.
 func (a *Admin) RetirePlan(ctx context.Context, id string) error {
-	return a.do(ctx, adminCall{method: http.MethodPost, path: []string{"plans", id, "retire"}}, noBody)
+	return a.do(ctx, adminCall{method: http.MethodPost, path: []string{"plans", id, "retire"}}, ignoreResponse)
 }
 
 // Plans lists the plans in the order of import. It reads page by page during the iteration. The first error

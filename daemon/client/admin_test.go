@@ -213,3 +213,8 @@ func TestCodesMatchAdminAPI(t *testing.T) {
 		}
 	}
 }
+
+// Each type of a detail's fields has a name in package client.
+var _ = func(d client.KeyDetail) (client.Explanation, []client.Event, client.Time, time.Time) {
+	return d.Explanation, d.History, d.UsedDate, d.PurchaseDate.Time
+}

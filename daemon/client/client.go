@@ -12,6 +12,13 @@
 //	}
 //	info, err := shop.Wait(ctx, code)
 //
+// The types of the admin API, such as [Key] and [Task], are those of package view. Their times are of the type [Time],
+// which embeds a [time.Time]:
+//
+//	if key.UsedDate.IsZero() || key.UsedDate.Before(lastYear) {
+//		// the key is not used, or was used long ago
+//	}
+//
 // # Errors
 //
 // Use [errors.Is] and [errors.As] to distinguish errors:

@@ -160,7 +160,8 @@ func (t *transport) newRetryClient(repeatable bool) *retryablehttp.Client {
 	}
 }
 
-// mayRepeat decides whether to repeat an attempt with this result. A repeatable request may be carried out twice.
+// mayRepeat decides whether to repeat an attempt with this result. A repeatable request may be carried out twice. Before
+// a repetition, mayRepeat resets the trace of the attempt.
 func (t *transport) mayRepeat(ctx context.Context, repeatable bool, r *http.Response, err error) (repeat bool) {
 	trace := httpclient.TraceOf(ctx)
 	switch {
