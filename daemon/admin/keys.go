@@ -68,7 +68,7 @@ func (c *call) code() (keys.Code, error) {
 	return code, nil
 }
 
-// mutateKey applies an admin action to a key and returns the changed key.
+// mutateKey returns the operation that applies an admin action to a key. Its response is the changed key.
 func mutateKey(decide mutation) func(*call) (response, error) {
 	return func(c *call) (response, error) {
 		code, err := c.code()

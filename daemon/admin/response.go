@@ -25,7 +25,8 @@ func okResponse(body any, err error) (response, error) {
 	return response{status: http.StatusOK, body: body}, nil
 }
 
-// errorHeaders has the header of each status that has one. WWW-Authenticate requests a token (RFC 6750).
+// errorHeaders has the additional headers of an error response, by its status. WWW-Authenticate requests a token
+// (RFC 6750).
 var errorHeaders = map[int]map[string]string{
 	http.StatusUnauthorized:       {"WWW-Authenticate": `Bearer realm="keyseat"`},
 	http.StatusForbidden:          {"WWW-Authenticate": `Bearer realm="keyseat", error="insufficient_scope"`},

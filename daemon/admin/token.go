@@ -90,8 +90,8 @@ func (l TokenList) Find(text string) (found Token, err error) {
 
 const (
 	minToken      = 16         // the minimum length of a token, in bytes; long, because its hash is fast to compute
-	hashPrefix    = "sha256:"  // of a hash, which a line can contain instead of the token itself
-	expiresPrefix = "expires:" // of the time at which a token expires
+	hashPrefix    = "sha256:"  // the prefix of a hash, which a line can contain instead of the token itself
+	expiresPrefix = "expires:" // the prefix of the time at which a token expires
 )
 
 // namePattern matches the names of tokens. It is compiled at its first use, because each of its 64 repetitions costs

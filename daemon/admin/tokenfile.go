@@ -3,6 +3,7 @@ package admin
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -27,7 +28,12 @@ func (f TokenFile) Find(text string) (Token, error) {
 
 // Load reads the tokens. An error contains the file name and the line number, never the content of the line.
 func (f TokenFile) Load() (TokenList, error) {
-	_, all, err := f.read()
+	file, err := os.Open(string(f))
+	if err != nil {
+		return nil, f.wrapError(err)
+	}
+	defer func() { _ = file.Close() }() // the file was only read
+	_, all, err := readTokens(file)
 	return all, f.wrapError(err)
 }
 
@@ -43,11 +49,11 @@ func (f TokenFile) append(t Token, renew bool) error {
 	if err != nil {
 		return f.wrapError(err)
 	}
-	return f.wrapError(errors.Join(f.appendTo(file, t, renew), file.Close()))
+	return f.wrapError(errors.Join(appendToken(file, t, renew), file.Close()))
 }
 
-func (f TokenFile) appendTo(file *os.File, t Token, renew bool) error {
-	text, all, err := f.read()
+func appendToken(file *os.File, t Token, renew bool) error {
+	text, all, err := readTokens(file)
 	if err != nil {
 		return err
 	}
@@ -74,11 +80,15 @@ func (f TokenFile) appendTo(file *os.File, t Token, renew bool) error {
 	return nil
 }
 
-// read checks the permissions of the file, and reads its tokens.
-func (f TokenFile) read() (text []byte, all TokenList, err error) {
-	text, info, err := safefile.Read(string(f), maxFileSize+1)
+// readTokens checks the permissions of an open file, and reads its tokens. It does not open the path again, because
+// another file may have replaced this one.
+func readTokens(file *os.File) (text []byte, all TokenList, err error) {
+	info, err := file.Stat()
 	if err == nil {
-		err = safefile.CheckPrivate(string(f), info)
+		err = safefile.CheckPrivate(file.Name(), info)
+	}
+	if err == nil {
+		text, err = io.ReadAll(io.LimitReader(file, maxFileSize+1))
 	}
 	switch {
 	case err != nil:
