@@ -80,8 +80,8 @@ func printable(text string) string {
 	}, strings.ToValidUTF8(text, ""))
 }
 
-// actions maps the names of actions in log lines: the admin API, the console and the commands have their own. A name is
-// left out if it is an [activity.Action] with spaces.
+// actions maps the names of actions in log lines. The admin API, the console and the commands each have names of their
+// own for an action. A name is left out if it is an [activity.Action] with spaces.
 var actions = map[string]activity.Action{
 	"GET /admin/v1/keys":                 activity.ListKeys,
 	"POST /admin/v1/keys":                activity.IssueKeys,

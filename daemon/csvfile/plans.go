@@ -162,11 +162,12 @@ func (f *Reader) StorePlans(ctx context.Context, s PlanStore, edits []stock.Plan
 	for i, e := range edits {
 		rows[i].Value = e
 	}
-	row := 0
+	n := 0
 	done.Effects = map[string]int{}
-	err = PreviewPlans(ctx, s, rows, func(r Result[stock.PlanEdit], before, after stock.Plan) error {
-		if row++; r.Err != nil {
-			return adminstore.RowError{Row: row, Err: r.Err}
+	err = PreviewPlans(ctx, s, rows, func(row Result[stock.PlanEdit], before, after stock.Plan) error {
+		n++
+		if row.Err != nil {
+			return adminstore.RowError{Row: n, Err: row.Err}
 		}
 		done.Effects[PlanEffect(before, after, at)]++
 		return nil

@@ -49,7 +49,7 @@ func (e LineError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.
 // Unwrap returns the error of the row without the line.
 func (e LineError) Unwrap() error { return e.Err }
 
-// The errors of a file, in addition to the errors of its cells.
+// The errors that a caller may distinguish. Any other invalid row or file is a [LineError].
 var (
 	ErrRowTooLong  = fmt.Errorf("the row is longer than %d KiB", maxRow>>10)
 	ErrAlreadyRead = errors.New("the file cannot be read a second time: start again")

@@ -32,7 +32,7 @@ func WriteKeys(w io.Writer, all iter.Seq2[keys.Key, error], spreadsheet bool) er
 
 func writeRows[T any](w io.Writer, header []string, all iter.Seq2[T, error], cells func(T) []string) error {
 	out := csv.NewWriter(w)
-	_ = out.Write(header) // only into the buffer
+	_ = out.Write(header) // writes only to the buffer; Error returns the first error
 	for value, err := range all {
 		if err != nil {
 			return err
@@ -124,7 +124,7 @@ func (a *Archive) Write(p archive.Rows) error {
 		_ = a.tasks.Write(taskCells(t)) // Error returns the first error
 	}
 	for _, l := range p.Lines {
-		_ = a.history.Write(historyCells(l)) // as before
+		_ = a.history.Write(historyCells(l)) // Error returns the first error
 	}
 	a.tasks.Flush()
 	a.history.Flush()

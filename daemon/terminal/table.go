@@ -13,8 +13,8 @@ import (
 	"github.com/keyseat/keyseat/internal/jsoncodec"
 )
 
-// A column of a table. Without a flag it is never hidden, and truncated last: users copy it, or a part of it is
-// useless.
+// A column is a column of a table. If it is neither truncated nor optional, it is never hidden, and it is shortened
+// last, because users copy it or a part of it is useless.
 type column struct {
 	name      string
 	truncated bool // truncated to the available width
@@ -114,11 +114,14 @@ func (t *table) fit(page [][]string) {
 			t.columns[i].width = max(t.columns[i].width, runewidth.StringWidth(cells[i]))
 		}
 	}
-	for i := len(t.columns) - 1; i >= 0 && !t.started && t.width > 0 && t.total(column.least) > t.width; i-- {
-		t.columns[i].hidden = t.columns[i].optional
+	if t.width == 0 {
+		return
 	}
-	t.started = true
-	for over := t.total(func(c column) int { return c.width }) - t.width; t.width > 0 && over > 0; over-- {
+	if !t.started {
+		t.hideColumns()
+		t.started = true
+	}
+	for over := t.total(func(c column) int { return c.width }) - t.width; over > 0; over-- {
 		widest := t.widest()
 		if widest.width == 1 {
 			break
@@ -127,6 +130,14 @@ func (t *table) fit(page [][]string) {
 	}
 }
 
+// hideColumns hides optional columns until the others fit.
+func (t *table) hideColumns() {
+	for i := len(t.columns) - 1; i >= 0 && t.total(column.least) > t.width; i-- {
+		t.columns[i].hidden = t.columns[i].optional
+	}
+}
+
+// total returns the width of the visible columns with the gaps.
 func (t *table) total(width func(column) int) int {
 	sum := -len(gap)
 	for _, c := range t.columns {
