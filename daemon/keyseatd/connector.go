@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"iter"
 	"log/slog"
 	"maps"
 	"slices"
@@ -128,25 +130,18 @@ func (k *connectorTest) Run(ctx context.Context, c stdio) error {
 	}
 	defer connector.Close()
 	report := serviceReport{Accounts: append([]string{httpconnector.TestLogin}, slices.Sorted(maps.Values(k.Login))...)}
-	if k.Output == terminal.Table {
-		_, err = fmt.Fprintf(c.out, "Sending made-up tasks for %s, with made-up passwords\n", terminal.Printable(strings.Join(report.Accounts, ", ")))
+	checks := connector.TestService(ctx, httpconnector.ServiceTest{Logins: k.Login, Deadline: k.TaskDeadline})
+	if k.Output == terminal.JSON {
+		report.Checks = slices.Collect(checks)
+		err = terminal.PrintJSON(c.out, report)
+	} else {
+		err = report.print(c.out, checks)
 	}
 	failed := 0
-	for check := range connector.TestService(ctx, httpconnector.ServiceTest{Logins: k.Login, Deadline: k.TaskDeadline}) {
-		if err != nil {
-			return err
-		}
-		report.Checks = append(report.Checks, check)
+	for _, check := range report.Checks {
 		if check.Verdict == httpconnector.Failed {
 			failed++
 		}
-		if k.Output == terminal.Table {
-			line := fmt.Sprintf("%-8s %-23s %s", check.Verdict, check.Name, terminal.Printable(check.Note))
-			_, err = fmt.Fprintln(c.out, strings.TrimRight(line, " "))
-		}
-	}
-	if k.Output == terminal.JSON {
-		err = terminal.PrintJSON(c.out, report)
 	}
 	switch {
 	case err != nil:
@@ -163,4 +158,18 @@ func (k *connectorTest) Run(ctx context.Context, c stdio) error {
 type serviceReport struct {
 	Accounts []string                     `json:"accounts"`
 	Checks   []httpconnector.ServiceCheck `json:"checks"`
+}
+
+// print prints the accounts, and then each check when it has ended. It adds the checks to the report.
+func (r *serviceReport) print(w io.Writer, checks iter.Seq[httpconnector.ServiceCheck]) error {
+	_, err := fmt.Fprintf(w, "Sending made-up tasks for %s, with made-up passwords\n", terminal.Printable(strings.Join(r.Accounts, ", ")))
+	for check := range checks {
+		if err != nil {
+			return err
+		}
+		r.Checks = append(r.Checks, check)
+		line := fmt.Sprintf("%-8s %-23s %s", check.Verdict, check.Name, terminal.Printable(check.Note))
+		_, err = fmt.Fprintln(w, strings.TrimRight(line, " "))
+	}
+	return err
 }

@@ -72,7 +72,7 @@ func checkFields(fields any) error {
 	}
 	first := invalid[0]
 	text := cmp.Or(ruleTexts[first.Tag()], "is not valid ("+first.Tag()+")")
-	text = strings.ReplaceAll(text, "{}", kebabCase(first.Param())) // the parameter is a number, a time or another field
+	text = strings.ReplaceAll(text, "{}", kebabCase(first.Param())) // kebabCase changes only the name of a field
 	return usageError{fmt.Errorf("%s %s%s", first.Field(), text, missingHints[first.Field()])}
 }
 

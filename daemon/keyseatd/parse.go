@@ -78,7 +78,7 @@ func newParser(c stdio, exit func(int), skipped ...string) (*kong.Kong, error) {
 	)
 }
 
-// mapper returns a mapper of the flags whose text parse converts to a value.
+// mapper returns kong's mapper of a type whose values parse reads from the text of a flag.
 func mapper[T any](parse func(string) (T, error)) kong.MapperFunc {
 	return func(ctx *kong.DecodeContext, target reflect.Value) error {
 		var text string
