@@ -49,7 +49,7 @@ func (e LineError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.
 // Unwrap returns the error of the row without the line.
 func (e LineError) Unwrap() error { return e.Err }
 
-// The errors that a caller may distinguish. Any other invalid row or file is a [LineError].
+// The errors of a file that a caller can distinguish with [errors.Is].
 var (
 	ErrRowTooLong  = fmt.Errorf("the row is longer than %d KiB", maxRow>>10)
 	ErrAlreadyRead = errors.New("the file cannot be read a second time: start again")
@@ -59,8 +59,8 @@ var (
 // closed. It has room for every column at [MaxText] bytes with each byte quoted.
 const maxRow = 64 << 10
 
-// A Reader reads one CSV file, once, with [Reader.Keys], [Reader.CheckKeys] or [Reader.Plans]. It is not safe
-// for concurrent use.
+// A Reader reads one CSV file, once, with [Reader.Keys], [Reader.CheckKeys], [Reader.Plans] or [Reader.CheckPlans]. It
+// is not safe for concurrent use.
 type Reader struct {
 	in      *bufio.Reader
 	limit   *rowLimitReader

@@ -21,7 +21,7 @@ type databaseFlag struct {
 	DatabaseConns       int    `default:"16" validate:"min=2,max=10000" placeholder:"N" help:"The maximum of connections of serve to the database. Other commands have 2."`
 }
 
-// databaseList selects the database, and the form of a list from it.
+// databaseList has the flags of a command that prints a list from the database.
 type databaseList struct {
 	databaseFlag
 	outputFlag

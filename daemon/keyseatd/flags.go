@@ -81,7 +81,7 @@ var missingHints = map[string]string{
 	"--connector": ": give the https:// URL of the service that carries tasks out, or sim for a trial",
 }
 
-// ruleTexts has the end of an error message for each validate rule. {} is the parameter of the rule.
+// ruleTexts has the end of an error message for each validate rule. The parameter of the rule replaces {}.
 var ruleTexts = map[string]string{
 	"required":      "is missing",
 	"required_with": "is needed with --{}",

@@ -45,7 +45,7 @@ func parse(args []string, c stdio) (command, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s has no Run", found.Command())
 	}
-	if _, is := cmd.(*configCmd); !is { // it validates its fields itself
+	if _, is := cmd.(*configCmd); !is { // configCmd validates its fields itself, after it has printed them
 		err = checkFields(cmd)
 	}
 	if err == nil {
