@@ -37,7 +37,7 @@ func Reset(v Snapshot, id string) (Change, error) {
 	return v.changeKey(v.Key.Reset(), EventReset, id)
 }
 
-// changeKey returns a change that writes only the key, if it exists.
+// changeKey returns a change that writes only the key, with one event. The error is [ErrNoKey] if the key does not exist.
 func (v Snapshot) changeKey(key keys.Key, event EventType, id string) (Change, error) {
 	if !v.Key.Exists() {
 		return Change{}, ErrNoKey

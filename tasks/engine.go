@@ -210,14 +210,15 @@ func (e Engine) apply(ctx context.Context, c Change) error {
 	return errs[0]
 }
 
-// retry calls do until it succeeds, with pauses. It stops after that many tries, or if a pause ends early.
+// retry calls do until it succeeds, up to tries times in total. The pause before each further try is twice as long as
+// the one before, up to lastPause. If a pause ends early, because ctx has ended, retry returns the last error of do.
 func (e Engine) retry(ctx context.Context, tries int, do func() error) error {
-	err := do()
-	for pause := firstPause; err != nil && tries > 1; tries, pause = tries-1, min(2*pause, lastPause) {
-		if e.Pause(ctx, pause) != nil {
+	err, pause := do(), firstPause
+	for range tries - 1 {
+		if err == nil || e.Pause(ctx, pause) != nil {
 			break
 		}
-		err = do()
+		err, pause = do(), min(2*pause, lastPause)
 	}
 	return err
 }

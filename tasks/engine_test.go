@@ -68,6 +68,17 @@ func TestPauses(t *testing.T) {
 	}
 }
 
+// TestNoPauseAfterLastTry tests that the last failed try returns immediately.
+func TestNoPauseAfterLastTry(t *testing.T) {
+	s := open(t)
+	s.key(keys.Key{Status: keys.Success, Used: true})
+	const tries = 20
+	s.applies = slices.Repeat([]fault{callLost}, 1+tries) // the undecided change is sent once
+	if err := s.Accept(t.Context(), s.request(tasks.Renew)); !errors.Is(err, errAway) || len(s.pauses) != tries-1 {
+		t.Errorf("%v after %d pauses", err, len(s.pauses))
+	}
+}
+
 // TestAcceptIsOneCall tests that the store decides on a request in one call, which also refuses it.
 func TestAcceptIsOneCall(t *testing.T) {
 	s := open(t)

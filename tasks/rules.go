@@ -43,7 +43,7 @@ func (r Rules) backoff(tries int, jitter float64) time.Duration {
 	return jittered(min(pause, r.MaxBackoff), jitter)
 }
 
-// jittered shortens a pause by up to a half.
+// jittered shortens a pause by up to a half. The jitter is from 0 (not at all) to 1.
 func jittered(pause time.Duration, jitter float64) time.Duration {
 	return pause - time.Duration(float64(pause)/2*jitter)
 }

@@ -101,16 +101,17 @@ func (d decision) finalSlotState() stock.State {
 	return stock.Free
 }
 
-// pending makes the task due again while the provider is still working or a master key is missing. The pause is the
-// time since the first attempt, from Backoff to MaxBackoff, so that time doubles with each attempt. The last try is at
-// the deadline. A try that ends at or after the deadline without a final result ends the task.
+// pending makes the task due again while the provider is still working or a master key is missing. The pause
+// equals the time since the first attempt, but is at least Backoff and at most MaxBackoff. Therefore that time doubles
+// with each attempt. The last try is at the deadline. A try that ends at or after the deadline without a final result
+// ends the task.
 func (d decision) pending() Change {
 	deadline := d.task.FirstAttempt.Add(d.Deadline)
 	if !d.view.At.Before(deadline) {
 		return d.end(SystemError, d.finalSlotState())
 	}
-	elapsed := min(max(d.view.At.Sub(d.task.FirstAttempt), d.Backoff), d.MaxBackoff)
-	return d.retry(min(d.retryAfter(jittered(elapsed, d.Jitter)), deadline.Sub(d.view.At)))
+	pause := jittered(min(max(d.view.At.Sub(d.task.FirstAttempt), d.Backoff), d.MaxBackoff), d.Jitter)
+	return d.retry(min(d.retryAfter(pause), deadline.Sub(d.view.At)))
 }
 
 // retryAfter returns the pause that the provider requests, at most MaxRetryAfter. Without a request it

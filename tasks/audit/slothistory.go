@@ -48,9 +48,16 @@ func (t *SlotHistory) follow(e tasks.Event) {
 	}
 }
 
-// add adds n slots at a location to the sums.
+// taken lists the states of a slot that belongs to a task.
+var taken = []stock.State{stock.Held, stock.Spent, stock.Suspect}
+
+// add adds n slots at a location to the sums. It ignores free slots, and the unknown states of damaged history entries.
 func add(sums map[slotLocation]int, at slotLocation, n int) {
-	if sums[at] += n; sums[at] == 0 || at == (slotLocation{}) {
+	if !slices.Contains(taken, at.state) {
+		return
+	}
+	sums[at] += n
+	if sums[at] == 0 {
 		delete(sums, at)
 	}
 }
@@ -86,13 +93,14 @@ func (t SlotHistory) String() string {
 
 // place returns the location of the slot according to the sums. It returns false if the sums are not
 // those of one slot or no slot.
-func (t SlotHistory) place() (at slotLocation, ok bool) {
-	for at, n := range t.sums {
-		if n == 1 && len(t.sums) == 1 {
-			return at, true
-		}
+func (t SlotHistory) place() (slotLocation, bool) {
+	if len(t.sums) > 1 {
+		return slotLocation{}, false
 	}
-	return slotLocation{}, len(t.sums) == 0
+	for at, n := range t.sums {
+		return at, n == 1
+	}
+	return slotLocation{}, true
 }
 
 // missingMoves returns the transfers that the history lacks. With them, the sum of the transfers is the
@@ -103,14 +111,14 @@ func (t SlotHistory) missingMoves(task tasks.Task) []tasks.Event {
 		missing[at] = -n
 	}
 	add(missing, newSlotLocation(task.Plan.ID, task.Slot), 1)
-	taken, given := map[string][]stock.State{}, map[string][]stock.State{} // by plan
+	begins, ends := map[string][]stock.State{}, map[string][]stock.State{} // by plan: the states of the transfers
 	for at, n := range missing {
-		taken[at.plan] = append(taken[at.plan], slices.Repeat([]stock.State{at.state}, max(-n, 0))...)
-		given[at.plan] = append(given[at.plan], slices.Repeat([]stock.State{at.state}, max(n, 0))...)
+		begins[at.plan] = append(begins[at.plan], slices.Repeat([]stock.State{at.state}, max(-n, 0))...)
+		ends[at.plan] = append(ends[at.plan], slices.Repeat([]stock.State{at.state}, max(n, 0))...)
 	}
 	var moves []tasks.Event
-	for _, plan := range slices.Sorted(maps.Keys(taken)) {
-		from, to := slices.Sorted(slices.Values(taken[plan])), slices.Sorted(slices.Values(given[plan]))
+	for _, plan := range slices.Sorted(maps.Keys(begins)) {
+		from, to := slices.Sorted(slices.Values(begins[plan])), slices.Sorted(slices.Values(ends[plan]))
 		for i := range max(len(from), len(to)) {
 			move := tasks.Event{Plan: plan, From: stock.Free, To: stock.Free}
 			if i < len(from) {

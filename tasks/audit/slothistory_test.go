@@ -39,6 +39,7 @@ func TestSlotHistory(t *testing.T) {
 		{"held twice, closed twice", []tasks.Event{
 			moved("elm", "free", "held"), moved("elm", "free", "held"), moved("elm", "held", "free"), moved("elm", "held", "free"),
 		}, "elm", "free", true, true},
+		{"an unknown state", []tasks.Event{moved("elm", "free", "lost")}, "elm", "free", true, false},
 		{"and looked at", []tasks.Event{
 			moved("elm", "free", "held"), moved("elm", "free", "held"), moved("elm", "held", "free"), moved("", "", "", tasks.EventRepaired), moved("elm", "held", "spent"),
 		}, "elm", "spent", true, false},
