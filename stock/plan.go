@@ -115,7 +115,7 @@ func (p Plan) Valid() bool { return min(p.Free(), p.Held, p.Spent, p.Suspect) >=
 
 // Add returns the counts with n more slots in a state. For [Free] it changes nothing.
 func (c SlotCounts) Add(s State, n int) SlotCounts {
-	*c.of(s) += n
+	*c.counter(s) += n
 	return c
 }
 
@@ -128,18 +128,18 @@ func (c SlotCounts) Sub(d SlotCounts) SlotCounts {
 }
 
 // Of returns the number of slots in a state. For [Free] it returns 0, because c has no count of free slots.
-func (c SlotCounts) Of(s State) int { return *c.of(s) }
+func (c SlotCounts) Of(s State) int { return *c.counter(s) }
 
-// of returns the counter of a state. For [Free] it returns a counter that is not part of c, because the remaining slots are
-// free.
-func (c *SlotCounts) of(s State) *int {
-	switch s { //nolint:exhaustive // Free has no counter
+// counter returns the counter of a state. For [Free] it returns a new variable, because c has no count of free slots.
+func (c *SlotCounts) counter(s State) *int {
+	switch s {
 	case Held:
 		return &c.Held
 	case Spent:
 		return &c.Spent
 	case Suspect:
 		return &c.Suspect
+	case Free: // not counted: the remaining slots are free
 	}
 	return new(int)
 }
