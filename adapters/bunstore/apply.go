@@ -169,7 +169,7 @@ func plansQuery(at *time.Time, plans map[string]stock.Plan, changes []tasks.Chan
 // of this transaction are written to the log too, so its COMMIT waits for the standby. Therefore Apply
 // returns only after the standby has the earlier change.
 //
-// In a distributed store, which has locked no key, this first locks the keys for that reason.
+// A distributed store has locked no key yet. There, forgiveApplied first locks the keys of the refused changes.
 func (d dialect) forgiveApplied(ctx context.Context, run query.Runner, changes []tasks.Change, errs []error) error {
 	refused := query.Rows{Columns: "code text, id text"}
 	places := map[taskKey][]int{} // of the refused changes

@@ -79,7 +79,8 @@ func compareAndSetSQL[T any](t query.Table[T], where string, also ...string) str
 // have changed some of the rows. The whole transaction then runs again.
 func (distributed) write(ctx context.Context, run, last query.Runner, cs *changeset) error {
 	var all []query.Query
-	want, changed := 0, 0 // rows
+	want, changed := 0, 0 // rows of the statements that count
+	// add adds a statement about rows, if there are any. A statement that counts must return each row.
 	add := func(sql string, rows query.Rows, counts bool) {
 		if len(rows.Values) == 0 {
 			return
@@ -87,7 +88,10 @@ func (distributed) write(ctx context.Context, run, last query.Runner, cs *change
 		scan := query.Discard
 		if counts {
 			want += len(rows.Values)
-			scan = func(query.Row) error { changed++; return nil }
+			scan = func(query.Row) error {
+				changed++
+				return nil
+			}
 		}
 		args := query.Args{"p": rows, "r": query.InlineRows(rows), "codes": rows.Texts("code")}
 		all = append(all, query.Query{SQL: sql, Args: args, Scan: scan})

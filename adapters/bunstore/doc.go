@@ -5,7 +5,8 @@
 // from a bun.DB that its owner shares. [Store.In] joins a transaction of that owner. The names of all tables begin
 // with keyseat_.
 //
-//	Snapshots, Find, Stock  ──▶ one statement (also Keys, Tasks and other lists)
+//	Snapshots, Find, Stock  ──▶ one statement
+//	Keys, Tasks, Search     ──▶ one statement for the time, then those for the page
 //	Lease, Extend           ──▶ one statement (SQLite: one short transaction)
 //	Apply                   ──▶ BEGIN
 //	                             1 lock keys, tasks, countries   ← in one order, so without deadlock

@@ -89,7 +89,7 @@ func chunks(from iter.Seq2[keys.Key, error], do func(before int, some []keys.Key
 
 // recordBatch records a batch. It returns [adminstore.ErrBatch] if the batch is recorded already.
 //
-// It is the first statement of an import, so that another import with the same id waits until this one has ended.
+// An import calls it before it writes keys, so that another import with the same id waits until this one has ended.
 func (s session) recordBatch(ctx context.Context, b adminstore.ImportBatch) error {
 	n, err := s.exec(ctx, `INSERT INTO keyseat_batches (id, created_at) VALUES (@batch, @now) ON CONFLICT DO NOTHING`,
 		query.Args{"batch": b.ID})

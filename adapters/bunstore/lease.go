@@ -93,7 +93,7 @@ func (s session) leaseSelectThenUpdate(ctx context.Context, named query.Args) ([
 // dueTasks returns the codes and ids of up to n tasks that can be leased, the longest due first. It only reads.
 func (s session) dueTasks(ctx context.Context, named query.Args) (query.Rows, error) {
 	chosen := query.Rows{Columns: "code text, id text"}
-	err := s.runOnce(ctx, s.sqlOf("lease due"), named, query.Each(func(t struct{ Code, ID string }) { chosen.Add(t.Code, t.ID) }))
+	err := s.runOnce(ctx, s.sqlOf("lease due"), named, query.Each(func(t taskKey) { chosen.Add(string(t.code), t.id) }))
 	return chosen, err
 }
 

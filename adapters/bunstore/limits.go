@@ -87,18 +87,16 @@ func (s *Store) CountLogins(ctx context.Context, tests []tasks.LoginTest) ([]tas
 		return counts, nil
 	}
 	totals, pairs := loginRows(tests)
+	type row struct { // of a login, or of a key: the other one is ""
+		Login string
+		Code  keys.Code
+		N     int64
+	}
 	logins, codes := map[string]int64{}, map[keys.Code]int64{}
 	count := query.Query{
 		SQL:  countLoginsSQL,
 		Args: query.Args{"totals": totals, "pairs": pairs, "window": tasks.LoginTestTTL, "twice": 2 * tasks.LoginTestTTL, "day": tasks.KeyLoginTTL},
-		Scan: query.Each(func(r struct {
-			Login string
-			Code  keys.Code
-			N     int64
-		},
-		) {
-			logins[r.Login], codes[r.Code] = r.N, r.N
-		}),
+		Scan: query.Each(func(r row) { logins[r.Login], codes[r.Code] = r.N, r.N }),
 	}
 	if err := retry(ctx, func() error { return s.reader().runCached(ctx, count) }); err != nil {
 		return nil, s.wrap("count logins", err)

@@ -229,11 +229,15 @@ func (s *Store) searchQueries(q adminstore.Search, found *adminstore.Found) (all
 		in := strings.NewReplacer("%", column)
 		key(to, in.Replace(condition), in.Replace(order), prefixArgs(q.Text))
 	}
-	return append(all, query.Query{Args: prefixArgs(q.Text), Scan: appendSnapshots(&found.Tasks), SQL: fmt.Sprintf(`
+	taskSQL := fmt.Sprintf(`
 		SELECT @time, %s FROM (SELECT t.code, t.id FROM keyseat_tasks t WHERE t.id >= @text AND t.id < @end ORDER BY t.id LIMIT %d) AS page
 		JOIN keyseat_tasks t ON t.code = page.code AND t.id = page.id JOIN keyseat_keys k ON k.code = t.code ORDER BY t.id`,
-		viewColumns, q.Limit)}, query.Query{Args: prefixArgs(q.Text), Scan: query.Append(&found.Plans), SQL: fmt.Sprintf(
-		`SELECT %s FROM keyseat_plans p WHERE p.id >= @text AND p.id < @end ORDER BY p.id LIMIT %d`, planTable.Columns.List("p.%"), q.Limit)})
+		viewColumns, q.Limit)
+	planSQL := fmt.Sprintf(`SELECT %s FROM keyseat_plans p WHERE p.id >= @text AND p.id < @end ORDER BY p.id LIMIT %d`,
+		planTable.Columns.List("p.%"), q.Limit)
+	return append(all,
+		query.Query{SQL: taskSQL, Args: prefixArgs(q.Text), Scan: appendSnapshots(&found.Tasks)},
+		query.Query{SQL: planSQL, Args: prefixArgs(q.Text), Scan: query.Append(&found.Plans)})
 }
 
 // codeEnd returns the expression for the end of the code of a key k, as in the index.

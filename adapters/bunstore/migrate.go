@@ -74,7 +74,8 @@ func (s *Store) migrate(ctx context.Context, tx bun.Tx) error {
 // keyseat committed a migration before it recorded it. If that process died in between, the record is missing.
 func (s schema) has(m migration) bool {
 	there := slices.Concat(s.tables, s.columns)
-	return len(m.additions()) > 0 && !slices.ContainsFunc(m.additions(), func(name string) bool { return !slices.Contains(there, name) })
+	made := m.additions()
+	return len(made) > 0 && !slices.ContainsFunc(made, func(name string) bool { return !slices.Contains(there, name) })
 }
 
 var migrating sync.Mutex

@@ -1,8 +1,8 @@
 -- Apply of tasks.Store, on one server.
 
--- It locks keys, then tasks, then countries, because UNION ALL reads its arms in order. For each key it reads all
--- tasks, which are few, and a CASE selects the open one and the one with the change's id. With OR instead of CASE,
--- PostgreSQL may read every open task of the table.
+-- The statement locks keys, then tasks, then countries, because UNION ALL reads its arms in order. For each key it
+-- reads all tasks, which are few, and a CASE selects the open one and the one with the change's id. With OR instead of
+-- CASE, PostgreSQL may read every open task of the table.
 -- name: lock
 WITH @about, @country,
 k AS MATERIALIZED (
@@ -23,7 +23,7 @@ SELECT 'key', code, '', version, CAST(0 AS bigint), CAST(NULL AS timestamptz) FR
 UNION ALL SELECT 'task', code, id, version, fence, ended_at FROM t
 UNION ALL SELECT 'country', code, '', 0, 0, NULL FROM c
 
--- SQLite has locked the whole database already, so this only reads.
+-- SQLite has locked the whole database already, so the statement only reads.
 -- name: lock sqlite
 WITH @about, @country
 SELECT 'key', k.code, '', k.version, 0, NULL
@@ -37,8 +37,9 @@ UNION ALL
 SELECT 'country', c.code, '', 0, 0, NULL
 FROM keyseat_countries c WHERE c.code IN (SELECT code FROM country)
 
--- It reads the plans of transfers, and the oldest plans with a free slot in each country of a claim. With an equality for
--- the country, the server could read the plans by seq instead, and so all full ones, if its statistics say that few are.
+-- The statement reads the plans of transfers, and the oldest plans with a free slot in each country of a claim. The
+-- condition on the country is BETWEEN, because with an equality the server may read the plans in the order of seq. If
+-- its statistics say that few plans are full, it would read all full plans that way.
 -- name: plans
 WITH @moved, @wanted
 SELECT @now, p.*

@@ -1,6 +1,6 @@
 -- Archive.
 
--- It locks the keys that no other transaction has locked.
+-- The statement locks the keys that no other transaction has locked.
 -- name: lock archivable
 WITH @want
 SELECT k.code FROM keyseat_keys k WHERE k.code IN (SELECT code FROM want) ORDER BY k.code FOR UPDATE OF k SKIP LOCKED
@@ -9,7 +9,7 @@ SELECT k.code FROM keyseat_keys k WHERE k.code IN (SELECT code FROM want) ORDER 
 WITH @want
 SELECT k.code FROM keyseat_keys k WHERE k.code IN (SELECT code FROM want) ORDER BY k.code
 
--- It returns the keys that can be archived.
+-- The statement returns the keys that can be archived.
 -- name: check archivable
 WITH @free
 SELECT free.code FROM free

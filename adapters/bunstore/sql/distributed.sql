@@ -1,6 +1,6 @@
 -- Statements of a distributed store.
 
--- It locks keys only so that COMMIT waits for a synchronous standby, or for other transactions about them.
+-- The statement locks keys only so that COMMIT waits for a synchronous standby, or for other transactions about them.
 -- name: lock keys
 UPDATE keyseat_keys AS x SET version = x.version WHERE x.code = ANY (@codes) RETURNING x.code
 
@@ -32,11 +32,11 @@ WHERE t.ended_at IS NULL AND coalesce(t.leased_until, t.due) > @ahead
 	AND (t.leased_until IS NOT NULL OR h.code IS NOT NULL AND g.code IS NULL)
 ORDER BY coalesce(t.leased_until, t.due) LIMIT @n
 
--- It runs a statement on each shard, and returns the results of the shards that can be reached.
+-- The statement runs @command on each shard, and returns the results of the shards that can be reached.
 -- name: reachable
 SELECT coalesce(r.result, '[]') FROM run_command_on_shards('keyseat_tasks', @command) r WHERE r.success
 
--- It leases the candidates that are unchanged.
+-- The statement leases the candidates that are unchanged.
 -- name: take candidates
 UPDATE keyseat_tasks AS x SET fence = x.fence + 1, worker = @worker, leased_until = r.until,
 	lost = x.lost + CASE WHEN x.leased_until IS NULL THEN 0 ELSE 1 END
@@ -58,9 +58,9 @@ WHERE s.logicalrelid = CAST($1 AS text)::regclass
 SELECT CAST(c.relname AS text) FROM pg_dist_partition p JOIN pg_class c ON c.oid = p.logicalrelid
 WHERE p.partmethod = 'h' AND c.oid = to_regclass(c.relname) AND c.relname LIKE 'keyseat%'
 
--- It removes the copy of a table's rows that Citus leaves on the disk of the coordinator, where no query sees it. The
--- copy holds sealed accounts, which must disappear together with their tasks. If a call of Distribute was interrupted,
--- the next call removes the copy.
+-- The statement removes the copy of a table's rows that Citus leaves on the disk of the coordinator, where no query
+-- sees it. The copy holds sealed accounts, which must disappear together with their tasks. If a call of Distribute was
+-- interrupted, the next call removes the copy.
 -- name: drop local copy
 SELECT truncate_local_data_after_distributing_table(CAST($1 AS text)::regclass)
 WHERE pg_relation_size(CAST($1 AS text)::regclass) > 0

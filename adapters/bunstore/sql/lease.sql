@@ -9,7 +9,7 @@
 --
 -- The leases end one microsecond apart, so that tasks whose leases expire together keep their order.
 
--- PostgreSQL plans it once, perhaps while the tables are empty: see the statement snapshots.
+-- PostgreSQL plans the statement once, perhaps while the tables are empty: see the statement snapshots.
 -- name: lease
 WITH late AS MATERIALIZED (
 	SELECT t.code, t.id, coalesce(t.leased_until, t.due) AS since
@@ -73,8 +73,8 @@ JOIN keyseat_tasks t ON t.code = due.code AND t.id = due.id
 JOIN keyseat_keys k ON k.code = t.code
 ORDER BY due.place
 
--- The server plans it each time, because a generic plan may have a bad join order. The statement must lock the rows
--- before it writes them, and such a statement cannot prescribe the join order.
+-- The server plans the statement each time, because a generic plan may have a bad join order. The statement must lock
+-- the rows before it writes them, and such a statement cannot prescribe the join order.
 -- name: extend
 WITH @want, mine (its_code, its_id, its_place) AS MATERIALIZED (
 	SELECT t.code, t.id, want.place FROM want

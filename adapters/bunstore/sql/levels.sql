@@ -17,7 +17,7 @@ SELECT c.code, c.size, c.free, c.held, c.spent, c.suspect, CAST(coalesce((
 		AND p.expires_at <= CASE WHEN c.counted_at < @now THEN @now ELSE c.counted_at END), 0) AS bigint)
 FROM keyseat_countries c WHERE c.plans > 0 ORDER BY c.code
 
--- It finds the countries with plans that have expired since counted_at.
+-- The statement finds the countries with plans that have expired since counted_at.
 -- name: expired
 SELECT c.code FROM keyseat_countries c
 WHERE EXISTS (
@@ -35,7 +35,7 @@ UPDATE keyseat_countries AS c SET counted_at = @now, free = c.free - CAST(coales
 		AND p.expires_at <= CASE WHEN c.counted_at < @now THEN @now ELSE c.counted_at END), 0) AS bigint)
 WHERE c.code IN (SELECT code FROM country)
 
--- It reads the stored sums of each country, and the sums over its plans.
+-- The statement reads the stored sums of each country, and the sums over its plans.
 -- name: audit levels
 SELECT c.code, c.plans, c.size, c.free, c.held, c.spent, c.suspect, count(p.id),
 	CAST(coalesce(sum(p.size), 0) AS bigint),

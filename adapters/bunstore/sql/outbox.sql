@@ -48,7 +48,7 @@ WITH @taken UPDATE keyseat_history SET fresh = false WHERE fresh AND seq IN (SEL
 UPDATE keyseat_history AS x SET fresh = false FROM @r
 WHERE x.code = r.code AND x.seq = r.seq AND x.fresh AND x.code = ANY (@codes)
 
--- It queues history entries for all subscribers.
+-- The statement queues history entries for all subscribers.
 -- name: route
 WITH @kept
 INSERT INTO keyseat_mail AS m (m.*)
@@ -72,7 +72,7 @@ ON CONFLICT (listener, code, country) DO UPDATE SET
 	newest = CASE WHEN m.newest > excluded.newest THEN m.newest ELSE excluded.newest END,
 	part = 0, tries = 0, since = excluded.since, due = excluded.due, lease = '', leased_until = NULL
 
--- It selects queued deliveries to lease.
+-- The statement selects queued deliveries to lease.
 -- name: due deliveries
 SELECT m.code, m.country, coalesce(m.leased_until, m.due) FROM keyseat_mail m
 WHERE m.listener = @listener AND m.newest > m.told AND coalesce(m.leased_until, m.due) <= @now
@@ -115,7 +115,7 @@ UPDATE keyseat_mail AS x
 SET told = m.told, part = m.part, tries = m.tries, since = m.since, due = m.due, lease = '', leased_until = NULL
 FROM m WHERE x.listener = m.listener AND x.code = m.code AND x.country = m.country AND x.lease = m.lease
 
--- It deletes the queued delivery of a key whose events are all delivered.
+-- The statement deletes the queued delivery of a key whose events are all delivered.
 -- name: delete delivery
 WITH @m
 DELETE FROM keyseat_mail WHERE code <> '' AND told >= newest

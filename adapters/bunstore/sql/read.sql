@@ -1,8 +1,8 @@
 -- Snapshots and Find of tasks.Store.
 
--- PostgreSQL plans it once, and the tables may have been empty at that moment. For empty tables every index and every
--- join order seem good to the planner. Therefore the LATERAL joins fix the order. The CASE keeps the planner from an
--- index on the task's id: the server reads all tasks of a key, which are few.
+-- PostgreSQL plans the statement once, and the tables may have been empty at that moment. For empty tables every index
+-- and every join order seem good to the planner. Therefore the LATERAL joins fix the order. The CASE keeps the planner
+-- from an index on the task's id: the server reads all tasks of a key, which are few.
 -- name: snapshots
 WITH @want
 SELECT @now, k.*, t.*
@@ -32,6 +32,6 @@ SELECT k.* FROM keyseat_keys k WHERE k.code = ANY (@codes)
 -- name: find sqlite
 SELECT k.* FROM keyseat_keys k WHERE k.code IN (SELECT value FROM json_each(@codes))
 
--- It finds one key, at the least cost for the database.
+-- The statement finds one key, at the least cost for the database.
 -- name: find one
 SELECT k.* FROM keyseat_keys k WHERE k.code = @code

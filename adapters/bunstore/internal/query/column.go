@@ -214,7 +214,7 @@ type field struct {
 	column        func(field reflect.Value) column
 }
 
-// fieldsOf returns the fields of a struct. In place of a struct that is no column it returns the fields of that struct.
+// fieldsOf returns the columns of a struct. The fields of a nested struct that is no column itself stand in its place.
 func fieldsOf(t reflect.Type) []field {
 	if known, found := fieldCache.Load(t); found {
 		return known.([]field)
@@ -240,7 +240,7 @@ func appendFields(all []field, t reflect.Type, index []int, prefix string) []fie
 		case f.Type.Kind() == reflect.Struct:
 			all = appendFields(all, f.Type, at, prefix+embed)
 		default:
-			panic(fmt.Sprintf("query: the field %s of %s has no type of a column", f.Name, t))
+			panic(fmt.Sprintf("query: no column has the type of the field %s of %s", f.Name, t))
 		}
 	}
 	return all

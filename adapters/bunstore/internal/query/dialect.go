@@ -48,7 +48,8 @@ type postgres struct{ distributed bool }
 // Postgres returns the dialect of PostgreSQL. Its @now is the clock of the server.
 func Postgres() Dialect { return postgres{} }
 
-// Distributed returns the dialect of a distributed PostgreSQL. A statement on many servers must not have @now, because each server has its own clock.
+// Distributed returns the dialect of a distributed PostgreSQL. A statement on many servers must not have @now, because
+// each server has its own clock.
 func Distributed() Dialect { return postgres{distributed: true} }
 
 func (p postgres) name() string {

@@ -35,7 +35,8 @@ type Query struct {
 	Args Args
 	Scan func(Row) error
 
-	// The statements for SQLite and for a distributed PostgreSQL, if they are others. The same SQL always has the same ones.
+	// The statements for SQLite and for a distributed PostgreSQL, or "" where SQL suits. Queries with the same SQL have
+	// the same ones, because the compiled form is cached by SQL.
 	SQLite, Distributed string
 }
 
@@ -137,7 +138,7 @@ type Row func(into ...any) error
 // A Reader reads rows into a variable. Its type T is the type of a column, or a struct whose fields are the columns in
 // order. A struct in T stands for its own fields.
 type Reader[T any] struct {
-	row   struct{ Value T }
+	row   struct{ Value T } // a struct, so that T can also be the type of a column
 	into  []any
 	lists []*listCol
 }
@@ -145,8 +146,11 @@ type Reader[T any] struct {
 // NewReader returns a Reader. It panics if T has a field that is no column.
 func NewReader[T any]() *Reader[T] {
 	r := &Reader[T]{}
-	for _, f := range fieldsOf(reflect.TypeOf(r.row)) {
-		c := f.column(reflect.ValueOf(&r.row).Elem().FieldByIndex(f.index))
+	row := reflect.ValueOf(&r.row).Elem()
+	fields := fieldsOf(row.Type())
+	r.into = make([]any, 0, len(fields))
+	for _, f := range fields {
+		c := f.column(row.FieldByIndex(f.index))
 		if list, is := c.(*listCol); is {
 			r.lists = append(r.lists, list)
 		}
