@@ -57,6 +57,7 @@ func (e Engine) Accept(ctx context.Context, q Request) error {
 	id := e.NewID()
 	c, err := e.undecided(q, id)
 	if err != nil {
+		// A refusal because of the key comes before the error of the request or of the sealer.
 		_, refusal := e.decide(ctx, q, id, false)
 		return cmp.Or(refusal, err)
 	}
