@@ -55,10 +55,11 @@ func (s *Store) CountSold(ctx context.Context, countries []stock.Country, since 
 			FROM (SELECT t.kind, t.created_at FROM keyseat_tasks t WHERE t.country = @%s AND t.outcome = 'success' AND t.outcome <> ''
 				AND t.created_at >= @since ORDER BY t.created_at DESC, t.id DESC LIMIT %d) AS done`, i, name, n))
 	}
-	var counts []struct {
-		Place, Examined, Slots int
+	type row struct {
+		Place, Examined, Slots int // Place is the index of the country
 		Oldest                 time.Time
 	}
+	var counts []row
 	err = s.readOrdered(ctx, func(run query.Runner) error {
 		counts = nil
 		return run(ctx, query.Query{

@@ -49,9 +49,12 @@ func (c Conn) prepare(ctx context.Context, q query.Query) (string, []any, error)
 	return text, values, err
 }
 
-// send sends queries in one round trip and reads their results. Before, prepare is called for each. A query without Scan is
-// sent as it is.
-func (c Conn) send(ctx context.Context, prepare func(context.Context, query.Query) (string, []any, error), all ...query.Query) error {
+// A prepareFunc returns the text of a query and the values of its parameters, ready to send.
+type prepareFunc func(context.Context, query.Query) (text string, values []any, err error)
+
+// send sends queries in one round trip and reads their results. It first calls prepare for each query with a Scan. A
+// query without Scan is sent as it is.
+func (c Conn) send(ctx context.Context, prepare prepareFunc, all ...query.Query) error {
 	var batch pgx.Batch
 	for _, q := range all {
 		if q.Scan == nil {
