@@ -35,7 +35,8 @@ UPDATE keyseat_countries AS c SET counted_at = @now, free = c.free - CAST(coales
 		AND p.expires_at <= CASE WHEN c.counted_at < @now THEN @now ELSE c.counted_at END), 0) AS bigint)
 WHERE c.code IN (SELECT code FROM country)
 
--- The statement reads the stored sums of each country, and the sums over its plans.
+-- The statement reads the stored sums of each country, and the sums over its plans. The columns have the order of the
+-- fields of audit.LevelAudit.
 -- name: audit levels
 SELECT c.code, c.plans, c.size, c.free, c.held, c.spent, c.suspect, count(p.id),
 	CAST(coalesce(sum(p.size), 0) AS bigint),

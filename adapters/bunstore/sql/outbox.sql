@@ -58,7 +58,7 @@ GROUP BY l.name, kept.code ORDER BY l.name, kept.code
 ON CONFLICT (listener, code, country) DO UPDATE SET
 	newest = CASE WHEN m.newest > excluded.newest THEN m.newest ELSE excluded.newest END
 
--- The condition on the code is left out for all keys.
+-- For a replay of all keys, Store.Replay removes the condition "AND h.code = @code".
 -- name: replay
 WITH @causes
 INSERT INTO keyseat_mail AS m (m.*)
