@@ -49,33 +49,6 @@ func (s *Store) Heartbeat(ctx context.Context, name string, ttl time.Duration) (
 	return daemons, s.wrap("heartbeat", err)
 }
 
-// loginOverSQL is true if the window of a row s has ended. It is also true if the window ends more than two windows from
-// now: then the clock was set back after the window began. One window is not enough: a statement that waits for the row has
-// an older @now than the one that wrote it.
-const loginOverSQL = `(s.ends <= @now OR s.ends > @now + @twice)`
-
-// countLoginsSQL adds tests to the windows of their logins, and logins to those of their keys. It returns the tests of each
-// login, and the number of different logins of each key.
-const countLoginsSQL = `
-	WITH @totals, @pairs,
-	total AS (
-		INSERT INTO keyseat_logins AS s (login, code, ends, tests)
-		SELECT login, '', @now + @window, tests FROM totals ORDER BY login COLLATE "C"
-		ON CONFLICT (login, code) DO UPDATE SET
-			ends = CASE WHEN ` + loginOverSQL + ` THEN excluded.ends ELSE s.ends END,
-			tests = CASE WHEN ` + loginOverSQL + ` THEN 0 ELSE s.tests END + excluded.tests
-		RETURNING s.login, s.tests),
-	pair AS (
-		INSERT INTO keyseat_logins AS s (login, code, ends, tests)
-		SELECT login, code, @now + @day, 0 FROM pairs ORDER BY login COLLATE "C", code COLLATE "C"
-		ON CONFLICT (login, code) DO UPDATE SET ends = excluded.ends)
-	SELECT login, '', tests FROM total
-	UNION ALL
-	SELECT '', one.code, (SELECT count(*) FROM (
-		SELECT l.login FROM keyseat_logins l WHERE l.code = one.code AND l.ends > @now
-		UNION SELECT p.login FROM pairs p WHERE p.code = one.code) AS all_logins)
-	FROM pairs one`
-
 // CountLogins implements [tasks.LoginCounter]. On Postgres the counts are lost when the server crashes, and on SQLite when
 // the process ends. All daemons write rows in the same order, so that they do not deadlock.
 func (s *Store) CountLogins(ctx context.Context, tests []tasks.LoginTest) ([]tasks.LoginCounts, error) {
@@ -93,11 +66,9 @@ func (s *Store) CountLogins(ctx context.Context, tests []tasks.LoginTest) ([]tas
 		N     int64
 	}
 	logins, codes := map[string]int64{}, map[keys.Code]int64{}
-	count := query.Query{
-		SQL:  countLoginsSQL,
-		Args: query.Args{"totals": totals, "pairs": pairs, "window": tasks.LoginTestTTL, "twice": 2 * tasks.LoginTestTTL, "day": tasks.KeyLoginTTL},
-		Scan: query.Each(func(r row) { logins[r.Login], codes[r.Code] = r.N, r.N }),
-	}
+	count := statement("count logins", query.Args{
+		"totals": totals, "pairs": pairs, "window": tasks.LoginTestTTL, "twice": 2 * tasks.LoginTestTTL, "day": tasks.KeyLoginTTL,
+	}, query.Each(func(r row) { logins[r.Login], codes[r.Code] = r.N, r.N }))
 	if err := retry(ctx, func() error { return s.reader().runCached(ctx, count) }); err != nil {
 		return nil, s.wrap("count logins", err)
 	}
@@ -126,26 +97,7 @@ func loginRows(tests []tasks.LoginTest) (totals, pairs query.Rows) {
 	return totals, pairs
 }
 
-// releaseLoginsSQL deletes the total of each login that succeeded, and its row with the key. It subtracts the other tests from
-// the totals of their logins.
-const releaseLoginsSQL = `
-	WITH @released,
-	held AS MATERIALIZED (
-		SELECT s.login, s.code, r.succeeded, r.n
-		FROM (
-			SELECT login, '' AS code, bool_or(succeeded = 1) AS succeeded, count(*) AS n FROM released GROUP BY login
-			UNION ALL
-			SELECT login, code, true, 0 FROM released WHERE succeeded = 1 GROUP BY login, code) AS r
-		JOIN keyseat_logins s ON s.login = r.login AND s.code = r.code
-		ORDER BY s.code <> '', s.login COLLATE "C", s.code COLLATE "C" FOR UPDATE OF s),
-	gone AS (
-		DELETE FROM keyseat_logins s USING held h
-		WHERE s.login = h.login AND s.code = h.code AND h.succeeded)
-	UPDATE keyseat_logins s SET tests = greatest(0, s.tests - h.n)
-	FROM held h
-	WHERE s.login = h.login AND s.code = h.code AND NOT h.succeeded`
-
-// ReleaseLogins implements [tasks.LoginCounter]. It locks the rows in the order of CountLogins, before it writes one.
+// ReleaseLogins implements [tasks.LoginCounter].
 func (s *Store) ReleaseLogins(ctx context.Context, tests []tasks.LoginTest) error {
 	if s.isSQLite {
 		for _, t := range tests {
@@ -161,6 +113,6 @@ func (s *Store) ReleaseLogins(ctx context.Context, tests []tasks.LoginTest) erro
 		}
 		released.Add(t.Login, string(t.Code), succeeded)
 	}
-	release := query.Query{SQL: releaseLoginsSQL, Args: query.Args{"released": released}}
+	release := statement("release logins", query.Args{"released": released}, nil)
 	return s.wrap("release logins", retry(ctx, func() error { return s.reader().runCached(ctx, release) }))
 }
