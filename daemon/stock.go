@@ -71,8 +71,8 @@ type stockLine struct {
 }
 
 // A stockCache serves the stock response. Under low load every request reads the store. If [crowdSize] or more requests
-// are in progress during one read, later requests share its result for up to [maxAge]. The reason is that summing all
-// plans is slow, and repeated reads would slow down all other requests.
+// are in progress during one read, later requests share its result for up to [maxAge]. Otherwise the
+// repeated reads would slow down all other requests.
 //
 // A stockCache is safe for concurrent use.
 type stockCache struct {

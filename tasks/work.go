@@ -48,10 +48,9 @@ func (e Engine) Work(calling, settling context.Context, job Job) Report {
 	return e.Settle(settling, job, e.Call(calling, job))
 }
 
-// Call makes one attempt: it calls the connector for the job. The caller must then pass the attempt to
-// [Engine.Settle] for the same job. If the job has no attempts left, Call does nothing and returns the zero
-// Attempt; Settle then ends the task. If the account cannot be decrypted, or its login has had too many tests, Call does
-// not call the connector.
+// Call makes one attempt: it calls the connector for the job. The caller must then pass the attempt to [Engine.Settle]
+// for the same job. If the job has no attempts left, Call does nothing and returns the zero Attempt; Settle then ends
+// the task. If the account cannot be decrypted, or its login has had too many tests, Call does not call the connector.
 func (e Engine) Call(ctx context.Context, job Job) Attempt {
 	if e.Rules.Exhausted(job.Snapshot) {
 		return Attempt{}
@@ -71,8 +70,7 @@ func (e Engine) Call(ctx context.Context, job Job) Attempt {
 	return a
 }
 
-// Settle decides how the job continues after the attempt, and writes the change. The context must end
-// before the lease.
+// Settle decides how the job continues after the attempt, and writes the change. The context must end before the lease.
 func (e Engine) Settle(ctx context.Context, job Job, a Attempt) Report {
 	id := e.NewID()
 	if e.Rules.Exhausted(job.Snapshot) {

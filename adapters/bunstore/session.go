@@ -34,8 +34,7 @@ type session struct {
 }
 
 // A layout is where the rows of keys, tasks and the history are: on one server ([oneServer]) or on many
-// ([distributed]). It has the methods whose steps differ
-// between the two.
+// ([distributed]). It has the methods whose steps differ between the two.
 type layout interface {
 	// lease does the work of [tasks.Store]. The runner write runs each query in a transaction.
 	lease(ctx context.Context, read, write query.Runner, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error)

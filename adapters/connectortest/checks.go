@@ -173,9 +173,8 @@ func wantNoLeak(r tasks.ConnectorResult, secret tasks.Account) error {
 	return nil
 }
 
-// FindLeak searches text, such as a log or a result, for a secret of the account. It finds secrets in plain, in
-// JSON, in URLs, in hexadecimal, and in base64 at any offset. It returns the name of the secret, such as
-// "password", or "".
+// FindLeak searches text, such as a log or a result, for a secret of the account. It finds secrets in plain, in JSON,
+// in URLs, in hexadecimal, and in base64 at any offset. It returns the name of the secret, such as "password", or "".
 func FindLeak(text string, a tasks.Account) string {
 	for _, s := range []struct {
 		name   string

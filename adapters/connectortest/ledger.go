@@ -171,8 +171,7 @@ func (q Request) line() *RequestLine {
 	}
 }
 
-// HashAccount returns the SHA-256 of an account, in hexadecimal. It shows only whether two accounts
-// are equal.
+// HashAccount returns the SHA-256 of an account, in hexadecimal. It shows only whether two accounts are equal.
 func HashAccount(a tasks.Account) string {
 	sum := sha256.New()
 	for _, secret := range a.Secrets() {

@@ -33,8 +33,7 @@ var raceCases = []testCase[fixture]{
 		f.want("won", f.race(clients/3, apply, stock.ErrOutOfStock), slots)
 		f.want("slots", f.slots("p0")+f.slots("p1")+f.slots("p2"), "0/1/0/00/17/0/00/19/0/0")
 	}},
-	// Several goroutines lease until all tasks are leased. No task may be leased twice, and no task
-	// may be left over.
+	// Several goroutines lease until all tasks are leased. No task may be leased twice, and no task may be left over.
 	{"Race/workers lease each task once", func(f fixture) {
 		const n, leasers = 60, 6
 		f.queueUpgrades(n)

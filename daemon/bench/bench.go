@@ -27,9 +27,8 @@ type bench struct {
 	master     string   // path of the file of master keys
 }
 
-// settings are those of the server, in addition to durability. They make checkpoints rare, because a
-// checkpoint during one measurement would slow down one program only. They give enough memory for the
-// indexes of the biggest tables.
+// settings are those of the server, in addition to durability. They make checkpoints rare, because a checkpoint during
+// one measurement would slow down one program only. They give enough memory for the indexes of the biggest tables.
 var settings = []string{
 	"synchronous_commit=on", "shared_buffers=1GB", "max_wal_size=16GB", "checkpoint_timeout=1h", "maintenance_work_mem=512MB",
 }

@@ -88,8 +88,7 @@ func (g *growth) work(ctx context.Context, backlog int) {
 // same codes in SQL.
 func growthCode(i int) string { return fmt.Sprintf("%X", md5.Sum(fmt.Append(nil, i)))[:29] }
 
-// growthRows is SQL for a range of rows. Its columns are the row's number, its code and the id of its
-// task.
+// growthRows is SQL for a range of rows. Its columns are the row's number, its code and the id of its task.
 const growthRows = `(SELECT i, left(upper(md5(i::text)), 29) AS code, left(upper(md5('t' || i)), 26) AS task FROM generate_series(%d, %d) i) r`
 
 // Statements that make the rows of unused keys, and of keys in use that were upgraded long ago.

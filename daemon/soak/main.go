@@ -79,8 +79,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return o.soak(ctx, selected, stdout, stderr)
 }
 
-// prepare makes the folders. Every user can read the temporary folder, because PostgreSQL does not run as
-// root.
+// prepare makes the folders. Every user can read the temporary folder, because PostgreSQL does not run as root.
 func (o *options) prepare(keep string) (err error) {
 	if keep == "" {
 		keep = filepath.Join(os.TempDir(), "keyseat-soak", time.Now().Format("20060102-150405"))
@@ -148,8 +147,7 @@ func (o options) runRow(ctx context.Context, r row) rowRun {
 	return run
 }
 
-// testCommand returns the command of a row. It runs as a process group, so that all its processes end with the
-// context.
+// testCommand returns the command of a row. It runs as a process group, so that all its processes end with the context.
 func (o options) testCommand(ctx context.Context, r row, folder string) *exec.Cmd {
 	args := []string{"test", "-json", "-count=1", "-timeout=0", "-run", r.test, "-artifacts", "-outputdir", folder, r.pkg}
 	cmd := exec.CommandContext(ctx, "go", append(args, r.args(o.length)...)...)

@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// A provider imitates the client library of a provider. It has no idempotency keys, but every reference is
-// unique.
+// A provider imitates the client library of a provider. It has no idempotency keys, but every reference is unique.
 type provider struct {
 	duration time.Duration // time to process a request
 

@@ -9,11 +9,10 @@
 // calls the engine, as checkAccount does here. Keep such a rule free of side effects, because the client that sent
 // the password may not even have a key.
 //
-// Messages are not a setting. The engine refuses with a tasks.Refusal. Its value is a stable code, and its
-// Error method returns the sentence of keyseat's API documentation. To use other sentences, map the code to
-// them. /API/ itself returns exactly the documented sentences, because its clients compare them. One of them
-// names ten characters as the minimum, even if the rules require more. So mount /API/ only with the default
-// rules.
+// Messages are not a setting. The engine refuses with a tasks.Refusal. Its value is a stable code, and its Error method
+// returns the sentence of keyseat's API documentation. To use other sentences, map the code to them. /API/ itself
+// returns exactly the documented sentences, because its clients compare them. One of them names ten characters as the
+// minimum, even if the rules require more. So mount /API/ only with the default rules.
 //
 //	go run ./examples/policy
 //	curl -d key=MEIN-SCHLUESSEL -d login=anna@example.com -d 'pwd=long enough, 1' -d country=DE http://127.0.0.1:8080/aktivieren

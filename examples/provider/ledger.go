@@ -18,8 +18,7 @@ type entry struct {
 	Answer *answer   `json:"answer,omitempty"`
 }
 
-// A ledger is an append-only file of entries. Any number of goroutines may use it, but only one
-// process.
+// A ledger is an append-only file of entries. Any number of goroutines may use it, but only one process.
 type ledger struct {
 	mu      sync.Mutex
 	file    *os.File

@@ -6,11 +6,10 @@
 //	            └──▶ river: a "keyseat_work" job ──▶ Engine.Lease ─▶ Engine.Work ──▶ ended, or snoozed
 //	       every 5s: one more job ────────────────────▲                          until it is due again
 //
-// It replaces only the package daemon/worker. The tables of keyseat stay the queue: they record
-// which task is due, its lease and the number of attempts. A River job only leases the next due task. So it
-// has no arguments, and a lost or repeated job does no harm. It is inserted after the task was stored, and
-// not in the same transaction. A periodic job every five seconds makes up for lost jobs, and takes over
-// tasks whose leases ran out because a process died.
+// It replaces only the package daemon/worker. The tables of keyseat stay the queue: they record which task is due, its
+// lease and the number of attempts. A River job only leases the next due task. So it has no arguments, and a lost or
+// repeated job does no harm. It is inserted after the task was stored, and not in the same transaction. A periodic job
+// every five seconds makes up for lost jobs, and takes over tasks whose leases ran out because a process died.
 //
 //	DATABASE_URL=postgres://… go -C examples/river run .
 //	go -C examples/river test ./...
@@ -121,9 +120,8 @@ type worker struct {
 // Timeout implements [river.Worker]. Work ends earlier, by its own deadlines.
 func (*worker) Timeout(*river.Job[workJob]) time.Duration { return leaseTTL }
 
-// Work leases one task and makes one attempt. If the task stays open, Work snoozes the job until the task is
-// due again. If Work cannot store the result, it only logs the error, because the lease runs out and another
-// job takes the task.
+// Work leases one task and makes one attempt. If the task stays open, Work snoozes the job until the task is due again.
+// If Work cannot store the result, it only logs the error, because the lease runs out and another job takes the task.
 func (w *worker) Work(ctx context.Context, _ *river.Job[workJob]) error {
 	leased, err := w.engine.Lease(ctx, "river", 1, leaseTTL)
 	if err != nil || len(leased) == 0 {

@@ -1,8 +1,7 @@
 // Store serves keyseat's API from a custom store: a JSON file that each write replaces.
 //
-// The store is simple and slow, because each call encodes the whole state. It suits a shop of a few hundred
-// keys that wants a readable file. It also shows the duties of a store: to keep, find and compare values. A
-// store knows no rule.
+// The store is simple and slow, because each call encodes the whole state. It suits a shop of a few hundred keys that
+// wants a readable file. It also shows the duties of a store: to keep, find and compare values. A store knows no rule.
 //
 //	store.go    tasks.Store: the methods for requests and workers, and the file
 //	admin.go    adminstore.AdminStore: ten independent methods that list, find or import
