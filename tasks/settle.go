@@ -101,10 +101,10 @@ func (d decision) finalSlotState() stock.State {
 	return stock.Free
 }
 
-// pending makes the task due again while the provider is still working or a master key is missing. The pause
-// equals the time since the first attempt, but is at least Backoff and at most MaxBackoff. Therefore that time doubles
-// with each attempt. The last try is at the deadline. A try that ends at or after the deadline without a final result
-// ends the task.
+// pending makes the task due again while the provider is still working or a master key is missing. The pause equals the
+// time since the first attempt, but is at least Backoff and at most MaxBackoff, unless the provider requests another one.
+// Therefore that time doubles with each attempt. The last try is at the deadline. A try that ends at or after the deadline
+// without a final result ends the task.
 func (d decision) pending() Change {
 	deadline := d.task.FirstAttempt.Add(d.Deadline)
 	if !d.view.At.Before(deadline) {

@@ -54,12 +54,12 @@ func (distributed) lockQueries(cs *changeset, changes []tasks.Change) []query.Qu
 	})
 }
 
-// The statements with which a distributed store writes. They are compare-and-set operations: they
-// change a row only if it still has the version that was read.
+// The statements with which a distributed store writes. The two that begin with cas change a row only if it still has
+// the version that was read. Plans need no such check, because their countries are locked.
 //
 // The history must be written by INSERT … SELECT. Citus commits a transaction with such a statement in two phases.
-// Otherwise it would commit a transaction about one worker there first, and on the coordinator afterwards. A crash of
-// the coordinator in between would leave a key in the queue whose slot is not counted.
+// Otherwise, a transaction that writes on only one worker would commit on that worker first, and on the coordinator
+// afterwards. If the coordinator crashed in between, a key would be in the queue, but its slot would not be counted.
 var (
 	casKeysSQL    = compareAndSetSQL(keyTable, "x.version = r.was")
 	casTasksSQL   = compareAndSetSQL(taskTable, "x.id = r.id AND x.version = r.was AND x.fence = r.fence", "worker = NULL")
@@ -68,19 +68,19 @@ var (
 	addHistorySQL = insertHistoryFrom("@r")
 )
 
-// compareAndSetSQL returns the SQL that updates the rows of @r that still meet the condition where. It returns
-// the code of each updated row.
+// compareAndSetSQL returns the SQL that updates the rows of @r that still meet the condition where. The argument also has
+// further assignments. The SQL returns the code of each updated row.
 func compareAndSetSQL[T any](t query.Table[T], where string, also ...string) string {
 	return "UPDATE " + t.Name + " AS x SET " + strings.Join(assignments(t, "r", also), ", ") +
 		" FROM @r WHERE x.code = r.code AND " + where + " AND x.code = ANY (@codes) RETURNING x.code"
 }
 
-// write implements [layout], with one statement for each table. It returns [dberr.ErrRetry] if other transactions
+// write implements [layout]. It runs each statement at most once. It returns [dberr.ErrRetry] if other transactions
 // have changed some of the rows. The whole transaction then runs again.
 func (distributed) write(ctx context.Context, run, last query.Runner, cs *changeset) error {
 	var all []query.Query
-	want, changed := 0, 0 // rows of the statements that count
-	// add adds a statement about rows, if there are any. A statement that counts must return each row.
+	want, changed := 0, 0 // rows that the statements must return, and that they have returned
+	// add adds a statement about rows, if there are any. With counts, the statement must return each row.
 	add := func(sql string, rows query.Rows, counts bool) {
 		if len(rows.Values) == 0 {
 			return

@@ -24,8 +24,8 @@ type freshEntry struct {
 // finds the entries after them. Therefore two entries of a key are never routed in the wrong order.
 //
 // A distributed store cannot lock history entries. It locks the subscribers instead, which are all on one server, and
-// markRouted checks that the entries are still fresh. It reads only entries of the keys that were found, from the servers
-// of these keys.
+// markRouted checks that the entries are still fresh. The transaction reads only entries of the keys
+// that the first query found, from the servers of these keys.
 func (s *Store) Route(ctx context.Context, types []tasks.EventType, n int) (routed int, err error) {
 	var found []freshEntry
 	err = s.reader().runOnce(ctx, s.sqlOf("fresh"), query.Args{"n": n}, query.Append(&found))
@@ -107,7 +107,7 @@ func (s *Store) LeaseDeliveries(ctx context.Context, subscriber, lease string, n
 	named := query.Args{"listener": subscriber, "lease": lease, "n": n, "ttl": ttl}
 	found := false
 	err = s.reader().runOnce(ctx, s.sqlOf("due deliveries"), named, func(query.Row) error {
-		found = true // this statement locks nothing, so it cannot be in a deadlock
+		found = true // stays true: this statement takes no locks, so it is not repeated after a deadlock
 		return nil
 	})
 	if err == nil && found {

@@ -114,7 +114,7 @@ func (s *serviceRun) send(ctx context.Context, r tasks.ConnectorRequest, edit fu
 	return answer
 }
 
-// sendEdited sends an upgrade whose HTTP request edit has changed.
+// sendEdited sends an upgrade. Before that, edit changes its HTTP request.
 func (s *serviceRun) sendEdited(ctx context.Context, edit func(*retryablehttp.Request) error) reply {
 	return s.send(ctx, s.request(tasks.Upgrade, TestLogin), edit)
 }
@@ -185,7 +185,8 @@ func (a reply) refused(sent string) error {
 	return fmt.Errorf("%s got %s, so keyseat would repeat it: answer 400", sent, a.Note)
 }
 
-// login returns the login of a test account that succeeds, if there is one, because only success has a username.
+// login returns the login of the test account whose tasks succeed, or else [TestLogin]. Success is preferred, because only
+// its answer has a username.
 func (s *serviceRun) login() string {
 	if login := s.Logins[tasks.Success]; login != "" {
 		return login
@@ -193,7 +194,7 @@ func (s *serviceRun) login() string {
 	return TestLogin
 }
 
-// wantRepeated repeats a request with an answer twice. It returns an error unless both get the first answer.
+// wantRepeated sends a request that has an answer two more times. It returns an error unless both get the first answer.
 func (s *serviceRun) wantRepeated(ctx context.Context, r tasks.ConnectorRequest, first tasks.ConnectorResult) error {
 	for range 2 {
 		r.Attempt++

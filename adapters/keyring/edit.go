@@ -195,7 +195,8 @@ func (r Rotation) decide(all []KeyInfo) (done Rotated) {
 	return done
 }
 
-// IsDue reports whether the first key needs a successor. A time in the future counts as unknown.
+// IsDue reports whether the first key needs a successor. A creation time more than [Rest] in the
+// future counts as unknown, because clocks differ.
 func (r Rotation) IsDue(first KeyInfo) bool {
 	age := r.Now.Sub(first.Created)
 	return r.Period > 0 && (first.Created.IsZero() || age >= r.Period || age < -Rest)

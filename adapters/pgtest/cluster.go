@@ -42,7 +42,8 @@ func Start(t testing.TB, o Options) *Cluster {
 
 // Launch creates and starts a cluster for a program that is not a test, such as a benchmark. It returns a URL with
 // the cluster's administrator as the user, so that the program can create databases. The cluster is removed when the
-// program calls stop, or when the program ends, also when it is killed.
+// program calls stop, or when the program ends. If the program is killed, the folder of
+// [Options.Data] stays.
 func Launch(o Options) (admin string, stop func(), err error) {
 	c, err := newCluster(o, (*Cluster).initCluster)
 	if err != nil {

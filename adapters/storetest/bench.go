@@ -83,7 +83,7 @@ func (n *bench) report(what string) {
 	n.b.ReportMetric(float64(n.b.N*n.size)/n.b.Elapsed().Seconds(), what+"/s")
 }
 
-// measure calls do repeatedly, and reports the rate. A call counts as many items as a batch has.
+// measure calls do repeatedly, and reports the rate. Each call counts as size items.
 func (n *bench) measure(what string, do func() error) {
 	for n.b.Loop() {
 		if err := do(); err != nil {

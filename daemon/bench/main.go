@@ -7,14 +7,13 @@
 //
 // It starts all programs that it needs, and leaves nothing behind. They are a PostgreSQL with durable
 // settings, keyseatd built from this checkout, a provider, and the peers, each a process of its own. The
-// provider carries out tasks immediately. A peer is a minimal program that answers the same calls from the
-// same tables. It is as fast as a few lines can be. For upgrades there is a second one, the program that one would
-// write first. It has small tables of its own, no history and no encryption. The tables of both have only the indexes
-// that their program needs. River is the peer for carrying out tasks.
+// provider carries out tasks immediately. The bare peer answers the same calls from the
+// same tables, as fast as a few lines can. The first peer, for upgrades only, is the program that one would write first. It
+// has small tables of its own, no history and no encryption. The tables of both have only the indexes that their program
+// needs. River is the peer for carrying out tasks.
 //
-// The column "limit" has the ratio of a program that does the least. It is a handler without a database. On one
-// connection, where no requests can share a statement or a COMMIT, it makes one query for an info, and one INSERT for
-// an upgrade.
+// The column "limit" has the ratio of the constant peer, a handler without a database. On one connection, where no requests
+// can share a statement or a COMMIT, it has the ratio of a peer with one query for an info, and one INSERT for an upgrade.
 //
 //	          ┌─ keyseatd ──┬─▶ provider (answers immediately, or never)
 //	load ─────┤             │

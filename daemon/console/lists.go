@@ -59,7 +59,8 @@ func (s *selection[T]) page(r *request) ([]T, error) {
 	return list.Entries, err
 }
 
-// all reads the whole list. The error is a page if the list has more than [maxExport] rows.
+// all reads the whole list. If the list has more than [maxExport] rows, the error is a [pageError],
+// which the console shows to the operator.
 func (s *selection[T]) all() (all []T, _ error) {
 	if s.err != nil {
 		return nil, s.err
@@ -87,7 +88,7 @@ type listing struct {
 	Previous string // URL, "" if there is no such page
 	Next     string
 
-	err error // the page for the first filter that is not valid
+	err error // the [pageError] for the first filter that is not valid
 }
 
 // A filterField is a field of the form with the filters. A field without options takes any text.
@@ -108,8 +109,8 @@ var (
 	untilField   = filterField{Name: "until", Label: "Until", Hint: "2026-11-30"}
 )
 
-// newListing returns the frame of the list at a path, with the values of the fields and of the parameters kept that the
-// query has. The links keep these values, and the link without filters keeps only the parameters in kept.
+// newListing returns the frame of the list at a path. It reads the values of the fields, and of the parameters that kept
+// names, from the query. The links keep these values, and the link without filters keeps only the parameters in kept.
 func (r *request) newListing(path string, kept []string, fields ...filterField) (l listing) {
 	query, all, tab := r.req.URL.Query(), url.Values{}, url.Values{}
 	l.Path, l.First = path, query.Get("after") == "" && query.Get("before") == ""
@@ -160,7 +161,7 @@ func (l *listing) fail(text string) {
 	}
 }
 
-// time returns the time of a field, by parse. It returns the zero time if the field is empty.
+// time parses the value of a field with parse. It returns the zero time if the field is empty.
 func (l *listing) time(name string, parse func(string) (time.Time, error)) time.Time {
 	f := l.field(name)
 	if f.Value == "" {
@@ -173,7 +174,7 @@ func (l *listing) time(name string, parse func(string) (time.Time, error)) time.
 	return at
 }
 
-// country returns the country of the field with that name, or "" if the field is empty.
+// country returns the value of the field country, or "" if it is empty or not valid.
 func (l *listing) country() stock.Country {
 	text := l.value("country")
 	if text == "" {
@@ -209,7 +210,7 @@ func toOptions[T ~string](all []T) []option {
 	return options
 }
 
-// exportsCodes reports whether the operator gets whole codes in lists.
+// exportsCodes reports whether exports of this operator contain whole codes.
 func (r *request) exportsCodes() bool { return r.token.Role.Allows(admin.Export) }
 
 // export sends the list as a file: as JSON, or as the CSV that write writes. The function row returns the row in JSON and

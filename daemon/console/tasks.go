@@ -21,7 +21,7 @@ type taskList struct {
 }
 
 // A taskRow is a task with a masked code. The step of an open task is waiting, running or retrying. The step of
-// another task is its state.
+// a task that is not open is its state.
 type taskRow struct {
 	view.Task
 	Step adminstore.TaskState
@@ -123,7 +123,8 @@ type activityList struct {
 	Entries []view.ActivityEntry
 }
 
-// selectActivity returns the list of the entries that the query selects. It is empty if no entries are stored.
+// selectActivity returns the list of the entries that the query selects. It is empty if the console has no
+// store of the activity.
 func (r *request) selectActivity() (s selection[activity.Entry]) {
 	s.listing = r.newListing("/console/activity", nil,
 		filterField{Name: "actor", Label: "Who"},

@@ -35,7 +35,8 @@ const maxFormSize = 64 << 10
 
 // parseForm converts the request of a form into a call of the API. A form has one field for the action and
 // one for the key; the API has one parameter for both. If parseForm cannot parse a form, it passes the form
-// to the API unchanged, and the API returns the error. A form that only opens another form has no call.
+// to the API unchanged, and the API returns the error. For a form that only opens another form, the
+// request that it returns is nil.
 func parseForm(r *http.Request) (form, *http.Request) {
 	text, err := io.ReadAll(io.LimitReader(r.Body, maxFormSize))
 	values, malformed := url.ParseQuery(string(text))

@@ -125,19 +125,19 @@ func logTransport(ctx context.Context, store *bunstore.Store, log *slog.Logger) 
 	}
 }
 
-// printTransport prints the same warning for an operator.
+// printTransport prints the warning of [logTransport] for an operator.
 func printTransport(store *bunstore.Store, to io.Writer) {
 	if hosts := store.UnverifiedHosts(); len(hosts) > 0 {
-		_, _ = fmt.Fprintf(to, "warning: the connection to %s does not need verified TLS: %s\n", strings.Join(hosts, ", "), unverifiedTLS) // as in printDurability
+		_, _ = fmt.Fprintf(to, "warning: the connection to %s does not need verified TLS: %s\n", strings.Join(hosts, ", "), unverifiedTLS) // a warning that cannot be written does not fail the command
 	}
 }
 
-// printDurability prints the same warnings for an operator. They are not findings, because the stored data is
-// consistent.
+// printDurability prints the warnings of [logDurability] for an operator. They are not findings of keyseatd doctor, because
+// the stored data is consistent.
 func printDurability(ctx context.Context, store *bunstore.Store, to io.Writer) error {
 	risks, err := store.DurabilityRisks(ctx)
 	for _, r := range risks {
-		_, _ = fmt.Fprintf(to, "warning: the database is not durable: %s is %q: %s\n", r.Setting, r.Value, r.Means) // the output has precedence, so an error is ignored
+		_, _ = fmt.Fprintf(to, "warning: the database is not durable: %s is %q: %s\n", r.Setting, r.Value, r.Means) // a warning that cannot be written does not fail the command
 	}
 	return err
 }

@@ -77,10 +77,10 @@ func (f facts) resetAt() (at time.Time) {
 	return at
 }
 
-// busyAfter defines a key with many recent tasks: its rate limit is fully restored only after this time.
+// A key is busy if its next task may be refused for longer than busyAfter, because of many tasks or failed logins.
 const busyAfter = 30 * time.Minute
 
-// leftovers returns the next steps for leftover slots, and for a key with many recent tasks.
+// leftovers returns the next steps for each slot that is suspect, or spent but no longer in use, and for a busy key.
 func (f facts) leftovers(advice *strings.Replacer) (all []string) {
 	inUse := f.usedSlot()
 	for i, left := range f.slots {

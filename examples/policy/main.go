@@ -4,9 +4,9 @@
 //	POST /aktivieren   key, login, pwd, country    an upgrade
 //	POST /erneuern     the same parameters         a renew
 //
-// A rule on passwords has two possible places. tasks.Rules.Password is the rule for a renew. Engine.Accept
-// checks it in a fixed order with all the other reasons to refuse. The host checks its own rules before it
-// calls the engine, as checkAccount does here. Keep such a rule free of side effects, because the client that sent
+// A rule on passwords can be in tasks.Rules.Password, for renews only, or in the host, as checkAccount is here.
+// Engine.Accept checks the former, in a fixed order with all the other reasons to refuse. The host checks its own rules
+// before it calls the engine. Keep such a rule free of side effects, because the client that sent
 // the password may not even have a key.
 //
 // Messages are not a setting. The engine refuses with a tasks.Refusal. Its value is a stable code, and its Error method

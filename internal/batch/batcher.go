@@ -27,8 +27,8 @@ import (
 //	          │ └─▶ ends        │ call returns             │ call returns
 //	          └─────────────────┴──────────────────────────┘
 //
-// A single request needs no goroutine. Its caller counts as one, sends the request inline, and leaves the requests
-// that arrive in the meantime to a new goroutine.
+// With AllowInline, a single request whose context has a deadline needs no goroutine. Its caller counts as one, sends the
+// request inline, and leaves the requests that arrive in the meantime to a new goroutine.
 //
 // A goroutine starts only while no other one is fast and fewer than MaxInFlight run. The fast goroutine takes the
 // queued requests after its call, so no request is forgotten.
@@ -57,8 +57,8 @@ func newRequest[Q, R any](ctx context.Context, item Q) request[Q, R] {
 	return request[Q, R]{ctx, item, make(chan Result[R], 1)}
 }
 
-// A Result is the result of one request. Its Value is a slice of length one of the batch's results, so that
-// nothing is copied.
+// A Result is the result of one request. Its Value is a slice of one element within the results of the batch,
+// so that nothing is copied.
 type Result[R any] struct {
 	Value []R
 	Err   error

@@ -14,12 +14,12 @@ func All[T any](all []T) iter.Seq2[T, error] {
 	}
 }
 
-// Pages yields the rows of a list, which it reads in pages of the given size. The list begins after the cursor after. The
-// function read returns up to n rows after a cursor, and cursor returns the cursor of a row. An error of read ends the
-// sequence.
-func Pages[T, C any](after C, size int, read func(after C, n int) ([]T, error), cursor func(T) C) iter.Seq2[T, error] {
+// Pages yields the rows of a list, which it reads in pages of the given size. The first page begins behind the cursor
+// start. The function read returns up to n rows after a cursor, and cursor returns the cursor of a row. If read fails, the
+// sequence yields the error and ends.
+func Pages[T, C any](start C, size int, read func(after C, n int) ([]T, error), cursor func(T) C) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		for after := after; ; {
+		for after := start; ; {
 			rows, err := read(after, size)
 			if err != nil {
 				yield(*new(T), err)
@@ -38,15 +38,15 @@ func Pages[T, C any](after C, size int, read func(after C, n int) ([]T, error), 
 	}
 }
 
-// Map converts each row with to.
-func Map[T, U any](rows iter.Seq2[T, error], to func(T) U) iter.Seq2[U, error] {
+// Map yields each row converted. An error ends the sequence.
+func Map[T, U any](rows iter.Seq2[T, error], convert func(T) U) iter.Seq2[U, error] {
 	return func(yield func(U, error) bool) {
 		for row, err := range rows {
 			if err != nil {
 				yield(*new(U), err)
 				return
 			}
-			if !yield(to(row), nil) {
+			if !yield(convert(row), nil) {
 				return
 			}
 		}
