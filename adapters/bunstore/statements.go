@@ -55,13 +55,4 @@ func statement(name string, args query.Args, scan func(query.Row) error) query.Q
 }
 
 // sqlOf returns the text of the statement of that name for this database.
-func (d dialect) sqlOf(name string) string {
-	q := statement(name, nil, nil)
-	switch {
-	case d.isSQLite && q.SQLite != "":
-		return q.SQLite
-	case d.isDistributed && q.Distributed != "":
-		return q.Distributed
-	}
-	return q.SQL
-}
+func (d dialect) sqlOf(name string) string { return statement(name, nil, nil).For(d.sql) }

@@ -32,6 +32,9 @@ type Dialect interface {
 	rowsSQL(columns Columns, n int, bind bindFunc) string
 }
 
+// For returns the statement for a database, with its named arguments.
+func (q Query) For(d Dialect) string { return d.statement(q) }
+
 const anyNumber = -1
 
 // A bindFunc adds a bind parameter to a statement and returns its placeholder. The function convert makes
