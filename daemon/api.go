@@ -19,9 +19,9 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// An API answers the calls of the documented API, at the paths /API and /API/. Use [API.Register] to mount
-// it. Only Engine must be set: every other field has a default, and the limits are on unless a field switches
-// them off. Set the fields before the first use; then any number of goroutines may use the API.
+// An API answers the calls of the documented API, at the paths /API and /API/. Use [API.Register] to mount it. Only the
+// field Engine must be set. Every other field has a default, and each limit is on unless its field switches it off. Set
+// the fields before the first use. Then any number of goroutines may use the API.
 type API struct {
 	Engine            tasks.Engine
 	UnknownKeyLimiter *ratelimit.Limiter // limits calls with unknown keys; nil: DefaultUnknownKeys; NoUnknownKeyLimit: no limit
@@ -47,7 +47,7 @@ type API struct {
 // redirect a request for /API. The redirect would repeat the query in the header Location, with the password.
 //
 // In a router of another kind, mount both paths as well. Below a prefix use [http.StripPrefix]. An [http.ServeMux]
-// redirects every path that is not clean, such as //API/, to the clean path with its query.
+// redirects every path that is not clean, such as //API/, and such a redirect repeats the query too.
 func (a *API) Register(mux *http.ServeMux) {
 	mux.Handle("/API", a)
 	mux.Handle("/API/", a)
@@ -123,8 +123,8 @@ func (a *API) serve(ctx context.Context, r *http.Request, q request) response {
 	return a.withKey(ctx, r, q, func(code keys.Code) response { return a.accept(ctx, q, code) })
 }
 
-// withKey carries out a call that names a key, within the limit on unknown keys. A code of keyseat's own format is
-// neither refused nor counted, because it cannot be guessed. An empty code is not counted either.
+// withKey carries out a call that names a key, within the limit on unknown keys. The limit does not apply to codes of
+// keyseat's own format, because nobody can guess such a code. It does not apply to an empty code either.
 func (a *API) withKey(ctx context.Context, r *http.Request, q request, call func(keys.Code) response) response {
 	typed := q.values.Get(q.Call)
 	code, err := keys.ParseTyped(typed)
@@ -141,9 +141,9 @@ func (a *API) withKey(ctx context.Context, r *http.Request, q request, call func
 	return resp
 }
 
-// withUnknownKeyLimit carries out a call and counts it if its key does not exist. The limit is checked
-// before the call and again after it, because simultaneous guesses would all pass the first check. Only an
-// accepted task is not checked again: its client must learn that it was accepted.
+// withUnknownKeyLimit carries out a call, and counts the call if its key does not exist. The limit is checked before
+// the call and again after the call, because simultaneous guesses would all pass the first check. The second check
+// leaves out a call that was accepted, because its client must learn that.
 func (a *API) withUnknownKeyLimit(ctx context.Context, client netip.Addr, call func() response) response {
 	limiter := a.limiter()
 	wait := limiter.Blocked(client)
@@ -169,13 +169,13 @@ func (a *API) limiter() *ratelimit.Limiter {
 		return a.UnknownKeyLimiter
 	}
 	a.initLimiter.Do(func() {
-		a.defaultLimiter, _ = ratelimit.New(DefaultUnknownKeys, nil, time.Now) // fails only for a cache of size 0
+		a.defaultLimiter, _ = ratelimit.New(DefaultUnknownKeys, nil, time.Now) // fails only for a limit below 1
 	})
 	return a.defaultLimiter
 }
 
-// TaskAge returns how long the open task of a key has waited, by the clock of the database. The page for
-// holders shows it. It counts no unknown keys, so call it only after an info response for the same key.
+// TaskAge returns how long the open task of a key has waited, by the clock of the database. The page for holders shows
+// this age. TaskAge does not limit unknown keys, so call it only after an info response for the same key.
 func (a *API) TaskAge(ctx context.Context, key string) (age time.Duration, open bool) {
 	code, err := keys.ParseTyped(key)
 	if err != nil {
@@ -245,8 +245,8 @@ func (a *API) logRequest(r *http.Request, id string, o Observation, resp respons
 	}
 }
 
-// level returns the log level of a response: error for an error of this daemon, info for a change or
-// a refused client, debug otherwise.
+// level returns the log level of a response: error for an error of this daemon, info for an accepted task or a client
+// over its limit, debug otherwise.
 func (resp response) level(r *http.Request, o Observation) slog.Level {
 	switch {
 	case resp.clientGone(r):

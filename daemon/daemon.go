@@ -2,7 +2,7 @@
 //
 //   - [API] is a handler that mounts in any mux.
 //   - [Server] runs the API and a worker pool on its own listeners, and stops them in order.
-//   - [NewEngine] combines a store and a connector into the engine that both use.
+//   - [NewEngine] combines a store and a connector into the engine that an API and a worker pool use.
 //
 // This is the path of a request:
 //
@@ -12,15 +12,15 @@
 //	                        │
 //	                        └─ wakes after Accept ─▶ worker.Pool
 //
-// These packages are the parts. They import nothing of this package:
+// The parts of a daemon are packages of their own, which import nothing of this package:
 //
 //   - worker has the pool that carries out accepted tasks.
-//   - ratelimit limits the unknown keys of a client, and connlimit the connections of a server.
+//   - ratelimit limits how many unknown keys a client may try, and connlimit the connections of a server.
 //   - loglimit limits log lines that repeat.
 //
-// The other packages in this folder surround it:
+// These are the other packages in this folder:
 //
-//   - admin serves the admin API, and console the web interface for operators.
+//   - admin serves the admin API, console the web interface for operators, and auditlog records their actions.
 //   - holderpage is the web page for the holders of keys.
 //   - webhooks sends events to endpoints, and metrics measures a daemon for Prometheus.
 //   - view, csvfile and terminal have the JSON, the CSV files and the tables that operators see.
@@ -57,11 +57,12 @@ const NoLimit = -1
 // Clients can then try keys as fast as the API answers.
 var NoUnknownKeyLimit = new(ratelimit.Limiter)
 
-// NewEngine returns an engine with the real clock, real randomness and real waiting. Its fingerprints of keys are
-// those of this engine only. For the same ones in other processes, set Fingerprints.
+// NewEngine returns an engine with the real clock, real randomness and real waiting. The engine gets a random
+// fingerprint key. If several processes must make the same fingerprints, set the field Fingerprints of each engine.
 //
-// If the store is a [tasks.LoginCounter], the engine limits the tests of logins. It hashes logins with the method Hash
-// of the sealer, as [keyring.Ring] has one, or else with a random key of this engine.
+// If the store is a [tasks.LoginCounter], the engine limits how often a login may be tested at the provider. It hashes
+// logins with the sealer's method Hash, which [keyring.Ring] has. Without that method, it hashes them with a random key
+// of this engine.
 //
 // [keyring.Ring]: https://pkg.go.dev/github.com/keyseat/keyseat/adapters/keyring#Ring
 func NewEngine(store tasks.Store, connector tasks.Connector, sealer tasks.Sealer, rules tasks.Rules) tasks.Engine {
@@ -82,7 +83,7 @@ func loginHash(sealer tasks.Sealer) func(string) (string, error) {
 	return func(login string) (string, error) { return key.Fingerprint(keys.Code(login)), nil }
 }
 
-// NewFingerprintKey returns a new random key.
+// NewFingerprintKey returns a random key for the fingerprints of codes.
 func NewFingerprintKey() (key keys.FingerprintKey) {
 	_, _ = rand.Read(key[:]) // never fails: it crashes the program instead
 	return key
@@ -99,9 +100,9 @@ func IssueKeys(n int, orderID string, at time.Time) []keys.Key {
 	return fresh
 }
 
-// A lazyDeadline is a context like that of [context.WithDeadline], but its timer starts only when a
-// caller begins to wait for its end. Most requests are answered immediately, so that no caller waits
-// and no timer is needed. That saves an eighth of the handler's time for an info request.
+// A lazyDeadline is a context with a deadline, like that of [context.WithDeadline]. Its timer starts only when a caller
+// begins to wait for the end of the context. Most requests are answered without such a wait, and then need no timer.
+// That saves an eighth of the handler's time for an info request.
 type lazyDeadline struct {
 	context.Context // the context of the request
 	at              time.Time

@@ -18,7 +18,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// The calls of the API. A parameter with this name selects the call; its value is the key, except for stock.
+// The calls of the API. A parameter with the name of a call selects that call. The value of this parameter is the key,
+// except for stock.
 const (
 	callInfo    = "info"
 	callRenew   = string(tasks.Renew)
@@ -33,10 +34,10 @@ var (
 	secretParams = []string{"login", "pwd", "newemail", "newpwd"}
 )
 
-// maxSize limits the URL, the headers and the body, each, in bytes.
+// maxSize is the maximum size of a URL, of the headers of a request together, and of a body, in bytes.
 const maxSize = 16 << 10
 
-// precheck checks a request before it is parsed. If the request is invalid, it returns a response.
+// precheck checks a request before it is parsed. It returns nil, or the response to an invalid request.
 func precheck(r *http.Request, postOnly bool) *response {
 	allow := checkMethod(r, postOnly)
 	switch {
@@ -85,7 +86,7 @@ type request struct {
 	values url.Values
 }
 
-// parse parses a request. If the request is invalid, it returns a response with the reason.
+// parse parses a request. For an invalid request, it returns a response with the reason.
 func parse(r *http.Request) (request, *response) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -105,7 +106,7 @@ func parse(r *http.Request) (request, *response) {
 		}
 	}
 	text := isText(query) && isText(body)
-	maps.Copy(query, body) // only one of the two has values for a known parameter
+	maps.Copy(query, body) // no known parameter has values in both
 	call, n := callsNamed(query)
 	switch {
 	case n != 1:
@@ -145,7 +146,7 @@ func isText(values url.Values) bool {
 	return true
 }
 
-// parseBody parses the form in the body of a request. If the body is invalid, it returns a response.
+// parseBody parses the form in the body of a request. For an invalid body, it returns a response with the reason.
 func parseBody(r *http.Request) (url.Values, *response) {
 	if r.ContentLength == 0 {
 		return nil, nil
@@ -201,11 +202,11 @@ func (l jsonErrorListener) Accept() (net.Conn, error) {
 	return conn, err
 }
 
-// A jsonErrorConn replaces the plain-text errors of net/http with JSON. net/http writes such an error
-// in one piece, without a handler.
+// A jsonErrorConn replaces an error that net/http itself writes as plain text with the same error in JSON. The package
+// net/http writes such an error with one call of Write.
 //
-// A jsonErrorConn has all other methods of [net.TCPConn]. The package net/http half-closes the connection after such
-// an error, so that the client receives the response.
+// The type embeds [net.TCPConn] for its method CloseWrite. The package net/http calls CloseWrite after such an error,
+// so that the client receives the response.
 type jsonErrorConn struct {
 	*net.TCPConn
 	status HTTPStatus
@@ -222,8 +223,8 @@ func (c jsonErrorConn) Write(p []byte) (int, error) {
 // response of a handler.
 const netHTTPErrorHeaders = "\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
 
-// errorStatus returns the status of an error that net/http writes itself, or 0 for other bytes. A status of
-// 417 is enough, because no handler sends it. net/http writes it without [netHTTPErrorHeaders].
+// errorStatus returns the status of an error that net/http writes itself, or 0 for other bytes. Such an error has
+// [netHTTPErrorHeaders]. Only the error with status 417 lacks them, but no handler sends this status.
 func errorStatus(p []byte) int {
 	const code = len("HTTP/1.1 ")
 	end := bytes.IndexByte(p, '\r')
@@ -246,7 +247,7 @@ func (c jsonErrorConn) writeError(code int) error {
 		text = "The header Expect can only be 100-continue"
 	}
 	status := code
-	if c.status == DocumentedStatus { // the path is unknown, so it counts as below /API/
+	if c.status == DocumentedStatus { // the path is unknown, so it counts as a path below /API/
 		status = http.StatusOK
 	}
 	var rec httpclient.Recorder

@@ -19,10 +19,10 @@ import (
 type response struct {
 	code       int
 	status     string        // status in the body, for metrics
-	retryAfter time.Duration // 0: no such header
-	allow      string        // "": no such header
-	body       []byte        // one line of JSON; other responses share it, so it must not be changed
-	err        error         // the error of this daemon, for the log
+	retryAfter time.Duration // of the header Retry-After; 0: no such header
+	allow      string        // of the header Allow; "": no such header
+	body       []byte        // one line of JSON; other responses may share these bytes, so they must not be changed
+	err        error         // why this daemon could not carry out the call, for the log; nil: it could
 	accepted   bool          // an upgrade or renew was accepted
 	keyUnknown bool          // the request named a key that does not exist, or that is revoked
 	key        keys.Code     // "" if the request named no key
@@ -60,8 +60,8 @@ func unavailable(err error) response {
 	return resp
 }
 
-// taskResponse returns the response for the result of an upgrade or renew. It is the only place where
-// an error becomes an HTTP status.
+// taskResponse returns the response for the result of an upgrade or renew. No other function turns a refusal into an
+// HTTP status.
 func taskResponse(kind tasks.Kind, err error) response {
 	var refusal tasks.Refusal
 	var limited tasks.RateLimited
@@ -103,8 +103,8 @@ func infoResponse(k keys.Key) response {
 	return response{code: http.StatusOK, status: string(k.Status), body: body}
 }
 
-// The values of the headers that every response has. All responses share these slices. Appending to a
-// slice copies it, because its length is equal to its capacity.
+// The values of the headers that every response has. All responses share these slices. A handler that appends to one of
+// them gets a copy, because the length of each slice is equal to its capacity.
 var (
 	jsonText   = []string{"application/json; charset=utf-8"}
 	noStore    = []string{"no-store"}
@@ -157,8 +157,8 @@ func (s HTTPStatus) sent(r *http.Request, code int) int {
 	return http.StatusOK
 }
 
-// A jsonObject is a JSON object that is being written, its fields in the order of the calls. The most
-// frequent responses are written this way, because it takes half the time of encoding by reflection.
+// A jsonObject is a JSON object that is being written. Its fields have the order in which the methods add them. The
+// most frequent responses are written this way, because it takes half the time of encoding by reflection.
 type jsonObject []byte
 
 func (o jsonObject) key(name string) jsonObject {
@@ -220,7 +220,7 @@ func marshal(value any) []byte {
 type Observation struct {
 	Call    string // info, renew, upgrade, stock or none
 	Status  string // status in the body
-	Code    int    // HTTP status, as with RealStatus
+	Code    int    // HTTP status that RealStatus sends, whatever status was sent
 	Took    time.Duration
 	Context context.Context // of the request
 }

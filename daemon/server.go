@@ -18,8 +18,8 @@ import (
 	"github.com/keyseat/keyseat/daemon/worker"
 )
 
-// A Server runs an API and a worker pool on its own listeners, and stops them in order. Set its
-// fields before Run, which is called once. Fields without a remark are required.
+// A Server runs an API and a worker pool on its own listeners, and stops them in order. Set its fields before Run,
+// which is called once. A field without a comment is required.
 type Server struct {
 	API      *API
 	Page     http.Handler // at / of the public listener; nil: no page
@@ -31,9 +31,9 @@ type Server struct {
 	Console  http.Handler                // at / and /console/ on the admin listener; nil: not served
 	Ready    func(context.Context) error // returns why no request can be served, for /readyz; required with Admin
 	TLS      *tls.Config                 // of the public listener; nil: plain HTTP
-	Drain    time.Duration               // how long a stop waits for calls that were sent; shutdownGrace takes some seconds more
-	// Connections of each listener. Past the limit, the server closes the connection that has kept
-	// it waiting longest. 0: DefaultMaxConns; NoLimit: no limit.
+	Drain    time.Duration               // how long a stop waits for attempts in progress; closing the connections then takes up to shutdownGrace
+	// MaxConns is the maximum number of connections of each listener. Past this limit, the server closes the connection
+	// that has kept the server waiting longest. 0: DefaultMaxConns; NoLimit: no limit.
 	MaxConns int
 	Log      *slog.Logger
 
@@ -49,8 +49,8 @@ const (
 	maxHeaderBytes = 2 * maxSize // of the URL and the headers together; the API checks each
 )
 
-// http2Config limits HTTP/2, which needs TLS: the simultaneous requests of a connection, and the bytes
-// that it may send ahead.
+// http2Config limits HTTP/2, which needs TLS: the simultaneous requests of a connection, and the bytes that a client
+// may send before the server reads them.
 var http2Config = http.HTTP2Config{
 	MaxConcurrentStreams:          32,
 	MaxDecoderHeaderTableSize:     4 << 10,
@@ -63,9 +63,9 @@ var http2Config = http.HTTP2Config{
 }
 
 // Run serves until ctx ends, and then drains. It reports that it is not ready, refuses new requests, waits for calls
-// that were sent to the provider, and closes. If a listener fails, it drains as well.
+// that were sent to the provider, and closes. If a listener fails, Run drains as well.
 //
-// The error is nil if no listener failed and no work was left behind.
+// The error is nil if no listener failed and every task in progress was settled.
 func (s *Server) Run(ctx context.Context) error {
 	public, admin := s.newServer(s.publicHandler()), s.newServer(s.adminHandler())
 	public.TLSConfig = s.TLS
@@ -191,11 +191,10 @@ func (s *Server) publicHandler() http.Handler {
 // run there.
 var hsts = []string{"max-age=31536000"}
 
-// readyTimeout limits a check of the database.
+// readyTimeout limits how long a check of the database for /readyz may take.
 const readyTimeout = 1500 * time.Millisecond
 
-// adminHandler serves operators: whether the daemon is alive, whether it is ready, metrics, the admin API
-// and the console.
+// adminHandler serves the paths of the admin listener: health checks, metrics, the admin API and the console.
 func (s *Server) adminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok") })

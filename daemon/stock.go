@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"cmp"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -14,7 +13,7 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// renamed contains the names of countries whose name in the library is outdated or unusual.
+// renamed contains the names of countries whose name in package display is outdated or unusual.
 var renamed = map[stock.Country]string{
 	"CD": "Democratic Republic of the Congo",
 	"CG": "Republic of the Congo",
@@ -43,7 +42,8 @@ func CountryName(c stock.Country) string {
 // Countries returns every country, sorted by name as English collates names. The caller may change the slice.
 func Countries() []stock.Country { return slices.Clone(byName()) }
 
-// byName is computed once, because a collator is slow and not safe for concurrent use.
+// byName returns every country, sorted by name. It sorts once, because a collator is slow and not safe for concurrent
+// use.
 var byName = sync.OnceValue(func() []stock.Country {
 	all := stock.Countries()
 	english := collate.New(language.English)
@@ -53,16 +53,6 @@ var byName = sync.OnceValue(func() []stock.Country {
 	return all
 })
 
-// nameOrder returns the position of each country in the order of [Countries].
-var nameOrder = sync.OnceValue(func() map[stock.Country]int {
-	all := byName()
-	order := make(map[stock.Country]int, len(all))
-	for i, c := range all {
-		order[c] = i
-	}
-	return order
-})
-
 // A stockLine is a country's entry in the stock response.
 type stockLine struct {
 	Country string        `json:"country"`
@@ -70,34 +60,34 @@ type stockLine struct {
 	Slots   int           `json:"slots"`
 }
 
-// A stockCache serves the stock response. Under low load every request reads the store. If [crowdSize] or more requests
-// are in progress during one read, later requests share its result for up to [maxAge]. Otherwise the
-// repeated reads would slow down all other requests.
+// A stockCache serves the body of the stock response. Under low load every request reads the store. If [crowdSize] or
+// more requests are in progress during one read, later requests share the result of that read for up to [maxAge].
+// Otherwise the many reads would slow down all other requests.
 //
 // A stockCache is safe for concurrent use.
 type stockCache struct {
-	requests   atomic.Int64 // number of requests so far
-	inProgress atomic.Int64 // number of requests in progress
+	requests   atomic.Int64 // number of requests since the start
+	inProgress atomic.Int64 // number of unanswered requests
 	latest     atomic.Pointer[cached]
 }
 
-// A cached is a response body with the data that it was made from.
+// A cached is a response body, and the read of the store from which it was made.
 type cached struct {
 	levels     []stock.Level
 	body       []byte
 	readAt     time.Time   // when the read began
-	shared     bool        // many requests were in progress during the read, so later requests may share it
-	refreshing atomic.Bool // a request is reading the next body
+	shared     bool        // many requests were in progress during the read, so later requests may share this body
+	refreshing atomic.Bool // a request already reads the store for the next body
 }
 
 const (
-	maxAge    = 500 * time.Millisecond // of a shared response
+	maxAge    = 500 * time.Millisecond // how long a shared body is used after its read began
 	crowdSize = 64                     // number of requests during one read that makes its result shared
 )
 
 // get returns the response body. It reads the store unless a shared body is available.
 func (s *stockCache) get(read func() ([]stock.Level, error)) ([]byte, error) {
-	before := s.requests.Add(1) - s.inProgress.Add(1) // number of requests answered so far
+	before := s.requests.Add(1) - s.inProgress.Add(1) // number of answered requests
 	defer s.inProgress.Add(-1)
 	if last := s.latest.Load(); last != nil && last.usable() {
 		return last.body, nil
@@ -113,15 +103,15 @@ func (s *stockCache) get(read func() ([]stock.Level, error)) ([]byte, error) {
 	return next.body, nil
 }
 
-// usable reports whether a request may use this body. When half of the body's lifetime is over, usable
-// returns false to one request. That request reads the next body, while the others still use this one.
+// usable reports whether a request may use this body. When half of [maxAge] is over, usable returns false to one
+// request. That request reads the next body, while the other requests continue to use this body.
 func (c *cached) usable() bool {
 	age := time.Since(c.readAt)
 	return c.shared && age < maxAge && (age < maxAge/2 || !c.refreshing.CompareAndSwap(false, true))
 }
 
-// bodyAfter returns the body of the last result if the levels are equal, because comparing is faster
-// than sorting and encoding.
+// bodyAfter returns the body of last if its levels equal those of c. Otherwise it encodes a new body, which takes a
+// hundred times as long as the comparison.
 func (c *cached) bodyAfter(last *cached) []byte {
 	if last != nil && slices.Equal(last.levels, c.levels) {
 		return last.body
@@ -131,13 +121,15 @@ func (c *cached) bodyAfter(last *cached) []byte {
 
 // available returns the countries with a free slot, sorted by name.
 func available(levels []stock.Level) []stockLine {
-	lines := make([]stockLine, 0, len(levels))
+	free := make(map[stock.Country]int, len(levels))
 	for _, l := range levels {
-		if l.Free > 0 {
-			lines = append(lines, stockLine{CountryName(l.Country), l.Country, l.Free})
+		free[l.Country] = l.Free
+	}
+	lines := make([]stockLine, 0, len(levels))
+	for _, c := range byName() {
+		if free[c] > 0 {
+			lines = append(lines, stockLine{CountryName(c), c, free[c]})
 		}
 	}
-	order := nameOrder()
-	slices.SortFunc(lines, func(x, y stockLine) int { return cmp.Compare(order[x.Code], order[y.Code]) })
 	return lines
 }

@@ -9,7 +9,7 @@
 //	                   ▼ over the limit: the longest idle
 //	                 closed
 //
-// While a handler reads the body of a request, its connection counts as idle, because the server waits for the client.
+// While a handler reads the body of a request, the connection counts as idle, because the server waits for the client.
 package connlimit
 
 import (
@@ -34,15 +34,15 @@ type Limiter struct {
 // A conn is a tracked connection.
 type conn struct {
 	net      net.Conn
-	idleElem *list.Element // its element of idle; nil: the connection is busy
-	requests int           // number of its requests in progress; HTTP/2 allows several
+	idleElem *list.Element // the connection's element in Limiter.idle; nil: the connection is busy
+	requests int           // number of the connection's requests in progress; HTTP/2 allows several
 }
 
 // New returns a limiter that keeps up to limit connections. If limit is 0, there is no limit.
 func New(limit int) *Limiter { return &Limiter{limit: limit, conns: map[net.Conn]*conn{}} }
 
-// Install makes l track the connections and requests of a server. Call it after the server's Handler is
-// set, and before the server runs. It sets ConnContext and ConnState.
+// Install makes l track the connections and requests of a server. Call it after the server's Handler is set, and before
+// the server runs. It wraps Handler, and sets ConnContext and ConnState.
 func (l *Limiter) Install(server *http.Server) {
 	server.Handler = l.wrapHandler(server.Handler)
 	server.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
@@ -57,8 +57,8 @@ func (l *Limiter) Install(server *http.Server) {
 
 type connKey struct{}
 
-// add adds a connection. If there are too many then, it closes the longest idle one. That is the new
-// connection itself if all others are busy.
+// add adds a connection. If the limit is now exceeded, add closes the connection that has been idle longest. If all
+// other connections are busy, add closes the new connection itself.
 func (l *Limiter) add(c net.Conn) *conn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -123,7 +123,7 @@ func (l *Limiter) markIdle(c *conn) {
 	}
 }
 
-// wrapHandler wraps a handler so that the limiter knows which connections are busy.
+// wrapHandler returns a handler that calls next, and marks the connection of the request as busy during the call.
 func (l *Limiter) wrapHandler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, is := r.Context().Value(connKey{}).(*conn)
@@ -140,7 +140,8 @@ func (l *Limiter) wrapHandler(next http.Handler) http.Handler {
 	})
 }
 
-// An idleAwareBody is a request body. Its connection is idle during a read.
+// An idleAwareBody is a request body whose connection counts as idle during a read, because the read waits for the
+// client.
 type idleAwareBody struct {
 	io.ReadCloser
 	limiter *Limiter

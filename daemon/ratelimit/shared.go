@@ -14,32 +14,34 @@ import (
 
 // A SharedCounter counts unknown keys for all daemons that share a database. It is safe for concurrent use.
 type SharedCounter interface {
-	// Heartbeat records that the daemon of that name is alive for ttl from now. It returns the number of live daemons.
+	// Heartbeat records that the daemon of the given name is alive for the duration ttl. It returns the number of live
+	// daemons.
 	Heartbeat(ctx context.Context, name string, ttl time.Duration) (daemons int, err error)
 
-	// CountUnknownKeys adds counts of unknown keys per address block to the block's current one-minute window. A window
-	// starts with the block's first unknown key. For each block it calls yield once, with the new total and the time
-	// left in the window, which is positive. After an error, the counts may have been added or not.
+	// CountUnknownKeys adds counts of unknown keys, per address block, to the current one-minute window of each block.
+	// A window starts with the first unknown key of its block. CountUnknownKeys calls yield once for each block, with
+	// the new total and the remaining time of the window, which is positive. After an error, it is unknown whether the
+	// counts were added.
 	CountUnknownKeys(ctx context.Context, counts map[netip.Prefix]int, yield func(block netip.Prefix, total int, left time.Duration)) error
 }
 
 const (
 	heartbeatEvery = 10 * time.Second
 	heartbeatTTL   = 3 * heartbeatEvery     // tolerates two missed heartbeats
-	waitTimeout    = 250 * time.Millisecond // how long a call waits for the counts of other daemons
-	flushTimeout   = 2 * time.Second        // timeout of a heartbeat and of a batch; later counts wait for the next batch
+	waitTimeout    = 250 * time.Millisecond // how long one count waits for the totals of all daemons
+	flushTimeout   = 2 * time.Second        // timeout of a heartbeat and of a batch of counts
 )
 
-// A counter batches counts for a [SharedCounter] while a statement is running. So at most one
-// statement runs at a time, however many clients guess keys.
+// A counter sends counts to a [SharedCounter] in batches. While one batch is sent, further counts wait for the next
+// batch. So at most one statement runs at a time, however many clients guess keys.
 type counter struct {
 	shared  SharedCounter
 	name    string                                     // name of this daemon in its heartbeats
 	daemons atomic.Int64                               // number of daemons at the last heartbeat; 0: unknown
-	batcher *batch.Batcher[[]netip.Prefix, []position] // from the blocks of an unknown key to its positions in them
+	batcher *batch.Batcher[[]netip.Prefix, []position] // takes the blocks of an unknown key, and returns the key's position in each block
 }
 
-// A position is the number of an unknown key among all in the window of one block.
+// A position is the number of an unknown key among all unknown keys in the window of one block, from 1.
 type position struct {
 	n    int
 	left time.Duration // time left in the window
@@ -73,8 +75,8 @@ func newCounter(shared SharedCounter, apply func(block netip.Prefix, total int, 
 	}}
 }
 
-// count counts an unknown key in each of the blocks, and returns its positions in their order. It waits up to
-// [waitTimeout] for the result; after that, or when ctx ends, it returns an error. The key is counted all the same.
+// count counts an unknown key in each of the blocks, and returns the key's position in each of them. It returns an
+// error after [waitTimeout], or when ctx ends. The key is counted even then.
 func (c *counter) count(ctx context.Context, blocks []netip.Prefix) ([]position, error) {
 	done := c.batcher.Start(context.WithoutCancel(ctx), blocks)
 	ctx, cancel := context.WithTimeout(ctx, waitTimeout)
@@ -90,7 +92,7 @@ func (c *counter) count(ctx context.Context, blocks []netip.Prefix) ([]position,
 	}
 }
 
-// heartbeat records that this daemon is alive, and reads the number of daemons.
+// heartbeat records that this daemon is alive, and stores the number of live daemons in c.
 func (c *counter) heartbeat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
@@ -101,8 +103,8 @@ func (c *counter) heartbeat(ctx context.Context) error {
 	return err
 }
 
-// localShare returns how many unknown keys this daemon may allow without the shared counter: an equal
-// share of the limit, at least 1. It is 1 while the number of daemons is unknown.
+// localShare returns how many unknown keys this daemon may allow without the shared counter: an equal share of the
+// limit, at least 1. The share is 1 while the number of daemons is unknown.
 func (c *counter) localShare(limit int) int {
 	daemons := int(c.daemons.Load())
 	if daemons == 0 {
