@@ -14,19 +14,20 @@ const MaxCode = 128
 // contains a space or a character that is not printable ASCII.
 var ErrCode = errors.New("a code is 1 to 128 printable ASCII characters with no space")
 
-// A Code is the text that a key's holder types, in its canonical form. A code of our own format has upper-case letters
-// and groups with dashes between them. A code of another format stays exactly as it was imported.
+// A Code is the text that a key's holder types, in its canonical form. A code of keyseat's own format, which [Generate]
+// makes, has upper-case letters and groups with dashes between them. A code of another format stays exactly as it was
+// imported.
 type Code string
 
-// Parse returns the canonical form of a code from a file, or [ErrCode]. It accepts a code of our own
-// format in every spelling that people write or paste:
+// Parse returns the canonical form of a code from a file, or [ErrCode]. It accepts a code of keyseat's own format in
+// every spelling that people write or paste:
 //
 //   - in lower case or with full-width characters;
 //   - without dashes, or with other dashes, dots, blanks, underscores, quotes or invisible characters;
 //   - with O for 0, and with I or L for 1.
 //
-// These spellings are safe to accept because the check character detects a wrong one. Parse only trims a
-// code of another format, see [Trim].
+// These spellings are safe to accept because the check character detects a mistyped code. Parse changes a code of
+// another format only by [Trim].
 func Parse(s string) (Code, error) {
 	if own, ok := readOwn(s); ok {
 		return own, nil
@@ -34,8 +35,8 @@ func Parse(s string) (Code, error) {
 	return parseForeign(Trim(s))
 }
 
-// ParseTyped is [Parse] for a text that a person or a client sent. In a code of another format it reads a
-// space as a plus sign, because some clients do not encode that sign in a URL.
+// ParseTyped is [Parse] for a text that a person or a client sent. In a code of another format it reads a space as a
+// plus sign, because some clients do not percent-encode a plus sign in a URL.
 func ParseTyped(s string) (Code, error) {
 	if own, ok := readOwn(s); ok {
 		return own, nil
@@ -101,9 +102,9 @@ func format(values []byte) string {
 	return string(text)
 }
 
-// checksum evaluates the symbols as a polynomial over GF(32) at 2, a generator of the field. The weight
-// of a symbol is a power of 2. All 25 weights differ, because 2 has order 31. The sum of a whole code is
-// zero. Two kinds of mistake always make it non-zero:
+// checksum evaluates the symbols as a polynomial over GF(32) at 2, a generator of the field. The weight of a symbol is
+// a power of 2. All 25 weights differ, because 2 has order 31. The sum of a whole code is zero. Two kinds of mistake
+// always make the sum non-zero:
 //
 //   - One wrong symbol adds the product of its error and its weight. Neither factor is zero.
 //   - A swap of two different symbols adds the product of two differences: that of the symbols and that
@@ -150,8 +151,8 @@ func isInvisible(r rune) bool {
 // code or around it. They are dashes, underscores and quotes.
 var separators = []*unicode.RangeTable{unicode.Pd, unicode.Pc, unicode.Quotation_Mark}
 
-// moreSeparators lists the separators outside those classes of Unicode: minus signs and similar
-// characters, dots, and accents and primes in place of quotes.
+// moreSeparators lists the separators that are in no class of [separators]: minus signs and similar characters, dots,
+// and accents and primes in place of quotes.
 const moreSeparators = "-\u02d7\u2043\u207b\u208b\u2212\u2796\u30fc\uff70" + // minus signs, bullets, Japanese sound marks
 	".\u00b7\u2022\u2024\u2026\u2027\u3002\u30fb\ufe52\uff61\uff65" + // dots
 	"`\u00b4\u2032\u2033"
@@ -166,8 +167,8 @@ const (
 	unknown                  // the text is not of our own format
 )
 
-// asciiSymbols holds the results of [symbol] for ASCII. It reads lower case as upper case. It reads O as 0, and
-// I and L as 1, because the alphabet reserves them for that (https://www.crockford.com/base32.html).
+// asciiSymbols holds the results of [symbol] for ASCII. Lower case has the values of upper case. O has the value of 0,
+// and I and L have the value of 1, as in Crockford's base32.
 var asciiSymbols = func() (table [utf8.RuneSelf]byte) {
 	for c := range table {
 		table[c] = unknown
@@ -185,8 +186,8 @@ var asciiSymbols = func() (table [utf8.RuneSelf]byte) {
 	return table
 }()
 
-// symbol returns the value of a character in a code of our own format, or [skipped] or [unknown]. A
-// full-width character has the value of its ASCII character.
+// symbol returns the value of a character in a code of our own format, or [skipped] or [unknown]. A full-width
+// character has the value of the ASCII character that it looks like.
 func symbol(r rune) byte {
 	if r >= '！' && r <= '～' {
 		r -= '！' - '!'
@@ -200,8 +201,8 @@ func symbol(r rune) byte {
 	return unknown
 }
 
-// readOwn reads a code of our own format in any spelling and reports whether the text is such a code.
-// That is safe, because the text must have exactly 25 symbols and a correct check character.
+// readOwn reads a code of our own format in any spelling and reports whether the text is such a code. Another text does
+// not pass by accident, because it must have exactly 25 symbols and a correct check character.
 func readOwn(s string) (Code, bool) {
 	var buffer [codeLen]byte
 	values, ok := readSymbols(s, buffer[:0])
@@ -211,15 +212,15 @@ func readOwn(s string) (Code, bool) {
 	return Code(format(values)), true
 }
 
-// ParsePart returns a beginning or a group of a code of our own format in its canonical form, in the spellings of
-// [Parse]. It reports false if the text cannot be such a part.
+// ParsePart returns the canonical form of a part of a code of keyseat's own format. The part may be a beginning or a
+// group, in any spelling that [Parse] accepts. ParsePart reports false if the text cannot be such a part.
 func ParsePart(s string) (part string, ok bool) {
 	values, ok := readSymbols(s, nil)
 	return format(values), ok && len(values) > 0
 }
 
-// readSymbols appends the symbols of a text in any spelling. It reports false if the text has another character, or
-// more symbols than a code.
+// readSymbols appends the symbols of a text in any spelling. It reports false if the text has a character that is
+// neither a symbol nor a separator, or more symbols than a code.
 func readSymbols(s string, values []byte) ([]byte, bool) {
 	for _, r := range s {
 		v := symbol(r)

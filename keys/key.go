@@ -13,8 +13,8 @@
 //	                               ▼
 //	   unused: failed_upgrade, success_renew     used: success, failed
 //
-// Every arrow stands for one or more of the [Transitions]. The picture omits [Reset], which makes a key of any
-// status active and unused. One table has a row for each transition, and [Key.Apply] makes one.
+// Every arrow stands for one or more of the [Transitions]. The picture omits [Reset], which makes a key of any status
+// active and unused. [Key.Apply] makes a transition.
 package keys
 
 import (
@@ -37,7 +37,7 @@ type Key struct {
 	Username      string // of the account in the plan, "" if the provider did not report it
 	VerifyAddress string // of the plan that has the account
 
-	Invite  string // of a key that was used with the old system; a key with an invite is a legacy key
+	Invite  string // the invite of a legacy key, which was last used with the old system; "" for all other keys
 	Address string // of the plan that Invite is for
 
 	OrderID      string // of the seller's order, "" if the order is not known
@@ -50,8 +50,8 @@ type Key struct {
 	FailedLogins int // the number of tasks that ended because of a failed login, since the last success
 }
 
-// Issue returns a new key with a code made from the random bytes, see [Generate]. The purchase date is
-// at, in UTC and truncated to the second.
+// Issue returns a new key with a code made from the random bytes, see [Generate]. The purchase date is the given time,
+// in UTC and truncated to the second.
 func Issue(random [EntropyBytes]byte, orderID string, at time.Time) Key {
 	return Key{
 		Code: Generate(random), Status: Active,
@@ -120,13 +120,13 @@ func (k Key) Restore() Key {
 // An InfoShape is one of the five forms of the info response.
 type InfoShape uint8
 
-// The shapes, in the order in which [Key.InfoShape] checks for them.
+// The shapes, in the order in which [Key.InfoShape] checks for them. The last words of each comment list the fields.
 const (
 	NotFound  InfoShape = iota // the key does not exist, or is revoked
-	Reusable                   // an upgrade failed or a renew succeeded: status, message, dates
-	ByInvite                   // a legacy key: its invite and address
-	ByMessage                  // status and message
-	ByAccount                  // no message: the account's username and address
+	Reusable                   // an upgrade failed or a renew succeeded: status, message and dates
+	ByInvite                   // a legacy key: invite and address
+	ByMessage                  // the key has a message: status and message
+	ByAccount                  // the key has no message: username and address of the account
 )
 
 // InfoShape returns the form of the info response for the key.
@@ -146,8 +146,8 @@ func (k Key) InfoShape() InfoShape {
 
 // A FingerprintKey is a random secret that makes fingerprints of codes. All daemons of a database use the same one.
 //
-// Fingerprints need a key because imported codes may be short. Without one, anybody who reads a log could hash all
-// codes of eight digits within seconds, and so find the code of a fingerprint.
+// Fingerprints need a secret because imported codes may be short. Without a secret, anybody who reads a log could hash
+// all codes of eight digits within seconds, and so find the code of a fingerprint.
 type FingerprintKey [32]byte
 
 // Fingerprint returns a short keyed hash of the code for logs and messages: 16 hexadecimal digits, from 64 bits of
@@ -207,7 +207,7 @@ const (
 	Reset       Transition = "reset"        // support made the key usable again, from any status
 )
 
-// Transitions lists every transition, in the order above.
+// Transitions lists every transition, in the order of the constants.
 func Transitions() []Transition {
 	return []Transition{Queue, Upgraded, NotUpgraded, Renewed, NotRenewed, Reset}
 }
@@ -221,7 +221,7 @@ type transitionRule struct {
 
 var transitions = map[Transition]transitionRule{
 	Queue:       {to: InQueue},
-	Upgraded:    {to: Success, used: new(true), clearsAccount: true}, // [Key.Upgrade] then sets the new ones
+	Upgraded:    {to: Success, used: new(true), clearsAccount: true}, // [Key.Upgrade] then sets those of the new account
 	NotUpgraded: {to: FailedUpgrade, used: new(false)},
 	Renewed:     {to: SuccessRenew, used: new(false), clearsAccount: true},
 	NotRenewed:  {to: Failed, used: new(true)},

@@ -41,7 +41,8 @@ type Allocator struct {
 	changed map[string]bool
 }
 
-// NewAllocator returns an Allocator for the given plans. The time decides which plans have expired.
+// NewAllocator returns an Allocator for the given plans. The argument at is the time that decides which plans have
+// expired.
 func NewAllocator(at time.Time, plans []Plan) *Allocator {
 	a := &Allocator{at: at, plans: map[string]Plan{}, order: map[Country][]string{}, changed: map[string]bool{}}
 	plans = slices.SortedFunc(slices.Values(plans), func(x, y Plan) int { return cmp.Compare(x.Seq, y.Seq) })
@@ -52,9 +53,9 @@ func NewAllocator(at time.Time, plans []Plan) *Allocator {
 	return a
 }
 
-// Apply makes a transfer and then a claim; either may be nil. If one of them fails, neither is made. The
-// claim can take the slot that the transfer frees. Apply returns the claimed plan after both, or the zero
-// Plan if c is nil. The error is [ErrOutOfStock] or [ErrSlotState].
+// Apply makes a transfer and then a claim; either may be nil. If one of them fails, neither is made. The claim can take
+// the slot that the transfer frees. Apply returns the plan with the claimed slot, as changed by the transfer and the
+// claim, or the zero Plan if c is nil. The error is [ErrOutOfStock] or [ErrSlotState].
 func (a *Allocator) Apply(m *Transfer, c *Claim) (Plan, error) {
 	var moved, claimed Plan
 	var err error
@@ -84,8 +85,8 @@ func (a *Allocator) move(m Transfer) (Plan, error) {
 	return p.transfer(m.From, m.To)
 }
 
-// claim takes a slot of the oldest available plan with a free slot. It sees moved, the plan of the
-// transfer, as it is after the transfer.
+// claim takes a slot of the oldest available plan with a free slot. The argument moved is the plan of the transfer, as
+// it is after the transfer.
 func (a *Allocator) claim(c Claim, moved Plan) (Plan, error) {
 	for _, id := range a.order[c.Country] {
 		p := a.plans[id]
@@ -168,11 +169,11 @@ func (e PlanEdit) Apply(p Plan) (Plan, error) {
 	return p, nil
 }
 
-// MaxSize is the maximum number of slots of a plan. No real plan has nearly as many, and sums over all
-// plans do not overflow.
+// MaxSize is the maximum number of slots of a plan. No real plan has nearly as many slots. Because of this bound, sums
+// over all plans do not overflow.
 const MaxSize = 1_000_000
 
-// validate checks the edit without the plan.
+// validate makes the checks that do not need the plan.
 func (e PlanEdit) validate() error {
 	if e.Size != nil && (*e.Size < 0 || *e.Size > MaxSize) {
 		return fmt.Errorf("%d slots: a plan has 0 to %d", *e.Size, MaxSize)

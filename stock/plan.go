@@ -13,8 +13,8 @@
 // An operator can also release a spent slot after its member has left the plan. The slot is then free.
 //
 // Callers claim a slot and do not choose its plan, because all slots of a country are equivalent. A [Claim] requests,
-// for example, one slot in US. An [Allocator] picks the plan or returns [ErrOutOfStock]; every store uses it. A
-// [Transfer] moves one slot of a given plan from one state to another. The package is pure: it has no clock and no
+// for example, one slot in US. An [Allocator] picks the plan or returns [ErrOutOfStock]. Every store uses an Allocator.
+// A [Transfer] moves one slot of a given plan from one state to another. The package is pure: it has no clock and no
 // storage, and its functions only compute values from values.
 package stock
 
@@ -36,7 +36,7 @@ const (
 	Free    State = "free"
 	Held    State = "held"    // reserved for an open task
 	Spent   State = "spent"   // an upgrade succeeded with it
-	Suspect State = "suspect" // perhaps spent: it counts as neither free nor spent until an operator resolves it
+	Suspect State = "suspect" // perhaps spent: the slot counts as neither free nor spent until an operator resolves it
 )
 
 // A Fault is a defect of a plan that a connector reported. A plan with a fault is out of stock.
@@ -44,9 +44,9 @@ type Fault string
 
 // The faults. The zero Fault means that the plan has no fault.
 const (
-	Expired Fault = "expired" // the plan has expired, whatever its ExpiresAt
-	Full    Fault = "full"    // other members take all its places
-	Invalid Fault = "invalid" // its invite or address does not work
+	Expired Fault = "expired" // the plan has expired, even if its ExpiresAt is later
+	Full    Fault = "full"    // other members have taken all places of the plan
+	Invalid Fault = "invalid" // the invite or the address of the plan does not work
 )
 
 // A Plan is a family plan with the counters of its slots. A Plan is a value: its methods return changed
@@ -71,7 +71,7 @@ type Plan struct {
 // Free returns the number of slots that are not held, spent or suspect.
 func (p Plan) Free() int { return p.Size - p.Held - p.Spent - p.Suspect }
 
-// HasExpired reports whether the time of the plan has ended at the given time.
+// HasExpired reports whether the given time is at or after the plan's ExpiresAt.
 func (p Plan) HasExpired(at time.Time) bool { return !p.ExpiresAt.IsZero() && !at.Before(p.ExpiresAt) }
 
 // Available reports whether the plan is in stock at the given time: it is not retired, has not expired
@@ -80,8 +80,8 @@ func (p Plan) Available(at time.Time) bool {
 	return !p.Retired && p.Fault == "" && !p.HasExpired(at)
 }
 
-// ErrSlotState reports a transfer from a state in which the plan has no slot. The cause is an error in a
-// program or in the stored counters. Nothing is changed.
+// ErrSlotState reports a transfer from a state in which the plan has no slot, or counters that the plan cannot have.
+// The cause is an error in a program or in the stored counters. The plan does not change.
 var ErrSlotState = errors.New("stock: the plan has no slot in that state")
 
 // transfer returns the plan after one slot has moved from one state to another.
@@ -97,7 +97,7 @@ func (p Plan) transfer(from, to State) (Plan, error) {
 // plan are free. A SlotCounts can also be the difference of two counts; then its numbers may be negative.
 type SlotCounts struct{ Held, Spent, Suspect int }
 
-// Counts returns the number of the plan's slots in each state.
+// Counts returns the number of the plan's slots in each state except [Free].
 func (p Plan) Counts() SlotCounts { return SlotCounts{p.Held, p.Spent, p.Suspect} }
 
 // WithCounts returns the plan with the given counters. The error is [ErrSlotState] if a counter is
@@ -195,8 +195,8 @@ type Level struct {
 	Idle    int // free slots of plans that are retired, expired or have a fault
 }
 
-// Levels returns the sums of the plans by country, in the order of the countries' codes. The time decides
-// which plans have expired.
+// Levels returns the sums of the plans by country, in the order of the countries' codes. The argument at is the time
+// that decides which plans have expired.
 func Levels(at time.Time, plans []Plan) []Level {
 	sums := map[Country]Level{}
 	for _, p := range plans {

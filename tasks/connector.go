@@ -113,12 +113,12 @@ func (t Task) open(s Sealer) (Account, error) {
 // A Connector carries out tasks at the provider. The package connectortest tests whether a connector
 // fulfils this contract.
 type Connector interface {
-	// Do sends one request to the provider and returns the result. If the context ends, it returns soon
-	// after that. Do is safe for concurrent use by any number of goroutines.
+	// Do sends one request to the provider and returns the result. If the context ends, Do returns soon after that. Do
+	// is safe for concurrent use by any number of goroutines.
 	//
-	// The engine may call Do again for the same task, and another process may do so simultaneously. A request with a
-	// known idempotency key must have no second effect and must return the first result. If Do does not know the
-	// effect, it returns [Unknown] and never a guess. The result and the logs of Do contain no secret.
+	// The engine may call Do again for the same task, and another process may do so simultaneously. A repeated request
+	// with the same idempotency key must have no second effect and must return the first result. If Do does not know
+	// the effect, it returns [Unknown] and never a guess. The result and the logs of Do contain no secret.
 	Do(ctx context.Context, o ConnectorRequest) ConnectorResult
 }
 

@@ -25,8 +25,8 @@
 //	               ▼
 //	           Engine.Settle ─▶ Rules.Settle ─▶ Change ─▶ Store      (ended, or due again later)
 //
-// [Engine.Work] combines Call and Settle in one call, for a simple worker. The daemon calls them separately,
-// because the call for the next task can start while Settle stores the result of the last one.
+// [Engine.Work] combines Call and Settle in one call, for a simple worker. The daemon calls Call and Settle separately,
+// because Call for the next task can start while Settle stores the result of the last task.
 //
 // A store can implement further ports, which are packages below this one:
 //

@@ -19,9 +19,9 @@ type Engine struct {
 	Rules     Rules
 
 	Logins    LoginCounter                       // counts tests of logins; nil: no limit on them
-	LoginHash func(login string) (string, error) // returns a keyed hash; may be nil without Logins
+	LoginHash func(login string) (string, error) // returns a keyed hash; may be nil if Logins is nil
 
-	Fingerprints keys.FingerprintKey // for the logs of programs; the engine itself writes none
+	Fingerprints keys.FingerprintKey // for the logs of programs; the engine itself does not log
 
 	NewID  func() string                              // returns a unique id that cannot be guessed, of letters and digits
 	Now    func() time.Time                           // must be monotonic: the engine uses only the time between two calls
@@ -51,7 +51,7 @@ func (e Engine) Stock(ctx context.Context) (levels []stock.Level, err error) {
 // or a concurrent change was faster, Accept reads a snapshot and decides itself.
 func (e Engine) Accept(ctx context.Context, q Request) error {
 	if q.Kind != Renew {
-		q.Account.NewEmail, q.Account.NewPassword = Secret{}, Secret{} // only a renew uses them
+		q.Account.NewEmail, q.Account.NewPassword = Secret{}, Secret{} // only a renew uses these two
 	}
 	q = q.trimmed()
 	id := e.NewID()
@@ -72,8 +72,9 @@ func (e Engine) Accept(ctx context.Context, q Request) error {
 	return err
 }
 
-// undecided returns the undecided change for a request, with the account sealed. It returns an error if the
-// request can only be refused, or if the account cannot be sealed.
+// undecided returns the change for a request with [Change.Decide], and with the account sealed. The store decides on
+// the request by calling Decide. The error is the reason why the request can only be refused, or why the account cannot
+// be sealed.
 func (e Engine) undecided(q Request, id string) (Change, error) {
 	if err := q.Check(e.Rules.Password); err != nil {
 		return Change{}, err
@@ -85,7 +86,7 @@ func (e Engine) undecided(q Request, id string) (Change, error) {
 	c := accepted(keys.Key{Code: q.Code}, task)
 	err = e.seal(&c, q.Account)
 	sealed := c.Task.Sealed
-	c.Key = nil // only the store knows it
+	c.Key = nil // only the store knows the key
 	c.Decide = func(v Snapshot) (Change, error) {
 		c, err := e.Rules.Accept(v, q, id, false)
 		if err == nil {
@@ -96,9 +97,9 @@ func (e Engine) undecided(q Request, id string) (Change, error) {
 	return c, err
 }
 
-// applyUndecided applies an undecided change. If the store fails, it is unknown whether the change was made.
-// Then applyUndecided reads the key. If that fails too, the store is away, and applyUndecided returns the
-// error of the read. Otherwise it applies the change again.
+// applyUndecided applies an undecided change. If the store fails, it is unknown whether the change was made. Then
+// applyUndecided reads the key. If the read fails too, the store is away, and applyUndecided returns the error of the
+// read. If the read succeeds, applyUndecided applies the change again.
 func (e Engine) applyUndecided(ctx context.Context, c Change) error {
 	errs, err := e.Store.Apply(ctx, []Change{c})
 	if err == nil {
@@ -110,7 +111,7 @@ func (e Engine) applyUndecided(ctx context.Context, c Change) error {
 	return e.apply(ctx, c)
 }
 
-// decide reads a snapshot of the request's key and decides. The argument empty is that of [Rules.Accept].
+// decide reads a snapshot of the request's key and calls [Rules.Accept] with the other arguments.
 func (e Engine) decide(ctx context.Context, q Request, id string, empty bool) (Change, error) {
 	v, err := e.Snapshot(ctx, q.Code)
 	if err != nil {
@@ -119,7 +120,8 @@ func (e Engine) decide(ctx context.Context, q Request, id string, empty bool) (C
 	return e.Rules.Accept(v, q, id, empty)
 }
 
-// acceptAgain decides on a request whose key existed a moment ago, and applies the change.
+// acceptAgain decides on a request whose key existed a moment ago, and applies the change. If the key no longer exists,
+// the error is [KeyGone].
 func (e Engine) acceptAgain(ctx context.Context, q Request, id string, empty bool) error {
 	c, err := e.decide(ctx, q, id, empty)
 	switch {

@@ -7,27 +7,30 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// The limits on tests of logins. A test is a task whose login the provider may have checked. The limits bound what holders
-// of keys can find out about other people's credentials: with many keys, or with one key and right passwords.
+// The limits on tests of logins. A test is a task whose login the provider may have checked. The limits bound what
+// holders of keys can find out about other people's credentials. maxLoginTests bounds the passwords that a holder of
+// many keys can try for one login. maxKeyLogins bounds the logins that a holder of one key can try, even with right
+// passwords.
 //
-// maxLoginTests is the number of logins that can fail for one key on its first day. So a person with one key never
-// reaches it. LoginTestTTL is short, because another person with several keys can use up the tests of a login.
+// With the default rules, maxLoginTests is also the number of logins that can fail for one key on its first day. So a
+// person with one key never reaches maxLoginTests. LoginTestTTL is short, because another person with several keys can
+// use up the tests of somebody's login.
 const (
-	maxLoginTests = 10            // per login, over all keys, in LoginTestTTL
-	maxKeyLogins  = 10            // different logins per key in KeyLoginTTL
-	LoginTestTTL  = 6 * time.Hour // the length of a login's window, which starts with its first test
-	KeyLoginTTL   = 24 * time.Hour
+	maxLoginTests = 10             // per login, over all keys, in LoginTestTTL
+	maxKeyLogins  = 10             // different logins per key in KeyLoginTTL
+	LoginTestTTL  = 6 * time.Hour  // the period in which the tests of a login are counted; it starts with the first test
+	KeyLoginTTL   = 24 * time.Hour // how long a login counts as a login of a key
 )
 
 // A LoginCounter counts tests of logins, for all daemons that share a database. Expired counts disappear. Counts may be
 // lost when the database crashes or the master keys rotate. A LoginCounter is safe for concurrent use.
 type LoginCounter interface {
-	// CountLogins counts the tests in order, and returns for each the counts after it. The logins of a key may include
-	// those of later tests in the call.
+	// CountLogins counts the tests in order, and returns for each test the counts after that test. The logins of a key
+	// may include those of later tests in the call.
 	CountLogins(ctx context.Context, tests []LoginTest) ([]LoginCounts, error)
 
-	// ReleaseLogins takes back tests that did not fail. A successful test takes back all tests of its login, and removes the
-	// login from those of its key.
+	// ReleaseLogins takes back tests that did not fail. A successful test takes back all tests of its login, and
+	// removes the login from the logins of its key.
 	ReleaseLogins(ctx context.Context, tests []LoginTest) error
 }
 
@@ -40,7 +43,7 @@ type LoginTest struct {
 
 // LoginCounts are the counts after a test, which is included.
 type LoginCounts struct {
-	Tests  int // of the login with any key, in the login's window of LoginTestTTL; without those taken back
+	Tests  int // of the login with any key, in the login's window of LoginTestTTL, without the tests that were taken back
 	Logins int // different logins of the key in the last KeyLoginTTL
 }
 

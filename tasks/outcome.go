@@ -23,12 +23,12 @@ func Kinds() []Kind { return []Kind{Upgrade, Renew} }
 // An Outcome is the result of an ended task.
 type Outcome string
 
-// The outcomes. [Outcome.Message] returns the message of each for the key's holder. [Outcome.Fits] reports
-// which kinds of task can have it. After [Success] the slot of an upgrade is spent. After any other
-// outcome it is free again, except that it may be suspect after [SystemError].
+// The outcomes. [Outcome.Message] returns the message of an outcome for the key's holder. [Outcome.Fits] reports
+// whether a kind of task can have an outcome. After [Success] the slot of an upgrade is spent. After any other outcome
+// the slot is free again, except that the slot may be suspect after [SystemError].
 //
-// PlanExpired, PlanFull and PlanInvalid take the plan out of stock. The task then continues with another plan, if
-// there is one.
+// PlanExpired, PlanFull and PlanInvalid take the plan out of stock. The task then continues with another plan if
+// possible, see [Rules.Settle].
 const (
 	Success            Outcome = "success"             // an upgrade spends its slot
 	SystemError        Outcome = "system_error"        // the call of the provider failed, or its response was not valid
@@ -108,8 +108,8 @@ func (o Outcome) Message(k Kind) string {
 	return o.rule().message
 }
 
-// loginFailed reports whether the provider refused the login. Such an outcome says something about the credentials
-// that were sent.
+// loginFailed reports whether the provider refused the login. From such an outcome, a person without the account can
+// learn something about its credentials.
 func (o Outcome) loginFailed() bool { return o == InvalidCredentials || o == AccountLocked }
 
 // Fault returns the fault of the plan that the outcome reports, or "" if it reports no fault.
@@ -174,8 +174,8 @@ func (t Task) LeasableAt() time.Time {
 // Message returns the message that the info response shows after the task has ended.
 func (t Task) Message() string { return t.Outcome.Message(t.Kind) }
 
-// bound returns the bytes that the sealed account is bound to. Because of them, a sealed account that was
-// moved to another task does not open.
+// bound returns the bytes that the sealed account is bound to. Because of these bytes, a sealed account that was moved
+// to another task cannot be decrypted.
 func (t Task) bound() []byte {
 	return []byte(t.ID + "\x00" + string(t.Kind) + "\x00" + string(t.Code))
 }
@@ -197,7 +197,8 @@ func (t Task) attempted(at time.Time) Task {
 	return t
 }
 
-// unopened returns the task after its account could not be decrypted at the given time. It counts no attempt for that.
+// unopened returns the task after its account could not be decrypted at the given time. The failed decryption is not
+// counted as an attempt.
 func (t Task) unopened(at time.Time) Task {
 	t = t.withLostLeases()
 	if t.FirstAttempt.IsZero() {

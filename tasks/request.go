@@ -18,8 +18,8 @@ type Request struct {
 	Account Account
 }
 
-// trimmed removes white space and invisible characters from both ends of the country, the login and the
-// new email address, because people may paste them. It does not change the passwords.
+// trimmed removes white space and invisible characters from both ends of the country, the login and the new email
+// address, because people paste such characters with a text. It does not change the passwords.
 func (q Request) trimmed() Request {
 	q.Country = keys.Trim(q.Country)
 	q.Account.Login = trimmed(q.Account.Login)
@@ -109,12 +109,12 @@ func plainAddress(s string) bool {
 		dotted(domain, func(r rune) bool { return r == '-' })
 }
 
-// dotted reports whether the text consists of words with single dots between them. A word has letters,
-// digits, marks and the characters that also accepts.
-func dotted(s string, also func(rune) bool) bool {
+// dotted reports whether the text consists of words with single dots between them. A word has letters, digits, marks
+// and the extra characters.
+func dotted(s string, isExtra func(rune) bool) bool {
 	for word := range strings.SplitSeq(s, ".") {
 		if word == "" || strings.ContainsFunc(word, func(r rune) bool {
-			return !unicode.In(r, unicode.L, unicode.N, unicode.M) && !also(r)
+			return !unicode.In(r, unicode.L, unicode.N, unicode.M) && !isExtra(r)
 		}) {
 			return false
 		}
@@ -134,12 +134,12 @@ const (
 	LoginMissing    Refusal = "login_missing"
 	CountryInvalid  Refusal = "country_invalid"
 	EmailInvalid    Refusal = "email_invalid"
-	KeyGone         Refusal = "key_gone" // the key was revoked, or was deleted during the decision
+	KeyGone         Refusal = "key_gone" // the key was revoked, or was deleted while the request was decided
 	UpgradeOpen     Refusal = "upgrade_open"
 	RenewOpen       Refusal = "renew_open"
-	KeyUsed         Refusal = "key_used"   // for an upgrade
-	KeyUnused       Refusal = "key_unused" // for a renew
-	KeyLegacy       Refusal = "key_legacy" // for a renew: see [keys.Key.Legacy]
+	KeyUsed         Refusal = "key_used"   // an upgrade needs an unused key
+	KeyUnused       Refusal = "key_unused" // a renew needs a used key
+	KeyLegacy       Refusal = "key_legacy" // a renew needs a key that is not a legacy key
 )
 
 // If the API documentation has a sentence for a refusal, refusals has exactly that sentence.

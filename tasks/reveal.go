@@ -14,7 +14,8 @@ import (
 const minSecretMatch = 8
 
 // RevealedBy reports whether a text shows a secret of the account, or the local part of a secret that is an email
-// address. A text shows a secret if they are equal, or if the secret has at least 8 bytes and the text contains it.
+// address. A text shows a secret if the text equals the secret, or if the secret has at least 8 bytes and the text
+// contains the secret.
 //
 // Providers normalize a login before they return it. Therefore the comparison ignores case, spaces and invisible
 // characters, and decodes percent and HTML encoding. A character is equal to its other forms, for example to the

@@ -13,7 +13,7 @@ type Rules struct {
 	Attempts      int           // the maximum number of failed attempts per plan, at least 1
 	Backoff       time.Duration // the pause before the second attempt; doubles with each attempt
 	MaxBackoff    time.Duration
-	MaxRetryAfter time.Duration // the maximum of a pause that the provider requests
+	MaxRetryAfter time.Duration // the maximum pause that the provider can request
 	Deadline      time.Duration // the maximum time from the first attempt, while the result is pending
 	Plans         int           // the maximum number of plans for one upgrade, at least 1
 	KeyTasks      int           // the maximum number of accepted tasks per key and hour, fewer after failed logins; 0: no limit, also on tests of logins
@@ -33,8 +33,8 @@ func DefaultRules() Rules {
 	}
 }
 
-// backoff returns the pause before attempt tries+1. The pause grows exponentially. The jitter in [0,1)
-// shortens it by up to a half.
+// backoff returns the pause after the given number of failed attempts. The pause grows exponentially. The jitter in
+// [0,1) shortens the pause by up to a half.
 func (r Rules) backoff(tries int, jitter float64) time.Duration {
 	pause := r.Backoff
 	for i := 1; i < tries && pause < r.MaxBackoff; i++ {
@@ -48,10 +48,10 @@ func jittered(pause time.Duration, jitter float64) time.Duration {
 	return pause - time.Duration(float64(pause)/2*jitter)
 }
 
-// chargeRateLimit charges one task to a key's allowance of KeyTasks per hour. It uses the generic cell rate
-// algorithm (ITU-T I.371, annex A). A key may use its full allowance immediately; the allowance refills
-// evenly over an hour. The argument limit is the key's NextTaskAt, and next is the new one. If wait is
-// above 0, the allowance is used up, and the next task may come after wait.
+// chargeRateLimit charges one task to a key's allowance of KeyTasks per hour. It uses the generic cell rate algorithm
+// (ITU-T I.371, annex A). A key may use its full allowance immediately; the allowance refills evenly over an hour. The
+// argument limit is the key's NextTaskAt, and the result next is its new value. If wait is above 0, the allowance is
+// used up, and a task is accepted again after that time.
 func (r Rules) chargeRateLimit(limit, now time.Time) (next time.Time, wait time.Duration) {
 	if r.KeyTasks <= 0 {
 		return time.Time{}, 0
@@ -66,11 +66,11 @@ func (r Rules) chargeRateLimit(limit, now time.Time) (next time.Time, wait time.
 
 // The pauses of a key after failed logins.
 const (
-	freeFailedLogins  = 2 // failed logins in a row that cost no pause
+	freeFailedLogins  = 2 // the number of failed logins in a row that cause no pause
 	maxFailedLoginGap = 24 * time.Hour
 )
 
-// failedLoginGap returns how long a key pauses after its nth failed login in a row. Each failed login tests somebody's
+// failedLoginGap returns how long a key has to pause after n failed logins in a row. Each failed login tests somebody's
 // credentials and leaves the key unused. Without the pause one key could test thousands of accounts. The first pause is
 // twice the interval between tasks, and each further failed login doubles it, up to a day.
 func (r Rules) failedLoginGap(n int) time.Duration {
@@ -86,8 +86,8 @@ func (r Rules) failedLoginGap(n int) time.Duration {
 	return gap
 }
 
-// chargeFailedLogin returns the key after its task ended at now because of a failed login. It sets NextTaskAt so that
-// [Rules.chargeRateLimit] accepts the next task at the end of the pause, and not before.
+// chargeFailedLogin returns the key after its task ended at the given time because of a failed login. It sets
+// NextTaskAt so that [Rules.chargeRateLimit] accepts the next task at the end of the pause, and not before.
 func (r Rules) chargeFailedLogin(key keys.Key, now time.Time) keys.Key {
 	key.FailedLogins++
 	gap := r.failedLoginGap(key.FailedLogins)
@@ -105,8 +105,8 @@ func (r Rules) chargeFailedLogin(key keys.Key, now time.Time) keys.Key {
 // change enqueues the key and opens the task. The id becomes that of the task and of the change. The change does not
 // contain the account: if the task is open, the caller seals the account into it.
 //
-// An upgrade claims a slot. If the claim finds no slot, the caller decides again with empty set. The
-// change then accepts the task and immediately ends it with [OutOfStock].
+// An upgrade claims a slot. If the claim finds no slot, the caller decides again with empty = true. The change then
+// accepts the task and immediately ends it with [OutOfStock].
 func (r Rules) Accept(v Snapshot, q Request, id string, empty bool) (Change, error) {
 	if !v.Key.Exists() {
 		return Change{}, UnknownKey

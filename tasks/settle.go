@@ -20,9 +20,9 @@ type Attempt struct {
 	login *LoginTest // the counted test; nil: none
 }
 
-// Settle decides how the snapshot's open task continues after an attempt. The task ends, has a later
-// attempt, or continues with another plan. If the claim of this decision finds no slot, the caller decides
-// again with empty set. The id is that of the change.
+// Settle decides how the snapshot's open task continues after an attempt. The task ends, has a later attempt, or
+// continues with another plan. If the claim of this decision finds no slot, the caller decides again with empty = true.
+// The id becomes that of the change.
 //
 // If the account cannot be decrypted, the task is tried again until the deadline, because this daemon may
 // lack a master key. The daemon may still receive the key, or another daemon may have it. These tries are
@@ -68,7 +68,7 @@ func Fail(v Snapshot, note, id string) Change {
 	return d.end(SystemError, d.finalSlotState())
 }
 
-// A decision contains the arguments of Settle for its helper methods.
+// A decision contains the arguments of [Rules.Settle], for the methods that Settle calls.
 type decision struct {
 	Rules
 	view Snapshot
@@ -102,9 +102,9 @@ func (d decision) finalSlotState() stock.State {
 }
 
 // pending makes the task due again while the provider is still working or a master key is missing. The pause equals the
-// time since the first attempt, but is at least Backoff and at most MaxBackoff, unless the provider requests another one.
-// Therefore that time doubles with each attempt. The last try is at the deadline. A try that ends at or after the deadline
-// without a final result ends the task.
+// time since the first attempt, but is at least Backoff and at most MaxBackoff, unless the provider requests another
+// pause. Therefore the time since the first attempt doubles with each attempt. The last try is at the deadline. A try
+// that ends at or after the deadline without a final result ends the task.
 func (d decision) pending() Change {
 	deadline := d.task.FirstAttempt.Add(d.Deadline)
 	if !d.view.At.Before(deadline) {
@@ -187,8 +187,8 @@ func (d decision) event(cause EventType) Event {
 	return e
 }
 
-// KeyAfter returns the key after the ended task. The username and the address come from the result of its last
-// attempt; the address of the task's plan replaces a missing one.
+// KeyAfter returns the key after the ended task. The username and the address come from the result of the last attempt.
+// The address of the task's plan replaces a missing address.
 func (t Task) KeyAfter(key keys.Key, at time.Time, a ConnectorResult) keys.Key {
 	message := t.Message()
 	if t.Outcome == Success {

@@ -13,7 +13,7 @@ import (
 var (
 	// ErrConflict reports that the key or the task has changed. Read a new snapshot and decide again.
 	ErrConflict = errors.New("tasks: changed meanwhile")
-	// ErrFenced reports that another worker has the task by now. Stop, and write nothing.
+	// ErrFenced reports that another worker has leased the task, or that the task has ended. Stop, and write nothing.
 	ErrFenced = errors.New("tasks: leased to another worker")
 )
 
@@ -50,19 +50,20 @@ type Store interface {
 
 	// Lease leases up to n open tasks to the worker for ttl. It takes tasks that are due and not leased, and tasks with
 	// an expired lease. It takes them in the order of [Task.LeasableAt]; tasks with the same time have no order. During
-	// concurrent calls it may take any tasks from among the first ones. The leases of one call may all end at the same
-	// time. Lease raises the fence of each task. If a lease has expired, it also raises LostLeases.
+	// concurrent calls it may take any of the first tasks in that order, and leave out others. The leases of one call
+	// may all end at the same time. Lease raises the fence of each task. If a lease has expired, it also raises
+	// LostLeases.
 	//
-	// Times more than 2×ttl in the future come from a clock that was later set back. Such a lease counts
-	// as expired. A task whose newest event is that far in the future counts as due.
+	// Times more than 2×ttl in the future come from a clock that was later set back. A lease that ends that far in the
+	// future counts as expired. A task whose newest event is that far in the future counts as due.
 	//
 	// The result has a snapshot of each leased task. Lease leaves out a task that cannot be read, and
 	// still returns the others.
 	Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]Snapshot, error)
 
-	// Extend makes the leases end ttl from now. A ttl of 0 returns the leases: the tasks are then due as
-	// before, and no lost lease is counted. The returned errors are in the order of the refs. An error
-	// is nil, or ErrFenced if the task has another fence, has ended or is not leased. A store on several
+	// Extend makes the leases end ttl from now. A ttl of 0 returns the leases: each task is then due at the time at
+	// which it was due before the lease, and no lost lease is counted. The returned errors are in the order of the
+	// refs. An error is nil, or ErrFenced if the task has another fence, has ended or is not leased. A store on several
 	// servers may return another error for a lease on a server that is away.
 	Extend(ctx context.Context, refs []Ref, ttl time.Duration) ([]error, error)
 
@@ -84,16 +85,16 @@ func (t Task) Ref() Ref { return Ref{t.Code, t.ID, t.Fence} }
 // A Change contains everything that one decision writes. A nil field changes nothing. The key and the task have the
 // versions that the decision read, and the task also has the fence. [Store.Apply] compares them with the stored ones.
 type Change struct {
-	ID       string // made before the first try, and written with the events
+	ID       string // made before the first call of [Store.Apply], and written with the events
 	Key      *keys.Key
 	Task     *Task
 	Transfer *stock.Transfer
 	Claim    *stock.Claim // the store picks the plan and writes the result of [Change.WithPlan]
 	Events   []Event      // at least one
 
-	// Decide is not nil if the change is undecided. The store then calls it with the snapshot of the key, which
-	// shows the earlier changes of the same call. The store makes the change that Decide returns, or returns
-	// the error of Decide. This saves the caller a read.
+	// Decide is not nil if the change is undecided. The store then calls Decide with the snapshot of the key, which
+	// shows the earlier changes of the same call. The store makes the change that Decide returns, or returns the error
+	// of Decide. This saves the caller a read.
 	//
 	// The other fields of an undecided change tell the store what to lock. Key is nil. The returned change has
 	// the same ID, task and country, and events of the same types.
@@ -147,7 +148,7 @@ const (
 	EventRestored   EventType = "restored" // no longer revoked
 	EventReset      EventType = "reset"
 	EventRepaired   EventType = "repaired" // a repair of inconsistent data; the note describes it
-	EventArchived   EventType = "archived" // replaces archived events; has the outcome and the slot of a task that stays
+	EventArchived   EventType = "archived" // replaces archived events; has the outcome and the slot of a task that was not archived
 )
 
 // An Event is one change of a key, a task or a slot, as the key's history records it. It contains no login and no

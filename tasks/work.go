@@ -12,13 +12,13 @@ import (
 // A Job is a leased task with its key.
 type Job struct {
 	Snapshot
-	LeasedAt time.Time // by the engine's clock, before the call of the store
+	LeasedAt time.Time // by the engine's clock, before the store leased the task
 }
 
 // A Report describes the result of a job, for logs and metrics.
 type Report struct {
-	Task     Task            // after the change; before it if Err is set
-	Result   ConnectorResult // of the connector
+	Task     Task            // as after the change; as before the change if Err is set
+	Result   ConnectorResult // the result of the connector
 	Unopened error           // the reason why the account cannot be decrypted, or its login cannot be counted; then the connector was not called
 	Limited  bool            // the login or the key had too many tests; then the connector was not called
 	Took     time.Duration   // the duration of the connector call; 0 without a call
@@ -32,7 +32,7 @@ func (e Engine) Lease(ctx context.Context, worker string, n int, ttl time.Durati
 	taken := e.Now()
 	views, err := e.Store.Lease(ctx, worker, n, ttl)
 	if err != nil {
-		return nil, err // also with snapshots: the leases may not be committed
+		return nil, err // even if there are snapshots, because the leases may not be committed
 	}
 	jobs := make([]Job, len(views))
 	for i, v := range views {
@@ -159,8 +159,8 @@ func (e Engine) testLogin(ctx context.Context, t Task, a Account) (test *LoginTe
 	return test, r, nil
 }
 
-// releaseLogin takes back the test of a task that has ended, unless its login failed. After an error the test stays
-// counted until it expires.
+// releaseLogin takes back the test of a task that has ended, unless the outcome is that the login failed. After an
+// error the test stays counted until the test expires.
 func (e Engine) releaseLogin(ctx context.Context, t Task, test *LoginTest) {
 	if test == nil || t.Open() || t.Outcome.loginFailed() {
 		return

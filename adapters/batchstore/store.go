@@ -14,8 +14,9 @@
 // While calls are fast, one call of a kind runs at a time. If a call takes longer than 5 ms, another one may
 // start, up to [Options.MaxReads] or [Options.MaxWrites].
 //
-// If Apply fails and the outcome of a batch is not known, each of its changes is applied again by itself. A change that
-// the store can never make therefore does not fail its neighbors. The ids of changes make the repetition safe.
+// If Apply fails and the outcome of a batch is not known, each of its changes is applied again by itself. Therefore a
+// change that the store can never make does not make the other changes of the batch fail. The ids of changes make the
+// repetition safe.
 //
 // The store batches Snapshots, Find, Apply and Stock. Lease and Extend go directly to the inner store, because
 // they are batches already.
@@ -34,17 +35,17 @@ import (
 // Options sets the bounds of batches. A bound that is 0 or less means its default. Calls of one kind run
 // simultaneously only while they are slow, which means that they take longer than 5 ms.
 type Options struct {
-	MaxBatch    int           // keys or changes in one call; default 512
-	MaxReads    int           // simultaneous calls of Snapshots, and as many of Find; default 2
-	MaxWrites   int           // simultaneous calls of Apply; default 1
-	CallTimeout time.Duration // of one call; default 10s
+	MaxBatch    int           // the maximum number of keys or changes in one call; default 512
+	MaxReads    int           // the maximum number of simultaneous calls of Snapshots, and also of Find; default 2
+	MaxWrites   int           // the maximum number of simultaneous calls of Apply; default 1
+	CallTimeout time.Duration // the timeout of one call; default 10s
 
-	// RetryReads repeats each read of a failed call by itself. It is for a store on several servers, where the keys of a
-	// server that is away must not fail the others. Changes are always repeated.
+	// RetryReads repeats each read of a failed call by itself. It is for a store on several servers, where a server
+	// that is away must not make the reads on the other servers fail. Changes of a failed call are always repeated.
 	RetryReads bool
 
-	// Observe is called before each batch. call is "view" (Snapshots), "find", "apply" or "stock", and size is
-	// the number of callers that share the batch. Many goroutines call Observe simultaneously. It may be nil.
+	// Observe is called before each batch. call is "view" (Snapshots), "find", "apply" or "stock", and size is the
+	// number of callers that share the batch. Many goroutines call Observe simultaneously. Observe may be nil.
 	Observe func(call string, size int)
 }
 
@@ -67,8 +68,9 @@ func defaultTo[T int | time.Duration](value, missing T) T {
 // goroutines of its own only while calls run.
 //
 // A caller whose context ends returns within 50 ms. The running call continues, because a commit must not be
-// interrupted and other callers wait for it. The exception is a single Snapshots or Find with a deadline, which
-// runs in the goroutine of its caller. After a cancellation it returns its result, at the latest at the deadline.
+// interrupted and other callers wait for it. The exception is a single Snapshots or Find with a deadline, which runs in
+// the goroutine of its caller. If the context of such a call is cancelled, the call still returns its result, at the
+// latest at the deadline.
 type Store struct {
 	inner     tasks.Store
 	snapshots *batch.Batcher[keys.Code, tasks.Snapshot]

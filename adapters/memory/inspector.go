@@ -105,7 +105,7 @@ func (s *Store) FixCounters(_ context.Context, c audit.CounterFix) error {
 	return nil
 }
 
-// LevelAudits implements [audit.Inspector]. There are no stored sums to audit, because Stock adds up the plans.
+// LevelAudits implements [audit.Inspector]. The store keeps no sums, because Stock adds up the plans.
 func (*Store) LevelAudits(context.Context) ([]audit.LevelAudit, error) { return nil, nil }
 
 // FixLevel implements [audit.Inspector]. There is nothing to fix.
@@ -142,7 +142,7 @@ func (s *Store) Archive(_ context.Context, plans []archive.Plan, keep func(archi
 	return errs, nil
 }
 
-// archive deletes the tasks of a plan and replaces the history of its key by the summary.
+// archive deletes the tasks that p lists, and replaces the history of the key by p.Summary.
 func (s *Store) archive(p archive.Plan) {
 	for _, id := range p.Tasks {
 		delete(s.tasks, id)

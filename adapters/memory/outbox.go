@@ -43,7 +43,7 @@ func (o *outboxState) appendEntries(change string, events ...tasks.Event) []task
 	return o.entries[len(o.entries)-len(events):]
 }
 
-// subscribersAt returns the sorted names of the subscribers whose subscription has not expired at that time.
+// subscribersAt returns the sorted names of the subscribers whose subscription has not expired at the given time.
 func (o *outboxState) subscribersAt(at time.Time) []string {
 	var names []string
 	for name, s := range o.subscribers {

@@ -2,8 +2,8 @@
 // tests, demos and simulations run on it.
 //
 // The store implements every port of a store: [tasks.Store], [tasks.LoginCounter], [adminstore.AdminStore],
-// [outbox.Outbox], [audit.Inspector], [archive.Archiver], [stats.TaskStats] and [activity.Store]. It is the plainest code that keeps their
-// contracts: maps under one lock.
+// [outbox.Outbox], [audit.Inspector], [archive.Archiver], [stats.TaskStats] and [activity.Store]. The code is plain:
+// maps under one lock.
 //
 // Nothing in the store survives the process. Lists and leases take time proportional to the number of
 // stored tasks and keys, because they scan all of them.
@@ -150,10 +150,11 @@ func (s *Store) Lease(ctx context.Context, _ string, n int, ttl time.Duration) (
 }
 
 // due returns up to n open tasks to lease, the longest due first. Times more than 2×ttl in the future come from a clock
-// that was set back later. A lease that ends then counts as expired. A task whose newest event is then counts as due.
+// that was set back later. A lease that ends that far in the future counts as expired. A task whose newest event is
+// that far in the future counts as due.
 func (s *Store) due(n int, ttl time.Duration) []tasks.Task {
 	now := s.now()
-	latest := now.Add(2 * ttl) // no later time comes from this clock
+	latest := now.Add(2 * ttl) // a later time comes from a clock that was set back
 	var due []tasks.Task
 	for _, t := range s.tasks {
 		if t.Open() && (!t.LeasableAt().After(now) || t.LeasedUntil.After(latest) || t.LeasedUntil.IsZero() && s.lastDecided(t).After(latest)) {
@@ -164,7 +165,7 @@ func (s *Store) due(n int, ttl time.Duration) []tasks.Task {
 	return due[:min(n, len(due))]
 }
 
-// lastDecided returns the time of the newest event of a task, by the clock of that time.
+// lastDecided returns the time of the newest event of a task. The clock may have been set back after that event.
 func (s *Store) lastDecided(t tasks.Task) (at time.Time) {
 	for _, e := range s.history[t.Code] {
 		if e.Task == t.ID {

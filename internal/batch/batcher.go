@@ -17,7 +17,7 @@ import (
 //
 //	Do ─▶ queued ─▶ in a batch ─▶ completed ─▶ Do returns
 //	        │           │              ▲
-//	        └───────────┴──────────────┘ its context has ended, and a slow call notices it
+//	        └───────────┴──────────────┘ its context has ended, as a slow call notices
 //
 // The states of a goroutine that sends batches are:
 //
@@ -27,23 +27,24 @@ import (
 //	          │ └─▶ ends        │ call returns             │ call returns
 //	          └─────────────────┴──────────────────────────┘
 //
-// With AllowInline, a single request whose context has a deadline needs no goroutine. Its caller counts as one, sends the
-// request inline, and leaves the requests that arrive in the meantime to a new goroutine.
+// With AllowInline, a single request whose context has a deadline needs no new goroutine. Its caller counts as a
+// goroutine that sends batches. The caller sends the request inline, and leaves the requests that arrive in the
+// meantime to a new goroutine.
 //
 // A goroutine starts only while no other one is fast and fewer than MaxInFlight run. The fast goroutine takes the
 // queued requests after its call, so no request is forgotten.
 type Batcher[Q, R any] struct {
 	Call              func(ctx context.Context, items []Q) ([]R, error) // returns one result for each item
-	MaxBatch          int                                               // items in one call
-	MaxInFlight       int                                               // simultaneous calls
-	CallTimeout       time.Duration                                     // of one call
+	MaxBatch          int                                               // the maximum number of items in one call
+	MaxInFlight       int                                               // the maximum number of simultaneous calls
+	CallTimeout       time.Duration                                     // the timeout of one call
 	RetryIndividually bool                                              // if a batch fails, send each of its items again by itself
 	AllowInline       bool                                              // run a single request in the goroutine of its caller
 
 	mu           sync.Mutex
 	queue        []request[Q, R]
 	inFlight     int // goroutines that send batches
-	fastInFlight int // fast goroutines among them
+	fastInFlight int // the fast ones of these goroutines
 }
 
 // A request is one item of one caller.
@@ -91,7 +92,7 @@ func (b *Batcher[Q, R]) acquire() bool {
 	return true
 }
 
-// release counts one fast goroutine less. The caller holds b.mu.
+// release undoes [Batcher.acquire]. The goroutine must be fast. The caller holds b.mu.
 func (b *Batcher[Q, R]) release() {
 	b.inFlight--
 	b.fastInFlight--

@@ -55,8 +55,8 @@ func (b *Batcher[Q, R]) takeIfOnly() bool {
 	return true
 }
 
-// runInline sends one request in the goroutine of its caller. The caller's deadline bounds the call, but a
-// cancellation of ctx does not end it, because the database connection would be closed then.
+// runInline sends one request in the goroutine of its caller. The caller's deadline bounds the call, but a cancellation
+// of ctx does not end the call, because that would close the database connection.
 func (b *Batcher[Q, R]) runInline(ctx context.Context, deadline time.Time, item Q) ([]R, error) {
 	defer b.finishInline()
 	defer b.watchSlow(nil).finish()
@@ -65,7 +65,8 @@ func (b *Batcher[Q, R]) runInline(ctx context.Context, deadline time.Time, item 
 	return b.Call(ctx, []Q{item})
 }
 
-// finishInline releases the caller of an inline call. If requests are queued, a goroutine takes its place.
+// finishInline releases the caller of an inline call. If requests are queued, a new goroutine takes the place of the
+// caller.
 func (b *Batcher[Q, R]) finishInline() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -106,9 +107,9 @@ func (b *Batcher[Q, R]) takeBatch() []request[Q, R] {
 	return batch
 }
 
-// send sends a batch in one call and completes its requests. It leaves out the requests whose context has ended.
-// If the call fails, its outcome is not known. Then send repeats each request by itself if b.RetryIndividually
-// is set, unless its context has ended by then.
+// send sends a batch in one call and completes its requests. It leaves out the requests whose context has ended. If the
+// call fails, its outcome is not known. Then send repeats each request by itself if b.RetryIndividually is set, unless
+// the context of that request has ended by then.
 func (b *Batcher[Q, R]) send(batch []request[Q, R]) {
 	live := make([]request[Q, R], 0, len(batch))
 	items := make([]Q, 0, len(batch))
@@ -144,7 +145,7 @@ func (b *Batcher[Q, R]) callOnce(ctx context.Context, items []Q) ([]R, error) {
 
 // A call becomes slow after slowAfter. Before that, no other call starts, because one call at a time gives the largest
 // batches. When the call becomes slow, another call may start. At that time, and every cancelPoll after it, the
-// requests whose context has ended are completed with its error.
+// requests whose context has ended are completed with the error of that context.
 const (
 	slowAfter  = 5 * time.Millisecond
 	cancelPoll = 50 * time.Millisecond

@@ -13,7 +13,7 @@ func Sleep(ctx context.Context, d time.Duration) error {
 }
 
 // SleepOrWake waits for d, for a value from wake, or for the end of ctx. It reports whether wake sent a value. A nil
-// channel never does.
+// channel never sends a value.
 func SleepOrWake(ctx context.Context, d time.Duration, wake <-chan struct{}) (woken bool) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -20,8 +20,9 @@ func Marshal(value any) ([]byte, error) {
 // ErrObject reports that a text is not one JSON object.
 var ErrObject = errors.New("not one JSON object")
 
-// DecodeObject reads one JSON object, and nothing else, from in. It calls field with the name of each field. field must
-// decode the value from in; its error ends the object.
+// DecodeObject reads one JSON object, and nothing else, from in. For each field of the object it calls the function
+// field with the field's name. The function must decode the field's value from in. If the function returns an error,
+// DecodeObject returns the error immediately.
 func DecodeObject(in *json.Decoder, field func(name string) error) error {
 	if begin, err := in.Token(); err != nil || begin != json.Delim('{') {
 		return ErrObject

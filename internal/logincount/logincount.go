@@ -7,11 +7,12 @@ import (
 	"time"
 )
 
-// A Counter counts tests of logins. Its fields are set before its first use. It is safe for concurrent use.
+// A Counter counts tests of logins. A test is a task with a key whose login the provider may have checked. Set the
+// exported fields before the first use. A Counter is safe for concurrent use.
 type Counter struct {
 	Now    func() time.Time
-	Window time.Duration // in which the tests of a login are counted; starts with the first test
-	PerKey time.Duration // for which the login of a key is remembered
+	Window time.Duration // the period in which the tests of a login are counted; it starts with the first test
+	PerKey time.Duration // how long a login is remembered for a key, from its last test
 
 	mu     sync.Mutex
 	logins map[string]window
@@ -24,8 +25,8 @@ type window struct {
 	ends  time.Time
 }
 
-// Count counts a test of a login with a key. It returns the tests of the login in its window, and the number of
-// logins of the key.
+// Count counts a test of a login with a key. It returns the number of tests of the login in its window, and the number
+// of different logins of the key.
 func (c *Counter) Count(login, key string) (tests, logins int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -49,8 +50,8 @@ func (c *Counter) Count(login, key string) (tests, logins int) {
 	return w.tests, logins
 }
 
-// Release takes back a test of a login with a key. If all is true, it takes back all tests of the login, and removes the
-// login from those of the key.
+// Release takes back a test of a login with a key. If all is true, it takes back all tests of the login, and removes
+// the login from the logins of the key.
 func (c *Counter) Release(login, key string, all bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -68,7 +69,7 @@ func (c *Counter) Release(login, key string, all bool) {
 	}
 }
 
-// deleteExpired deletes the expired counts once a window. The caller holds the lock.
+// deleteExpired deletes the expired counts, at most once per Window. The caller holds the lock.
 func (c *Counter) deleteExpired(now time.Time) {
 	if now.Before(c.sweep) && c.logins != nil {
 		return

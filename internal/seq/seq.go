@@ -38,7 +38,7 @@ func Pages[T, C any](start C, size int, read func(after C, n int) ([]T, error), 
 	}
 }
 
-// Map yields each row converted. An error ends the sequence.
+// Map yields the converted rows. If rows yields an error, the sequence yields the error and ends.
 func Map[T, U any](rows iter.Seq2[T, error], convert func(T) U) iter.Seq2[U, error] {
 	return func(yield func(U, error) bool) {
 		for row, err := range rows {

@@ -11,7 +11,7 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// An Entry records one action: who did what, when and from where.
+// An Entry records one action of an operator.
 type Entry struct {
 	ID      string    // made by the caller
 	At      time.Time // set by the store
@@ -19,14 +19,14 @@ type Entry struct {
 	Address string    // of the client; "" for the command line
 	Action  Action
 	Key     string // the fingerprint of a key
-	Task    string // an id
-	Plan    string // an id
+	Task    string // the id of a task
+	Plan    string // the id of a plan
 	OrderID string
-	Count   int    // of the keys, tasks or plans that were changed, or whose codes were shown
+	Count   int    // the number of keys, tasks or plans that were changed, or of keys whose codes were shown
 	Error   string // why the action was refused or failed; "": it succeeded
 }
 
-// An Action is what an operator did.
+// An Action is the kind of an operator's action.
 type Action string
 
 // The actions.
@@ -69,8 +69,8 @@ type Filter struct {
 	Actor   string
 	Action  Action
 	Subject string    // a key's fingerprint, a task, a plan or an order
-	Since   time.Time // recorded then or later
-	Until   time.Time // recorded earlier
+	Since   time.Time // selects entries that were recorded at this time or later
+	Until   time.Time // selects entries that were recorded before this time; zero: no bound
 }
 
 // Match reports whether the filter selects the entry.
@@ -81,7 +81,7 @@ func (f Filter) Match(e Entry) bool {
 		!e.At.Before(f.Since) && (f.Until.IsZero() || e.At.Before(f.Until))
 }
 
-// Position returns the place of an entry in a list.
+// Position returns the position of an entry in a list: its time and id.
 func (Filter) Position(e Entry) adminstore.Position { return adminstore.Position{At: e.At, ID: e.ID} }
 
 // A List is a page of entries.
@@ -89,7 +89,7 @@ type List = adminstore.ListOf[Entry]
 
 // A Store is the port for entries. All methods are safe for concurrent use.
 type Store interface {
-	// RecordActivity stores an entry with the present time. An entry whose ID is stored already is ignored, so the
+	// RecordActivity stores an entry with the present time. It ignores an entry whose ID is stored already, so that the
 	// caller may repeat a call.
 	RecordActivity(ctx context.Context, e Entry) error
 

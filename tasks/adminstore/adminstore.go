@@ -18,23 +18,22 @@ import (
 	"github.com/keyseat/keyseat/tasks/stats"
 )
 
-// An AdminStore is the port for an operator's lists and imports. It has no method that changes a key or
-// a task, because an operator's changes are a [tasks.Change] too and go through [tasks.Store.Apply]. All methods are
-// safe for concurrent use. The argument n is at least 1. An error that is not documented here comes from
-// the store; then it is unknown whether the call had an effect.
+// An AdminStore is the port for an operator's lists and imports. It has no method that changes a key or a task, because
+// [tasks.Store.Apply] also makes an operator's changes. All methods are safe for concurrent use. The argument n is at
+// least 1. After an error that is not documented here, it is unknown whether the call had an effect.
 type AdminStore interface {
-	// ImportKeys adds all the keys or none of them, each with a history entry. The store sets Version,
-	// Task, NextTaskAt and FailedLogins. If the sequence yields an error, ImportKeys returns it. The error is a
-	// [RowError] if a code exists already or occurs twice. It is [ErrBatch] if a batch with this id
-	// was imported before, whatever the keys are.
+	// ImportKeys adds all the keys or none of them, each with a history entry. The store sets Version, Task, NextTaskAt
+	// and FailedLogins. If the sequence yields an error, ImportKeys returns it. The error is a [RowError] if a code
+	// exists already or occurs twice. The error is [ErrBatch] if a batch with this id was imported before, even with
+	// other keys.
 	ImportKeys(ctx context.Context, b ImportBatch, all iter.Seq2[keys.Key, error]) error
 
 	// Batch lists the keys of a batch, in the order of their codes' bytes.
 	Batch(ctx context.Context, id string) ([]keys.Key, error)
 
-	// EditPlans applies all the edits or none of them. It applies them in order, so an edit sees the
-	// effect of those before it. A new plan is last in the order of import. An invalid edit causes a
-	// [RowError]. A store may limit the time of a call. So pass a few thousand edits at most.
+	// EditPlans applies all the edits or none of them. It applies them in order, so an edit sees the effect of earlier
+	// edits. A new plan is last in the order of import. An invalid edit causes a [RowError]. Pass a few thousand edits
+	// at most, because a store may limit the time of a call.
 	EditPlans(ctx context.Context, edits []stock.PlanEdit) error
 
 	// Keys lists a page of the keys that match the filter, each with its latest task.
@@ -45,7 +44,7 @@ type AdminStore interface {
 	// page starts after 0.
 	Plans(ctx context.Context, after int64, n int) ([]stock.Plan, error)
 
-	// PlansByID reads the plans with the given ids, in the order of import. An id of no plan has no entry.
+	// PlansByID reads the plans with the given ids, in the order of import. The result has no entry for an unknown id.
 	PlansByID(ctx context.Context, ids []string) ([]stock.Plan, error)
 
 	// Tasks lists a page of the tasks that match the filter, each with its key. [TaskFilter.Position] is the order.
@@ -66,7 +65,7 @@ type AdminStore interface {
 
 // An ImportBatch describes one import of keys.
 type ImportBatch struct {
-	ID   string          // made by the caller, or the id of an order: a batch is imported once
+	ID   string          // chosen by the caller; the store imports each batch once
 	Type tasks.EventType // [tasks.EventIssued] or [tasks.EventImported]
 	Note string          // for the operator
 }
@@ -107,22 +106,22 @@ func (e RowError) Unwrap() error { return e.Err }
 
 // A Search is a text that an operator looks for. [ParseSearch] makes one.
 type Search struct {
-	Text     string      // an order, a username, or the id of a task or plan, or its beginning
-	Codes    []keys.Code // whole codes
-	Prefixes []string    // beginnings of codes
-	Ends     []string    // last characters of codes, [EndLen] each
-	Limit    int         // of each kind of result
+	Text     string      // an order, a username, the id of a task or plan, or the beginning of one of these
+	Codes    []keys.Code // the whole codes to find
+	Prefixes []string    // the beginnings of codes to find
+	Ends     []string    // the ends of codes to find, each of [EndLen] characters
+	Limit    int         // the maximum number of results in each list of [Found]
 }
 
-// The end of a code is its last EndLen characters: the last group of a generated code. A search finds only codes of
-// MinEndCode characters or more by their end. A masked code shows the same characters of such a code.
+// The end of a code is its last EndLen characters: the last group of a generated code. A search by the end finds only
+// codes of MinEndCode characters or more. Where a code is masked, its end stays visible.
 const (
 	EndLen     = 5
 	MinEndCode = 20
 )
 
-// Found is the result of a search. Each list is in the order of the bytes of the texts that match. So among the texts
-// that begin with the searched text, an exact match is the first.
+// Found is the result of a search. Each list is in the order of the bytes of the texts that match. So an exact match
+// comes before the longer texts that begin with the searched text.
 type Found struct {
 	Codes     []tasks.Snapshot // keys whose code matches
 	Orders    []tasks.Snapshot // keys whose order matches
@@ -132,8 +131,8 @@ type Found struct {
 }
 
 // ParseSearch reads a text that a person typed or pasted. A part of a code may be written in the spellings of
-// [keys.Parse]. Only for a client that may list whole codes, pass true for prefixes. Otherwise the client could find a
-// code character by character.
+// [keys.Parse]. If prefixes is true, the search also finds codes by their beginning. Pass true only for a client that
+// may list whole codes, because any other client could find out a code character by character.
 func ParseSearch(text string, prefixes bool, limit int) Search {
 	text = keys.Trim(strings.TrimPrefix(keys.Trim(text), "…"))
 	s := Search{Text: text, Limit: limit}

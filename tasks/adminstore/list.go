@@ -14,19 +14,20 @@ import (
 // An Order is the order of a list.
 type Order string
 
-// The orders. The zero Order is [Oldest], but a list of keys without a filter then has the order of the codes' bytes.
+// The orders. The zero Order is [Oldest], except for a list of keys without a filter. There it is the order of the
+// codes' bytes.
 const (
-	Oldest Order = "oldest" // first
-	Newest Order = "newest" // first
+	Oldest Order = "oldest" // the oldest entry first
+	Newest Order = "newest" // the newest entry first
 )
 
 // A Position is the place of an entry in a list. Entries are ordered by At, and then by the bytes of ID.
 type Position struct {
 	At time.Time // see [KeyFilter.Position] and [TaskFilter.Position]
-	ID string    // a code, or the id of a task or of another entry
+	ID string    // a key's code, or the id of a task or of another entry
 }
 
-// IsZero reports whether p is the zero Position, which is no place.
+// IsZero reports whether p is the zero Position. No entry has this position.
 func (p Position) IsZero() bool { return p == Position{} }
 
 // Compare compares the places of two entries in a list of the order [Oldest].
@@ -38,7 +39,7 @@ func (p Position) Compare(q Position) int {
 type Page struct {
 	Order Order
 	After Position // zero: from the beginning
-	Back  bool     // read the entries before After instead, the nearest ones
+	Back  bool     // read the entries directly before After, not the entries after it
 	Limit int      // at least 1
 }
 
@@ -48,13 +49,13 @@ type List = ListOf[tasks.Snapshot]
 // A ListOf is a page of a list. It may have fewer entries than the limit although more follow, because a store
 // reads a limited number of entries for a page.
 type ListOf[T any] struct {
-	Entries []T      // in the order of the list, also if the page was read with Back
-	Next    Position // After of the next page in the same direction; zero: this is the last page
+	Entries []T      // in the order of the list, even if the page was read with Back
+	Next    Position // the value of [Page.After] for the next page in the same direction; zero: this is the last page
 }
 
 // Neighbors returns the positions of the pages around a page p. To read the next page, set After to next. To read the
-// previous page, set After to previous, and Back. The zero Position means that there is no such page. If l is empty, the
-// page in the direction from which p was reached begins at the position of p.
+// previous page, set After to previous, and Back. The zero Position means that there is no such page. If l is empty,
+// the page on the side from which the reader came begins at p.After.
 func (l ListOf[T]) Neighbors(p Page, position func(T) Position) (next, previous Position) {
 	first, last := p.After, p.After
 	if n := len(l.Entries); n > 0 {
@@ -113,7 +114,7 @@ func Cut[T any](all []T, position func(T) Position, p Page) (l ListOf[T]) {
 	return l
 }
 
-// A TaskState is a class of tasks. A task is in several: a running task is open, and a suspect one has ended.
+// A TaskState is a class of tasks. A task can be in several states: for example, a running task is also open.
 type TaskState string
 
 // The states.
@@ -160,12 +161,12 @@ func (s TaskState) Match(t tasks.Task) bool {
 // A TaskFilter selects the tasks that have all the given properties. The zero TaskFilter selects all tasks.
 type TaskFilter struct {
 	State    TaskState
-	Outcomes []tasks.Outcome // any of these; open tasks have the outcome ""; empty: any outcome
+	Outcomes []tasks.Outcome // any of these; "" selects open tasks; an empty list: any outcome
 	Country  stock.Country
 	Plan     string    // the id of the plan whose slot the task holds or last held
 	Code     keys.Code // of the task's key
-	Since    time.Time // accepted then or later
-	Until    time.Time // accepted earlier
+	Since    time.Time // selects tasks that were accepted at this time or later
+	Until    time.Time // selects tasks that were accepted before this time; zero: no bound
 }
 
 // Match reports whether the filter selects the task.
@@ -183,12 +184,12 @@ func (TaskFilter) Position(v tasks.Snapshot) Position { return Position{v.Task.C
 
 // A KeyFilter selects the keys that have all the given properties. The zero KeyFilter selects all keys.
 type KeyFilter struct {
-	OrderID      *string       // nil: with and without an order
-	Statuses     []keys.Status // any of these; empty: any status
+	OrderID      *string       // nil: any order or none
+	Statuses     []keys.Status // any of these; an empty list: any status
 	Used         *bool
 	Revoked      *bool
-	BoughtAfter  time.Time     // bought then or later
-	BoughtBefore time.Time     // bought earlier; never a key without a purchase date
+	BoughtAfter  time.Time     // selects keys that were bought at this time or later
+	BoughtBefore time.Time     // selects keys that were bought before this time, and no key without a purchase date; zero: no bound
 	Country      stock.Country // of the key's latest task
 	Plan         string        // of the key's latest task
 }
@@ -218,12 +219,11 @@ func (f KeyFilter) MatchKey(k keys.Key) bool {
 		!bought.Before(f.BoughtAfter) && (f.BoughtBefore.IsZero() || !bought.IsZero() && bought.Before(f.BoughtBefore))
 }
 
-// Position returns the place of a key in a list with this filter and order. Keys are ordered by their purchase
-// dates, and then by their codes. Three lists differ:
+// Position returns the place of a key in a list with this filter and order. Keys are ordered by their purchase dates,
+// and then by their codes. A key without a purchase date is the oldest. Two lists have another order:
 //
-//   - With a filter by country or plan, the place is that of the key's latest task.
+//   - With a filter by country or plan, the position is that of the key's latest task.
 //   - The list without filter and order is by code, so At is zero.
-//   - A key without a purchase date is the oldest.
 func (f KeyFilter) Position(o Order, v tasks.Snapshot) Position {
 	switch {
 	case f.ByTask():

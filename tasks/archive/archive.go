@@ -1,5 +1,6 @@
-// Package archive moves finished tasks and their history out of a store. [Decide] plans what one key no longer
-// needs, and an [Archiver] carries the plan out. The slot counts of tasks and of the history stay the same.
+// Package archive moves finished tasks and their history out of a store. [Decide] makes a [Plan] of the rows that one
+// key no longer needs, and an [Archiver] carries out the plan. The counts of slots by tasks and by history entries stay
+// the same.
 package archive
 
 import (
@@ -14,13 +15,13 @@ import (
 	"github.com/keyseat/keyseat/tasks/stats"
 )
 
-// An Archiver moves finished tasks and their history out of the store. The store keeps only the rows
-// that are still needed. A store does not have to implement Archiver. Archive is safe for concurrent use,
-// also while all other methods of the store run.
+// An Archiver moves finished tasks and their history out of the store. The store keeps only the rows that are still
+// needed. A store need not implement Archiver. Archive is safe for concurrent use, also while all other methods of the
+// store run.
 type Archiver interface {
-	// Archive removes the rows of the plans from the store. Before that it passes the rows to keep. If
-	// keep returns an error, Archive removes nothing and returns that error. Archive may call keep again
-	// with the same rows. It never removes a row that keep did not receive.
+	// Archive removes the rows of the plans from the store. Before that it passes the rows to the function keep. If
+	// keep returns an error, Archive removes nothing and returns that error. Archive may call keep again with the same
+	// rows. It never removes a row that keep did not receive.
 	//
 	// The returned slice has an error for each plan, in the order of the plans. The error is nil or
 	// [tasks.ErrConflict]. A plan with ErrConflict has had no effect. The reasons for ErrConflict are:
@@ -28,7 +29,7 @@ type Archiver interface {
 	//   - the key's history has more or fewer entries than the plan says;
 	//   - an entry of the key is not routed to the subscribers yet, or a delivery about the key is still queued;
 	//   - an earlier plan of the same call archives the same key;
-	//   - a concurrent change of the key (possible, not certain).
+	//   - a concurrent change of the key, although such a change does not always cause the error.
 	Archive(ctx context.Context, plans []Plan, keep func(Rows) error) ([]error, error)
 }
 
@@ -40,17 +41,17 @@ type Rows struct {
 
 // A Plan removes the whole history of a key and the tasks that are no longer needed. It does not change the key.
 type Plan struct {
-	ID      string // of the write, like the id of a [tasks.Change]
+	ID      string // identifies the write, like the id of a [tasks.Change]
 	Code    keys.Code
-	Lines   int           // the number of history entries now
+	Lines   int           // the number of history entries that the plan replaces
 	Tasks   []string      // the ids of the tasks to remove
 	Summary []tasks.Event // the events that replace the history; subscribers are not notified of them
 }
 
-// MinAge is the minimum age of archived rows. It has two reasons:
+// MinAge is the minimum age of archived rows. Younger rows are needed for two reasons:
 //
 //   - [stats.TaskStats] counts the tasks of a period of this length.
-//   - No client applies a change again after that time, and no subscriber waits for a delivery that long.
+//   - A client may apply a change again, and a subscriber may wait for a delivery. Neither happens after MinAge.
 const MinAge = stats.MaxHours * time.Hour
 
 // Decide plans the archiving of a record. It returns false if there is nothing to archive, for one of these reasons:
@@ -61,9 +62,9 @@ const MinAge = stats.MaxHours * time.Hour
 //   - the record is inconsistent;
 //   - the plan would remove nothing.
 //
-// The key's latest task stays. So does each task with a spent slot, because an operator may release the
-// slot later. For each task that stays, one summary event records the state of its slot. Therefore the
-// slot counts of the history stay the same.
+// The plan does not remove the key's latest task. It does not remove a task with a spent slot either, because an
+// operator may release the slot later. For each task that stays, one summary event records the state of its slot.
+// Therefore the slot counts of the history stay the same.
 func Decide(r audit.Record, before time.Time, id string) (Plan, bool) {
 	if latest := r.At.Add(-MinAge); latest.Before(before) {
 		before = latest
@@ -92,7 +93,7 @@ func Decide(r audit.Record, before time.Time, id string) (Plan, bool) {
 //   - no task is open or unreadable, and no slot is suspect;
 //   - the task of every event exists, and the slot of every task matches the history.
 //
-// Only an operator or a new request can change such a key or its slots.
+// Only an operator or a new request can change such a key or the slots of its tasks.
 func isArchivable(r audit.Record, before time.Time) bool {
 	for _, e := range r.Events {
 		if !e.At.Before(before) || e.Task != "" && r.Task(e.Task) == nil || e.Task == "" && e.To != "" {
@@ -119,7 +120,7 @@ func summary(t tasks.Task, at time.Time) tasks.Event {
 // hasSlot reports whether a slot of a plan belongs to the task.
 func hasSlot(t tasks.Task) bool { return t.Slot != "" && t.Slot != stock.Free }
 
-// note describes the number of removed rows and the time of the last removed entry.
+// note describes for an operator the number of removed rows and the time of the last removed entry.
 func (p Plan) note(gone []tasks.Event) string {
 	until := ""
 	if len(gone) > 0 {

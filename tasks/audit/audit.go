@@ -46,7 +46,7 @@ type Inspector interface {
 	// A store that keeps no sums returns no audit.
 	LevelAudits(ctx context.Context) ([]LevelAudit, error)
 
-	// FixLevel sets the stored sums of a country to the sums of its plans.
+	// FixLevel sets the stored sums of a country to the sums over its plans.
 	FixLevel(ctx context.Context, country stock.Country) error
 }
 
@@ -58,7 +58,8 @@ type LevelAudit struct {
 }
 
 // LevelSums are the numbers of a country's plans and of their slots, as a store keeps them. Free counts the free slots
-// of plans that were in stock at a time that the store keeps too. Plans that have expired since are deducted by a reader.
+// of the plans that were in stock when the store last updated it. A reader of the sums must deduct the plans that have
+// expired since then.
 type LevelSums struct{ Plans, Size, Free, Held, Spent, Suspect int }
 
 // String returns the sums as a text for people.
@@ -94,7 +95,7 @@ func (r Record) Open() []tasks.Task {
 // It returns the first of these tasks that exists:
 //
 //   - the task that the key names, if it is open;
-//   - the newest open task, if it is newer than the task that the key names, or if the latter is missing;
+//   - the newest open task, if it is newer than the task that the key names, or if the key names no existing task;
 //   - the task that the key names;
 //   - the newest task.
 func (r Record) ExpectedLatest() *tasks.Task {
@@ -121,15 +122,15 @@ func (r Record) ExpectedLatest() *tasks.Task {
 //   - the sum of the transfers in the history.
 type PlanAudit struct {
 	At    time.Time        // the store's clock
-	Plan  stock.Plan       // Seq 0: no plan has that id
+	Plan  stock.Plan       // Seq is 0 if no plan has that id
 	Tasks stock.SlotCounts // the sum over the slots of the tasks
 	Moves stock.SlotCounts // the sum of the transfers in the history
 }
 
-// A CounterFix adds the difference between the history's transfers and a plan's counters to the counters.
-// Its event is about the plan and no key. The event transfers no slot.
+// A CounterFix adds the difference between the history's transfers and a plan's counters to the counters. Its event is
+// about the plan, not about a key. The event transfers no slot.
 type CounterFix struct {
-	ID    string           // of the write, like the id of a [tasks.Change]
+	ID    string           // identifies the write, like the id of a [tasks.Change]
 	Add   stock.SlotCounts // added to the counters; negative for a counter that is too high
 	Event tasks.Event      // names the plan
 }
@@ -143,9 +144,9 @@ func (t PlanAudit) FixCounters(id string) (CounterFix, error) {
 	return CounterFix{ID: id, Add: t.Moves.Sub(t.Plan.Counts()), Event: event}, err
 }
 
-// Apply returns the plan of the audit with corrected counters. The audit must be a new one. The error is
-// [tasks.ErrConflict] if the plan does not exist or the difference is no longer c.Add. It is
-// [stock.ErrSlotState] if the plan has too few slots.
+// Apply returns the plan of the audit with corrected counters. The audit must be newer than the one that the fix was
+// made from. The error is [tasks.ErrConflict] if the plan does not exist or the difference is no longer c.Add. The
+// error is [stock.ErrSlotState] if the plan has too few slots.
 func (c CounterFix) Apply(t PlanAudit) (stock.Plan, error) {
 	if t.Plan.Seq == 0 || t.Moves.Sub(t.Plan.Counts()) != c.Add {
 		return t.Plan, tasks.ErrConflict

@@ -8,9 +8,9 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// The repairs are decisions on an inconsistent [Record]. The first event of each repair is an
-// [tasks.EventRepaired] with the note. A repair that ends a task also has an [tasks.EventEnded]. Every transfer
-// of a slot is recorded in one of the events.
+// The repairs are decisions on an inconsistent [Record]. The first event of each repair has the type
+// [tasks.EventRepaired] and the note. A repair that ends a task also has an event of the type [tasks.EventEnded]. Every
+// transfer of a slot is recorded in one of the events.
 
 // repair returns a change of the record's key or task, or of both, with the event of the repair.
 func (r Record) repair(key *keys.Key, task *tasks.Task, note, id string) tasks.Change {
@@ -22,9 +22,9 @@ func (r Record) repair(key *keys.Key, task *tasks.Task, note, id string) tasks.C
 	return tasks.Change{ID: id, Key: key, Task: task, Events: []tasks.Event{event}}
 }
 
-// RepairLatestTask makes [Record.ExpectedLatest] the key's latest task. The key becomes in_queue if that task
-// is open. If the task has ended and the key is in_queue, the key gets the status after the task. If there
-// is no task and the key is in_queue, the key gets the status after a failed task.
+// RepairLatestTask makes [Record.ExpectedLatest] the key's latest task. The key becomes in_queue if that task is open.
+// If the task has ended and the key is in_queue, the key gets the status that the end of the task gives it. If there is
+// no task and the key is in_queue, the key gets the status after a failed task.
 func (r Record) RepairLatestTask(note, id string) tasks.Change {
 	key, latest := r.Key, r.ExpectedLatest()
 	switch {
@@ -46,8 +46,8 @@ func (r Record) RepairLatestTask(note, id string) tasks.Change {
 	return r.repair(&key, nil, note, id)
 }
 
-// RepairStatus sets the key's status and Used. If the key was reset after its latest task, they become those
-// after a reset. Otherwise, if that task has ended, they become those after its end. In all other cases Used
+// RepairStatus sets the key's status and Used. If the key was reset after its latest task, both get their values after
+// a reset. Otherwise, if the latest task has ended, both get their values after that task. In all other cases Used
 // changes to fit the status, or an unknown status becomes active.
 func (r Record) RepairStatus(note, id string) tasks.Change {
 	key, latest := r.Key, r.ExpectedLatest()
@@ -65,12 +65,12 @@ func (r Record) RepairStatus(note, id string) tasks.Change {
 	return r.repair(&key, nil, note, id)
 }
 
-// WasReset reports whether the key was reset after the given task was last accepted, ended or resolved. Other
-// events leave the key as it is. If latest is nil, it reports the same for all tasks of the key.
+// WasReset reports whether the key was reset after the given task was last accepted, ended or resolved. If latest is
+// nil, WasReset reports whether the key was reset after the last such event of any task.
 func (r Record) WasReset(latest *tasks.Task) bool {
 	reset := false
 	for _, e := range r.Events {
-		switch e.Type { //nolint:exhaustive // the others leave the key as it is
+		switch e.Type { //nolint:exhaustive // the other events leave the key as it is
 		case tasks.EventReset:
 			reset = true
 		case tasks.EventAccepted, tasks.EventEnded, tasks.EventResolved:
@@ -81,10 +81,10 @@ func (r Record) WasReset(latest *tasks.Task) bool {
 }
 
 // FailTask ends an open task like a task without attempts left. The slot becomes suspect if an attempt may have had an
-// effect, and free otherwise. The key changes too if the task is its latest and the key is in_queue.
+// effect, and free otherwise. The key changes too if the task is the key's latest task and the key is in_queue.
 func (r Record) FailTask(t tasks.Task, note, id string) tasks.Change {
 	if !t.LeasedUntil.IsZero() {
-		t.LostLeases++ // the worker with that lease may have made an attempt
+		t.LostLeases++ // the worker that has the lease may have made an attempt
 	}
 	c := tasks.Fail(tasks.Snapshot{At: r.At, Key: r.Key, Task: &t}, "", id)
 	if r.Key.Task != t.ID || r.Key.Status != keys.InQueue {
@@ -122,14 +122,14 @@ func (r Record) ExpireLease(t tasks.Task, note, id string) tasks.Change {
 	return r.repair(nil, &t, note, id)
 }
 
-// RepairSlot makes a task's slot and its history consistent. It changes one of the two:
+// RepairSlot makes a task's slot and the history of the slot consistent. It changes one of the two:
 //
-//   - If counted is true, it changes the task's slot to the one in the history. The caller sets counted if
-//     the counters of the plans match the history.
+//   - If counted is true, it sets the task's slot to the state in the history. The caller sets counted if the counters
+//     of the plans match the history.
 //   - Otherwise it adds the missing transfers to the history.
 //
-// There is one exception. Open upgrades, and only they, hold a slot. If one of the two versions breaks
-// this rule, RepairSlot uses the other one.
+// There is one exception. Only open upgrades hold a slot, and each open upgrade holds one. If the task or the history
+// breaks this rule, RepairSlot follows the other of the two.
 func (r Record) RepairSlot(t tasks.Task, counted bool, note, id string) tasks.Change {
 	history := r.SlotHistory(t.ID)
 	fixed, fits := withSlotOf(t, history)
@@ -149,7 +149,7 @@ func (r Record) RepairSlot(t tasks.Task, counted bool, note, id string) tasks.Ch
 	return c
 }
 
-// withSlotOf returns the task with its slot as in the history, and reports whether that slot is possible.
+// withSlotOf returns the task with the state of its slot in the history, and reports whether that state is possible.
 func withSlotOf(t tasks.Task, history SlotHistory) (tasks.Task, bool) {
 	at, one := history.place()
 	if !one || at.plan != "" && at.plan != t.Plan.ID || history.Matches(t) {
@@ -162,7 +162,8 @@ func withSlotOf(t tasks.Task, history SlotHistory) (tasks.Task, bool) {
 	return t, holdsSlotRightly(t)
 }
 
-// holdsSlotRightly reports whether the task follows the rule that open upgrades, and only they, hold a slot.
+// holdsSlotRightly reports whether the task follows the rule that each open upgrade holds a slot, and no other task
+// does.
 func holdsSlotRightly(t tasks.Task) bool {
 	return (t.Slot == stock.Held) == (t.Open() && t.Kind == tasks.Upgrade)
 }

@@ -12,8 +12,8 @@ import (
 
 // A SlotHistory is the history of one task's slot.
 type SlotHistory struct {
-	sums   map[slotLocation]int // the sums of all transfers, without zeros
-	broken bool                 // since the last repair, a transfer began at a location without the slot
+	sums   map[slotLocation]int // the sum of all transfers for each location, without zeros
+	broken bool                 // since the last repair, a transfer began where the slot was not
 	at     slotLocation
 }
 
@@ -71,8 +71,8 @@ func newSlotLocation(plan string, s stock.State) slotLocation {
 	return slotLocation{plan, s}
 }
 
-// OutOfOrder reports whether a transfer began at a location without the slot. For example, the slot was held
-// twice or released twice.
+// OutOfOrder reports whether a transfer began where the slot was not. For example, the slot was held twice or released
+// twice.
 func (t SlotHistory) OutOfOrder() bool { return t.broken }
 
 // Matches reports whether the sum of the transfers is the location of the slot in the task.
@@ -91,8 +91,8 @@ func (t SlotHistory) String() string {
 	return cmp.Or(strings.Join(texts, ", "), "nothing")
 }
 
-// place returns the location of the slot according to the sums. It returns false if the sums are not
-// those of one slot or no slot.
+// place returns the location of the slot according to the sums. It returns false if the sums mean neither one slot nor
+// no slot.
 func (t SlotHistory) place() (slotLocation, bool) {
 	if len(t.sums) > 1 {
 		return slotLocation{}, false
@@ -103,8 +103,8 @@ func (t SlotHistory) place() (slotLocation, bool) {
 	return slotLocation{}, true
 }
 
-// missingMoves returns the transfers that the history lacks. With them, the sum of the transfers is the
-// location of the slot in the task. The events have only Plan, From and To.
+// missingMoves returns the transfers that the history lacks. With these transfers, the sum is the location of the slot
+// in the task. The returned events have only Plan, From and To.
 func (t SlotHistory) missingMoves(task tasks.Task) []tasks.Event {
 	missing := map[slotLocation]int{}
 	for at, n := range t.sums {

@@ -15,9 +15,9 @@ import (
 // ErrNoSubscriber reports that no subscriber has the given name.
 var ErrNoSubscriber = errors.New("no subscriber has this name")
 
-// An Outbox queues events for subscribers, for example for webhooks. It does not copy the events, because
-// the history has them. For each subscriber and key it stores the last delivered line of the history, and
-// deletes that row when nothing is left to deliver. Without a subscriber it writes nothing.
+// An Outbox queues events for subscribers, for example for webhooks. It does not copy the events, because the history
+// has them. For each subscriber and key it stores a row with the last delivered history entry. It deletes the row when
+// nothing is left to deliver. Without a subscriber it writes nothing.
 //
 //	history ─Route─▶ queue of each subscriber and key ─LeaseDeliveries─▶ sent ─CompleteDelivery─▶ log of deliveries
 //
@@ -28,18 +28,18 @@ type Outbox interface {
 	// deletes expired subscribers with their queues, and logged deliveries that are older than ttl.
 	Subscribe(ctx context.Context, names []string, ttl time.Duration) error
 
-	// Route reads up to n history entries that were not routed before. It queues each entry of one of the
-	// given types for every subscriber. It routes each entry once, and the entries of a key in order. The
-	// result is the number of entries that it read.
+	// Route reads up to n history entries that were not routed before. It queues each entry of one of the given types
+	// for every subscriber. It routes each entry once, and the entries of a key in order. It returns the number of
+	// entries that it read.
 	Route(ctx context.Context, types []tasks.EventType, n int) (int, error)
 
-	// SetLowStock replaces the set of countries that are low in stock for a subscriber. It queues a
-	// delivery for each country that was not in the set before. The mark (> 0) identifies that delivery.
-	// It removes the countries that are no longer in the set. For an unknown subscriber it does nothing.
+	// SetLowStock replaces the set of countries that are low in stock for a subscriber. It queues a delivery for each
+	// country that was not in the set before. The mark (> 0) identifies that delivery. SetLowStock removes the queued
+	// deliveries of countries that are no longer in the set. For an unknown subscriber it does nothing.
 	SetLowStock(ctx context.Context, subscriber string, countries []stock.Country, mark int64) error
 
-	// LeaseDeliveries leases up to n due deliveries of a subscriber for ttl, the longest due first. It
-	// returns none for a disabled or unknown subscriber. The lease must be a new unique name.
+	// LeaseDeliveries leases up to n due deliveries of a subscriber for ttl, the longest due first. It returns none for
+	// a disabled or unknown subscriber. The argument lease must be a new unique name.
 	LeaseDeliveries(ctx context.Context, subscriber, lease string, n int, ttl time.Duration) ([]QueuedDelivery, error)
 
 	// CompleteDelivery stores the result of a leased delivery and ends the lease. It writes DeliveredSeq,
@@ -70,24 +70,24 @@ type Outbox interface {
 type Subscriber struct {
 	Name      string
 	ExpiresAt time.Time // the time of its removal, unless Subscribe renews it
-	Disabled  time.Time // the time since which it receives nothing; zero: it is enabled
+	Disabled  time.Time // the time since which the subscriber receives nothing; zero: it is enabled
 	Waiting   int       // the number of queued deliveries
-	Since     time.Time // when the oldest of them was queued; zero: nothing is queued
+	Since     time.Time // when the oldest of these deliveries was queued; zero: nothing is queued
 }
 
-// A QueuedDelivery contains the events about one key that a subscriber has not received yet. They are the
-// history entries after DeliveredSeq, up to LastSeq. With a country and no code, it reports that the
-// stock of the country is low. LastSeq is then the mark of [Outbox.SetLowStock].
+// A QueuedDelivery contains the events about one key that a subscriber has not received yet. These are the history
+// entries after DeliveredSeq, up to LastSeq. A delivery with a country and no code reports that the stock of the
+// country is low. Its LastSeq is the mark of [Outbox.SetLowStock].
 type QueuedDelivery struct {
 	Subscriber string
 	Code       keys.Code
 	Country    stock.Country
 
-	DeliveredSeq   int64 // the last entry that is delivered completely
-	DeliveredEvent int   // the number of delivered events of the entry after that
+	DeliveredSeq   int64 // the Seq of the last entry that is delivered completely
+	DeliveredEvent int   // the number of delivered events of the next entry
 	LastSeq        int64
 	Attempts       int       // the number of failed attempts to deliver the next event
-	Since          time.Time // when this was queued
+	Since          time.Time // when the delivery was queued
 	DueAt          time.Time
 	Lease          string
 
@@ -106,7 +106,7 @@ const (
 	Delivered      Result = "delivered"
 	Failed         Result = "failed"   // a later attempt follows
 	GivenUp        Result = "given_up" // failed for too long: no further attempt follows
-	SubscriberGone Result = "gone"     // the subscriber wants no more deliveries
+	SubscriberGone Result = "gone"     // the subscriber wants no further deliveries
 )
 
 // A Delivery is one attempt to send one event to a subscriber.
@@ -114,7 +114,7 @@ type Delivery struct {
 	Seq        int64     // the position in the log, set by the store
 	At         time.Time // the store's clock
 	Subscriber string    // the name of the subscriber
-	Event      string    // the id of the event, the same for every attempt
+	Event      string    // the id of the event, which is the same for every attempt
 	Type       string
 	Code       keys.Code
 	Country    stock.Country
@@ -126,10 +126,10 @@ type Delivery struct {
 	Note       string // a description for the operator; contains no secret
 }
 
-// A Replay selects the events that a subscriber receives again. A history entry matches if its type is in
-// Causes, its Seq is greater than After, and its time is not before Since. An entry without a key never matches,
-// because deliveries are about keys. For each key the subscriber receives all entries from the first match to the
-// last one, and the entries that are queued already.
+// A Replay selects the events that a subscriber receives again. A history entry matches if its type is in Causes, its
+// Seq is greater than After, and its time is not before Since. An entry without a key never matches, because deliveries
+// are about keys. For each key the subscriber receives all entries from the first match to the last match, and the
+// entries that are queued already.
 type Replay struct {
 	Subscriber string
 	Code       keys.Code // "" for all keys

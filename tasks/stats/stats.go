@@ -10,16 +10,16 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TaskStats counts tasks over time, for operators that monitor a shop. A store does not have to implement TaskStats.
+// TaskStats counts tasks over time, for operators that monitor a shop. A store need not implement TaskStats.
 type TaskStats interface {
-	// CountByHour counts the tasks that match the filter and were accepted in each of the n hours from the given
-	// time on, all at one moment during the call. It counts no hour after the first [MaxHours]. The result has no
-	// entry for a count of 0. It is sorted by hour, then kind, then outcome.
+	// CountByHour counts the tasks that match the filter and were accepted in each of the n hours from the given time
+	// on, all at one moment during the call. It leaves out hours after the first [MaxHours]. The result has no entry
+	// for a count of 0. It is sorted by hour, then kind, then outcome.
 	CountByHour(ctx context.Context, from time.Time, n int, f Filter) ([]HourCount, error)
 
-	// CountSold counts the delivered slots of each of the countries, in their order: the upgrades that were accepted
-	// at the given time or later and have succeeded. For each country it examines only the newest n tasks that have
-	// succeeded, so that a call is quick whatever the number of tasks. n is at least 1.
+	// CountSold counts the delivered slots of each of the countries, in their order: the upgrades that were accepted at
+	// the given time or later and have succeeded. For each country it examines only the newest n tasks that have
+	// succeeded, so that a call is quick whatever the number of tasks. The argument n is at least 1.
 	CountSold(ctx context.Context, countries []stock.Country, since time.Time, n int) ([]Sold, error)
 }
 
@@ -38,10 +38,10 @@ func (f Filter) Match(t tasks.Task) bool {
 type Sold struct {
 	Country stock.Country
 	Slots   int
-	Since   time.Time // the slots were delivered from then on: later than requested, if not all tasks were examined
+	Since   time.Time // the beginning of the counted period: later than requested if not all tasks were examined
 }
 
-// PerDay returns how many slots were delivered per day since s.Since. It counts at least one minute.
+// PerDay returns how many slots were delivered per day since s.Since. The period counts as one minute if it is shorter.
 func (s Sold) PerDay(now time.Time) float64 {
 	return float64(s.Slots) * 24 / max(now.Sub(s.Since), time.Minute).Hours()
 }
@@ -63,8 +63,8 @@ type Queue struct {
 	Leased  int // leased by a worker
 	Waiting int // due later, for the next attempt
 
-	// The same tasks by another property: those without a lease, before and after their first attempt. The others have
-	// a lease, which may have expired. Lists of tasks call the three waiting, retrying and running.
+	// The open tasks without a lease, before and after their first attempt. All other open tasks have a lease, which
+	// may have expired. Lists of tasks call the three classes waiting, retrying and running.
 	Unattempted int
 	Attempted   int
 
@@ -82,7 +82,7 @@ func (q Queue) Add(t tasks.Task, at time.Time) Queue {
 	}
 	q.Age = max(q.Age, at.Sub(t.CreatedAt))
 	switch {
-	case !t.LeasedUntil.IsZero(): // neither
+	case !t.LeasedUntil.IsZero(): // neither Unattempted nor Attempted
 	case t.Attempts+t.LostLeases == 0:
 		q.Unattempted++
 	default:
