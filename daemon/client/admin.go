@@ -23,11 +23,11 @@ import (
 //
 // Of the methods that change data, only [Admin.Issue] repeats its request automatically. If another method
 // returns [ErrUnknown], read the key, the plan or the task, or make the call again. A repeated call has the
-// same result as one call, or the API refuses it with a [Code] that says so, such as [NotSuspect].
+// same result as one call, or the API refuses it with a [Code] such as [NotSuspect].
 type Admin struct{ transport *transport }
 
-// maxPage is the maximum size of a response of the admin API, in bytes. A page with long texts needs only a
-// small part of it.
+// maxPage is the maximum size of a response of the admin API, in bytes. Even a page with long texts has only a small part
+// of this size.
 const maxPage = 16 << 20
 
 // NewAdmin returns a client of the admin API, which is at /admin/v1/ below base. The base is the URL of the
@@ -42,7 +42,7 @@ func NewAdmin(base string, token tasks.Secret, o Options) (*Admin, error) {
 
 // The types of the admin API are those of package view, which describes their fields.
 type (
-	// A Time is a [time.Time], which it embeds. It is zero if the daemon knows no time.
+	// A Time embeds a [time.Time]. The zero Time means that the daemon does not know the time, or that there is none.
 	Time = view.Time
 	// A Key is a key as an operator sees it. A zero time means that the time is not known. The code is masked, such as
 	// "…GJ5KN", if the role of the token does not show it.
@@ -67,7 +67,7 @@ type (
 	ActivityEntry = view.ActivityEntry
 )
 
-// errEmptyName says that a code or an id is empty. A path cannot contain an empty name.
+// errEmptyName says that a code or an id is empty. The path of a request cannot contain an empty segment.
 var errEmptyName = errors.New("client: the code or id is empty")
 
 // segment escapes a name as one segment of a path, even if the name contains slashes or consists only of dots.
@@ -80,7 +80,7 @@ func segment(name string) string {
 
 type adminCall struct {
 	method     string   // "": GET
-	path       []string // the segments of the path, not escaped: a list, the name of an object, an action on it
+	path       []string // the unescaped segments of the path after /admin/v1/, such as "tasks", an id, "retry"
 	query      url.Values
 	body       any // nil: no body
 	header     http.Header
@@ -118,7 +118,7 @@ func call[T any](ctx context.Context, a *Admin, q adminCall) (value T, err error
 	return value, err
 }
 
-// isInvalid reports whether a decoded value lacks a required field. Then the response was not what a daemon sends.
+// isInvalid reports whether a decoded value lacks a required field. No daemon sends such a value.
 func isInvalid(value any) bool {
 	switch v := value.(type) {
 	case Key:
@@ -173,12 +173,13 @@ func page[T any](ctx context.Context, a *Admin, list string, query url.Values, a
 		return nil, nil, ErrInvalidResponse
 	}
 	if next != nil && *next == after || slices.ContainsFunc(entries, func(e T) bool { return isInvalid(e) }) {
-		return nil, nil, ErrInvalidResponse // the same cursor again would cause an endless loop
+		return nil, nil, ErrInvalidResponse // an unchanged cursor would cause an endless loop
 	}
 	return entries, next, nil
 }
 
-// A PlanEdit contains the changes of a plan. A nil field keeps its value. A new plan needs a country and slots.
+// A PlanEdit contains the changes of a plan. A nil field leaves the value in the plan unchanged. A new plan needs a
+// country and slots.
 type PlanEdit struct {
 	Country   *string    `json:"country,omitempty"` // the country code, in upper or lower case
 	Slots     *int       `json:"slots,omitempty"`   // at least the number of slots that are held, spent or suspect
@@ -187,7 +188,7 @@ type PlanEdit struct {
 	ExpiresAt *time.Time `json:"-"` // the zero time: never
 }
 
-// body returns the JSON of the edit. In it, null as the time means never.
+// body returns the body of the request. In the body, an expires_at of null means that the plan never expires.
 func (e PlanEdit) body() any {
 	body := struct {
 		PlanEdit
@@ -203,11 +204,11 @@ func (e PlanEdit) body() any {
 	return body
 }
 
-// ignoreResponse reads the response of a call that has no result.
+// ignoreResponse is the function that reads the response of a call without a result.
 func ignoreResponse(response) error { return nil }
 
-// EditPlan creates or changes a plan and puts it into stock: the plan is no longer retired, and its fault
-// is removed. If the slots of the plan do not allow the edit, the error is [PlanInUse].
+// EditPlan creates or changes a plan and puts it into stock: afterwards the plan is not retired, and has no fault such as
+// "full". If the slots of the plan do not allow the edit, the error is [PlanInUse].
 func (a *Admin) EditPlan(ctx context.Context, id string, e PlanEdit) error {
 	return a.do(ctx, adminCall{method: http.MethodPut, path: []string{"plans", id}, body: e.body()}, ignoreResponse)
 }
@@ -217,8 +218,8 @@ func (a *Admin) RetirePlan(ctx context.Context, id string) error {
 	return a.do(ctx, adminCall{method: http.MethodPost, path: []string{"plans", id, "retire"}}, ignoreResponse)
 }
 
-// Plans lists the plans in the order of import. It reads page by page during the iteration. The first error
-// ends the sequence.
+// Plans lists the plans in the order of import. Plans reads page by page during the iteration. The first error ends the
+// sequence.
 func (a *Admin) Plans(ctx context.Context) iter.Seq2[Plan, error] {
 	return listAll[Plan](ctx, a, "plans", url.Values{})
 }
@@ -229,5 +230,6 @@ func (a *Admin) Stock(ctx context.Context) ([]stock.Level, error) {
 	return body.Stock, err
 }
 
-// A stockBody is the response of the call stock. A level has the same field names in Go and in JSON.
+// A stockBody is the body of the response to GET stock. It needs no JSON tags, because the names in JSON are the Go names
+// in lower case.
 type stockBody struct{ Stock []stock.Level }

@@ -15,12 +15,12 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// Issue creates the keys of an order, once for each idempotency key (1 to 255 bytes) of the token's name. A good
-// idempotency key is the id of the webhook that reported the order.
+// Issue creates the keys of an order. A good idempotency key is the id of the webhook that reported the order. Its length
+// is 1 to 255 bytes.
 //
-// A second call with the same idempotency key returns the same codes. This holds for any process, at any later time,
-// and for another token of the same name. Therefore Issue repeats its request automatically, and after any error you
-// can call it again.
+// A second call with the same idempotency key creates no keys and returns the same codes, at any later time. The second
+// call may come from another process, or use another token of the same name. Therefore Issue repeats its request
+// automatically, and after any error you can call Issue again.
 func (a *Admin) Issue(ctx context.Context, idempotencyKey string, o Order) (Issue, error) {
 	return call[Issue](ctx, a, adminCall{
 		method: http.MethodPost, path: []string{"keys"}, body: o, repeatable: true,
@@ -31,9 +31,9 @@ func (a *Admin) Issue(ctx context.Context, idempotencyKey string, o Order) (Issu
 // A KeyFilter selects the keys to list. The zero value selects all keys.
 type KeyFilter = adminstore.KeyFilter
 
-// Keys lists keys with their latest tasks. Without a filter, their order is that of the bytes of the codes. With a
-// filter, [adminstore.KeyFilter.Position] is the order. The codes are masked unless the token has the role export. Keys
-// reads page by page during the iteration, so the list is not a snapshot of one moment. The first error ends the
+// Keys lists keys with their latest tasks. Without a filter, the keys are sorted by the bytes of their codes. With a
+// filter, they are sorted by [adminstore.KeyFilter.Position]. The codes are masked unless the token has the role export.
+// Keys reads page by page during the iteration, so the list is not a snapshot of one moment. The first error ends the
 // sequence.
 func (a *Admin) Keys(ctx context.Context, f KeyFilter) iter.Seq2[Key, error] {
 	q := url.Values{}
@@ -90,8 +90,8 @@ func (a *Admin) Restore(ctx context.Context, code keys.Code) (Key, error) {
 	return a.changeKey(ctx, code, "restore")
 }
 
-// Reset makes a key usable again, whatever its status. If the key has an open task, the error is
-// [TaskOpen]: the task must end first.
+// Reset makes a key usable again, whatever its status. If the key has an open task, the error is [TaskOpen]. Reset the key
+// after the task has ended.
 func (a *Admin) Reset(ctx context.Context, code keys.Code) (Key, error) {
 	return a.changeKey(ctx, code, "reset")
 }
@@ -100,8 +100,8 @@ func (a *Admin) changeKey(ctx context.Context, code keys.Code, action string) (K
 	return call[Key](ctx, a, adminCall{method: http.MethodPost, path: []string{"keys", string(code), action}})
 }
 
-// Tasks lists the tasks that match the filter, oldest first. The codes are masked unless the token has the role
-// export. It reads page by page during the iteration. The first error ends the sequence.
+// Tasks lists the tasks that match the filter, oldest first. The codes are masked unless the token has the role export.
+// Tasks reads page by page during the iteration. The first error ends the sequence.
 func (a *Admin) Tasks(ctx context.Context, f adminstore.TaskFilter) iter.Seq2[Task, error] {
 	q := url.Values{}
 	set(q, "state", f.State)
@@ -114,7 +114,7 @@ func (a *Admin) Tasks(ctx context.Context, f adminstore.TaskFilter) iter.Seq2[Ta
 	return listAll[Task](ctx, a, "tasks", q)
 }
 
-// Activity lists the entries of the audit log that match the filter, oldest first. It reads page by page during the
+// Activity lists the entries of the audit log that match the filter, oldest first. Activity reads page by page during the
 // iteration. The first error ends the sequence.
 func (a *Admin) Activity(ctx context.Context, f activity.Filter) iter.Seq2[ActivityEntry, error] {
 	q := url.Values{}
@@ -126,8 +126,8 @@ func (a *Admin) Activity(ctx context.Context, f activity.Filter) iter.Seq2[Activ
 	return listAll[ActivityEntry](ctx, a, "activity", q)
 }
 
-// Search finds keys, orders, usernames, tasks and plans by a text or its beginning. It finds a key by its whole code
-// or the last group, and with the role export by the beginning too.
+// Search finds orders, usernames, tasks and plans by their whole text or its beginning. Search finds a key by its whole
+// code or by the last group of the code. With the role export, it also finds a key by the beginning of the code.
 func (a *Admin) Search(ctx context.Context, text string) (Found, error) {
 	return call[Found](ctx, a, adminCall{path: []string{"search"}, query: url.Values{"q": {text}}})
 }
@@ -137,8 +137,8 @@ func (a *Admin) Task(ctx context.Context, id string) (Task, error) {
 	return call[Task](ctx, a, adminCall{path: []string{"tasks", id}})
 }
 
-// Retry makes an open task due now. If the task is not open, the error is [TaskEnded]. If a worker is
-// working on it, the error is [TaskLeased].
+// Retry makes an open task due now. If the task has ended, the error is [TaskEnded]. If a worker is working on the task,
+// the error is [TaskLeased].
 func (a *Admin) Retry(ctx context.Context, id string) (Task, error) {
 	return a.changeTask(ctx, id, "retry", nil)
 }

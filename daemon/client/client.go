@@ -4,7 +4,7 @@
 //	NewAdmin ──▶ Admin    keys, plans, tasks, stock       for the operator's programs, with a token
 //
 // A [Client] makes the calls of the public API, an [Admin] makes the calls of the admin API. The daemon carries
-// out an accepted upgrade or renew later. [Client.Wait] returns when it has ended:
+// out an accepted upgrade or renew later. [Client.Wait] returns when the upgrade or renew has ended:
 //
 //	err := shop.Upgrade(ctx, code, account, "US")
 //	if errors.Is(err, tasks.KeyUsed) {
@@ -43,7 +43,7 @@
 //   - The response is a 429, which says that the daemon stored nothing.
 //
 // If neither is the case and the effect is not known, the error is [ErrUnknown]. For example, a 503 can follow
-// a request that was stored: if the database fails during the request, it may have kept the data.
+// a request that was stored: if the database fails during the request, the database may have kept the data.
 //
 // # Secrets
 //
@@ -59,13 +59,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"time"
 
-	"github.com/keyseat/keyseat/internal/httpclient"
+	"github.com/keyseat/keyseat/internal/clock"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -135,10 +134,10 @@ func (c *Client) Upgrade(ctx context.Context, code keys.Code, account tasks.Acco
 	return c.change(ctx, tasks.Upgrade, code, account, country)
 }
 
-// Renew requests that a key becomes usable again after its account has lost its place in a plan. New email
-// and new password of the account are sent if they are set. The country is the country of the new account,
-// so it may be empty if there is no new email. Renew returns the same errors as [Client.Upgrade], but the
-// API refuses a second request with [tasks.RenewOpen] or [tasks.KeyUnused].
+// Renew requests that a key becomes usable again after its account has lost its place in a plan. The account may have a
+// new email and a new password. The country is the country of the new account, so it may be empty if there is no new
+// email. Renew returns the same errors as [Client.Upgrade], but the API refuses a second request with [tasks.RenewOpen]
+// or [tasks.KeyUnused].
 func (c *Client) Renew(ctx context.Context, code keys.Code, account tasks.Account, country string) error {
 	return c.change(ctx, tasks.Renew, code, account, country)
 }
@@ -159,56 +158,45 @@ func (c *Client) change(ctx context.Context, kind tasks.Kind, code keys.Code, a 
 	return c.transport.send(ctx, q, func(r response) error { return parseStatus(r.body) })
 }
 
-// formRequest returns a call whose parameters are a form in the body. The URL contains no value, because proxies
+// The pauses between two polls of a key. Each is 1.5 times as long as the one before, because a task
+// that has taken long will probably take longer.
+const (
+	firstPoll = 200 * time.Millisecond
+	lastPoll  = 5 * time.Second
+)
+
+// Wait calls Info until no upgrade or renew of the key is open, and returns the last info. [Info.Outcome]
+// returns how the task ended.
+//
+// Use a context with a deadline, because a task may take a quarter of an hour. If the context ends, Wait returns the error
+// of the context and the latest info. Wait continues after [ErrNoResponse] and after a [RetryLaterError]. It returns any
+// other error.
+func (c *Client) Wait(ctx context.Context, code keys.Code) (Info, error) {
+	var last Info
+	for pause := firstPoll; ; pause = min(pause*3/2, lastPoll) {
+		info, err := c.Info(ctx, code)
+		retryLater, isRetryLater := errors.AsType[*RetryLaterError](err)
+		switch {
+		case err == nil && !info.Open():
+			return info, nil
+		case err == nil:
+			last = info
+		case isRetryLater:
+			pause = max(pause, retryLater.RetryAfter)
+		case !errors.Is(err, ErrNoResponse):
+			return info, err
+		}
+		if err := clock.Sleep(ctx, pause); err != nil {
+			return last, err
+		}
+	}
+}
+
+// formRequest returns a request whose parameters are a form in the body. The URL contains no parameter, because proxies
 // and logs record URLs.
 func formRequest(form url.Values) request {
 	return request{
 		method: http.MethodPost, path: "API/",
 		contentType: "application/x-www-form-urlencoded", body: []byte(form.Encode()),
 	}
-}
-
-// Options configure a client. The zero Options are suitable for a daemon with an https:// URL.
-type Options struct {
-	Timeout   time.Duration // for one attempt, from the dial to the last byte; 0: [DefaultTimeout]
-	Repeats   int           // the number of further attempts where a repetition is safe; 0: [DefaultRepeats]; negative: no repetition
-	MaxWait   time.Duration // the longest pause of a [RetryLaterError] that the client waits for; 0: [DefaultMaxWait]
-	Plaintext bool          // allow http:// to a host that is not loopback
-
-	// Transport sends the requests; nil: a transport of the client's own. It must support net/http/httptrace, as the
-	// transports of net/http do. Otherwise the client always assumes that a request may have been sent.
-	Transport http.RoundTripper
-}
-
-// The defaults of [Options].
-const (
-	DefaultTimeout = 10 * time.Second // the daemon answers or gives up in less time
-	DefaultRepeats = 3
-	DefaultMaxWait = 5 * time.Second
-)
-
-// The errors of [New] and [NewAdmin]. They never quote an argument, because it may contain a secret.
-var (
-	ErrBase      = httpclient.ErrBase      // the base is not an http:// or https:// URL with a host
-	ErrBaseParts = httpclient.ErrBaseParts // the base URL has a user, query or fragment
-	ErrPlaintext = httpclient.ErrPlaintext // the base URL is http:// to another machine, without [Options].Plaintext
-	ErrToken     = errors.New("client: the token is empty or has a character that no header can carry")
-)
-
-func (o Options) withDefaults() Options {
-	if o.Timeout <= 0 {
-		o.Timeout = DefaultTimeout
-	}
-	if o.Repeats == 0 {
-		o.Repeats = DefaultRepeats
-	}
-	if o.MaxWait <= 0 {
-		o.MaxWait = DefaultMaxWait
-	}
-	if o.Transport == nil {
-		dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
-		o.Transport = httpclient.NewTransport(dialer, 16, time.Minute) // the daemon keeps idle connections longer, so it does not close first
-	}
-	o.Repeats = max(o.Repeats, 0)
-	return o
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// The errors that the daemon itself does not report.
+// The errors that the client itself detects: no response of a daemon reports them.
 var (
 	// ErrNoResponse says that the client got no response, or not in time.
 	ErrNoResponse = errors.New("client: no response")
@@ -23,8 +23,8 @@ var (
 	// the base URL is not a daemon.
 	ErrInvalidResponse = errors.New("client: the response is invalid")
 
-	// ErrUnknown says that a request that changes data may have been carried out, or may be carried out
-	// soon. The error also wraps the reason. The methods document what to do.
+	// ErrUnknown says that a request that changes data may have been carried out, or may be carried out soon. An error
+	// that wraps ErrUnknown also wraps the reason. The comments on [Client.Upgrade] and [Admin] say what to do.
 	ErrUnknown = errors.New("client: unknown whether the request was carried out")
 )
 
@@ -51,13 +51,14 @@ type StatusError struct {
 // Error returns the status.
 func (s *StatusError) Error() string { return "client: status " + strconv.Itoa(s.Code) }
 
-// A RefusedError is an upgrade or a renew that the API refuses. It wraps its [tasks.Refusal], if this package knows it.
+// A RefusedError says that the API refused a call of a [Client]. It wraps the [tasks.Refusal] if this package knows the
+// sentence of the response.
 type RefusedError struct {
 	Refusal tasks.Refusal // "" if this package does not know the sentence
-	Message string        // the API's sentence, for people
+	Message string        // the sentence of the response, for people
 }
 
-// Error returns the sentence of the refusal if the API documents it, and a fixed text otherwise.
+// Error returns the sentence of the refusal if this package knows it, and a fixed text otherwise.
 func (r *RefusedError) Error() string {
 	if r.Refusal == "" {
 		return "client: the request was refused with an unknown message"
@@ -91,14 +92,15 @@ func noResponse(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: the connection failed", ErrNoResponse)
 }
 
-// The statuses of a response in addition to the statuses of a key.
+// The values of the field "status" in a response, in addition to those of [keys.Status].
 const (
 	statusNotExist = "not_exist"
 	statusError    = "error"
 	statusSuccess  = "success"
 )
 
-// refusals lists the refusals that have the status error. Each of them has its own sentence.
+// refusals lists the refusals that a response reports with statusError. The sentence of the response identifies the
+// refusal.
 var refusals = []tasks.Refusal{
 	tasks.PasswordMissing, tasks.PasswordWeak, tasks.LoginMissing, tasks.CountryInvalid, tasks.EmailInvalid,
 	tasks.KeyGone, tasks.UpgradeOpen, tasks.RenewOpen, tasks.KeyUsed, tasks.KeyUnused, tasks.KeyLegacy,
@@ -135,13 +137,19 @@ func (b statusBody) refusal() error {
 	return &RefusedError{"", b.Message}
 }
 
+type response struct {
+	status int
+	header http.Header
+	body   []byte // the whole body
+}
+
 // statusErr returns the error for a response whose status is not 2xx.
 func statusErr(r response) error {
 	if err := r.retryLater(); err != nil {
 		return err
 	}
 	var b statusBody
-	_ = json.Unmarshal(r.body, &b) // another body has no message
+	_ = json.Unmarshal(r.body, &b) // a body of any other kind has no message
 	return &StatusError{r.status, b.Message}
 }
 
@@ -163,8 +171,8 @@ const (
 	QueryInvalid          Code = "query_invalid"
 	IdempotencyKeyMissing Code = "idempotency_key_missing"
 	Unauthorized          Code = "unauthorized"
-	TooManyRequests       Code = "too_many_requests" // unknown tokens from this address
-	Forbidden             Code = "forbidden"         // the role of the token does not allow it
+	TooManyRequests       Code = "too_many_requests" // this address has sent too many unknown tokens
+	Forbidden             Code = "forbidden"         // the role of the token does not allow the call
 	NotFound              Code = "not_found"         // the path does not exist
 	KeyNotFound           Code = "key_not_found"
 	TaskNotFound          Code = "task_not_found"
@@ -181,7 +189,7 @@ const (
 	MediaType             Code = "unsupported_media_type"
 	FieldInvalid          Code = "field_invalid"
 	OutcomeInvalid        Code = "outcome_invalid"        // the kind of the task does not have this outcome
-	IdempotencyKeyReused  Code = "idempotency_key_reused" // the key was used for an order with another count or id
+	IdempotencyKeyReused  Code = "idempotency_key_reused" // an order with another count or id had this idempotency key
 	Unavailable           Code = "unavailable"
 )
 

@@ -1,17 +1,14 @@
 package client
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"time"
 
-	"github.com/keyseat/keyseat/internal/clock"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// An Info is the state of a key. Its Shape determines which of the last four fields it has.
+// An Info is the state of a key. Shape determines which of the last four fields are set.
 type Info struct {
 	Shape   keys.InfoShape
 	Status  keys.Status
@@ -21,11 +18,11 @@ type Info struct {
 	PurchaseDate time.Time // zero: not known
 	UsedDate     time.Time // the time of the last upgrade that succeeded; zero: not known
 
-	Invite  string // shape keys.ByInvite: an invite to join a plan manually, at Address
-	Address string
+	Invite  string // shape keys.ByInvite: an invite with which the holder joins a plan manually
+	Address string // shape keys.ByInvite: the address of that plan
 
 	Username      string // shape keys.ByAccount: the account in the plan, "" if not known
-	VerifyAddress string // the address of that plan
+	VerifyAddress string // shape keys.ByAccount: the address of the plan
 }
 
 // Open reports whether an upgrade or renew of the key is still open.
@@ -34,7 +31,7 @@ func (i Info) Open() bool { return i.Status == keys.InQueue }
 // Outcome returns the outcome of the key's latest upgrade or renew. It returns "" in these cases:
 //
 //   - The key had no upgrade or renew.
-//   - The latest one is open.
+//   - The latest upgrade or renew is open.
 //   - This package does not know the message.
 func (i Info) Outcome() tasks.Outcome {
 	kind := tasks.Upgrade
@@ -104,38 +101,4 @@ func (b infoBody) shape() keys.InfoShape {
 		return keys.ByAccount
 	}
 	return keys.ByMessage
-}
-
-// The pauses between two polls of a key. Each is 1.5 times as long as the one before, because a task
-// that has taken long will probably take longer.
-const (
-	firstPoll = 200 * time.Millisecond
-	lastPoll  = 5 * time.Second
-)
-
-// Wait calls Info until no upgrade or renew of the key is open, and returns the last info. [Info.Outcome]
-// returns how the task ended.
-//
-// Use a context with a deadline, because a task may take a quarter of an hour. If the context ends, Wait
-// returns its error and the latest info. Wait continues after [ErrNoResponse] and after a [RetryLaterError];
-// it returns any other error.
-func (c *Client) Wait(ctx context.Context, code keys.Code) (Info, error) {
-	var last Info
-	for pause := firstPoll; ; pause = min(pause*3/2, lastPoll) {
-		info, err := c.Info(ctx, code)
-		retryLater, isRetryLater := errors.AsType[*RetryLaterError](err)
-		switch {
-		case err == nil && !info.Open():
-			return info, nil
-		case err == nil:
-			last = info
-		case isRetryLater:
-			pause = max(pause, retryLater.RetryAfter)
-		case !errors.Is(err, ErrNoResponse):
-			return info, err
-		}
-		if err := clock.Sleep(ctx, pause); err != nil {
-			return last, err
-		}
-	}
 }

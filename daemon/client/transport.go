@@ -28,25 +28,19 @@ type transport struct {
 	maxSize  int64        // the maximum size of a response, in bytes
 	http     *http.Client
 	repeats  int                  // the number of further attempts where a repetition is safe
-	maxWait  time.Duration        // the longest pause that the client waits for
+	maxWait  time.Duration        // [Options].MaxWait
 	errorFor func(response) error // returns the error for a response whose status is not 2xx
 }
 
 // A request is one call of the API, without the URL and the token that all calls share.
 type request struct {
 	method        string
-	path          string // below the base, and escaped
+	path          string // the escaped path below the base URL
 	query         string
 	contentType   string // of the body
 	body          []byte
 	header        http.Header // additional headers; may be nil
 	notRepeatable bool        // the request must not be carried out twice
-}
-
-type response struct {
-	status int
-	header http.Header
-	body   []byte
 }
 
 func newTransport(base string, token tasks.Secret, maxSize int64, errorFor func(response) error, o Options) (*transport, error) {
@@ -65,8 +59,8 @@ func newTransport(base string, token tasks.Secret, maxSize int64, errorFor func(
 	}, nil
 }
 
-// send makes a call. It passes a response with the status 2xx to read. For any other status it returns the
-// error of t.errorFor.
+// send makes a call. If the status of the response is 2xx, send passes the response to the function read. For any other
+// status it returns the error of t.errorFor.
 func (t *transport) send(ctx context.Context, q request, read func(response) error) error {
 	ctx, trace := httpclient.WithTrace(ctx)
 	out, err := t.newRequest(ctx, q)
@@ -87,7 +81,8 @@ func (t *transport) send(ctx context.Context, q request, read func(response) err
 	return err
 }
 
-// isCertain reports whether a response shows whether the request was carried out.
+// isCertain reports whether it is certain from the response that the request was, or was not, carried out. The argument
+// is the error of the call, or nil.
 func (r response) isCertain(err error) bool {
 	switch r.status / 100 {
 	case 2:
@@ -101,7 +96,7 @@ func (r response) isCertain(err error) bool {
 func (t *transport) newRequest(ctx context.Context, q request) (*retryablehttp.Request, error) {
 	u := *t.base.JoinPath(q.path)
 	u.RawQuery = q.query
-	var body any // nil needs no type: a typed nil would be a body of zero bytes
+	var body any // not a nil []byte, which would be a body of zero bytes
 	if q.body != nil {
 		body = q.body
 	}
@@ -134,7 +129,7 @@ func (t *transport) exchange(ctx context.Context, client *retryablehttp.Client, 
 		}
 		return response{}, noResponse(ctx, err)
 	}
-	defer func() { _ = in.Body.Close() }() // the body was read already
+	defer func() { _ = in.Body.Close() }() // an error does not matter after the body was read
 	body, err := io.ReadAll(io.LimitReader(in.Body, t.maxSize+1))
 	r := response{in.StatusCode, in.Header, body}
 	switch {
@@ -146,8 +141,8 @@ func (t *transport) exchange(ctx context.Context, client *retryablehttp.Client, 
 	return r, nil
 }
 
-// newRetryClient configures go-retryablehttp. By default that package logs URLs, repeats any POST, follows
-// redirects, obeys any Retry-After, and hides the last response.
+// newRetryClient returns a client of go-retryablehttp without the defaults of that package. By default, that package logs
+// URLs, repeats any POST, follows redirects, obeys any Retry-After, and hides the last response.
 func (t *transport) newRetryClient(repeatable bool) *retryablehttp.Client {
 	return &retryablehttp.Client{
 		HTTPClient: t.http,
@@ -160,8 +155,8 @@ func (t *transport) newRetryClient(repeatable bool) *retryablehttp.Client {
 	}
 }
 
-// mayRepeat decides whether to repeat an attempt with this result. A repeatable request may be carried out twice. Before
-// a repetition, mayRepeat resets the trace of the attempt.
+// mayRepeat decides from the response or the error of an attempt whether to repeat the request. If repeatable is true,
+// the request may be carried out twice. Before a repetition, mayRepeat resets the trace of the attempt.
 func (t *transport) mayRepeat(ctx context.Context, repeatable bool, r *http.Response, err error) (repeat bool) {
 	trace := httpclient.TraceOf(ctx)
 	switch {
@@ -181,7 +176,7 @@ func (t *transport) mayRepeat(ctx context.Context, repeatable bool, r *http.Resp
 // transientStatuses lists the statuses of failures that are usually temporary.
 var transientStatuses = []int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
 
-// isUntrusted reports whether the error is an untrusted certificate. A repetition cannot succeed then.
+// isUntrusted reports whether the error is an untrusted certificate. A repetition would get the same certificate.
 func isUntrusted(err error) bool {
 	_, is := errors.AsType[*tls.CertificateVerificationError](err)
 	return is
@@ -200,7 +195,7 @@ func pause(_, _ time.Duration, n int, r *http.Response) time.Duration {
 		}
 	}
 	pause := min(firstPause<<min(n, 10), lastPause)
-	return pause - time.Duration(rand.Float64()*float64(pause)/2) // random, to spread the clients that failed simultaneously
+	return pause - rand.N(pause/2) // random, to spread the clients that failed simultaneously
 }
 
 // rateLimitSentence is the sentence of a response to a client that has exceeded a rate limit.
@@ -217,7 +212,7 @@ func (t statusTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return in, err
 	}
 	in.StatusCode = http.StatusServiceUnavailable
-	start, _ := io.ReadAll(io.LimitReader(in.Body, 256)) // the next read of the body returns an error again
+	start, _ := io.ReadAll(io.LimitReader(in.Body, 256)) // the next read of the body returns the error again
 	if strings.Contains(string(start), rateLimitSentence) {
 		in.StatusCode = http.StatusTooManyRequests
 	}

@@ -1,0 +1,55 @@
+package client
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/keyseat/keyseat/internal/httpclient"
+)
+
+// Options configure a client. The zero Options are suitable for a daemon with an https:// URL.
+type Options struct {
+	Timeout   time.Duration // for one attempt, from the dial to the last byte; 0: [DefaultTimeout]
+	Repeats   int           // the number of further attempts where a repetition is safe; 0: [DefaultRepeats]; negative: no repetition
+	MaxWait   time.Duration // the longest pause before a repetition that a daemon can request; 0: [DefaultMaxWait]
+	Plaintext bool          // allow http:// to a host that is not loopback
+
+	// Transport sends the requests; nil: a transport of the client's own. It must support net/http/httptrace, as the
+	// transports of net/http do. Otherwise the client always assumes that a request may have been sent.
+	Transport http.RoundTripper
+}
+
+// The defaults of [Options].
+const (
+	DefaultTimeout = 10 * time.Second // a daemon takes less time to answer or to give up
+	DefaultRepeats = 3
+	DefaultMaxWait = 5 * time.Second
+)
+
+// The errors of [New] and [NewAdmin]. They never quote an argument, because an argument may contain a secret.
+var (
+	ErrBase      = httpclient.ErrBase      // the base is not an http:// or https:// URL with a host
+	ErrBaseParts = httpclient.ErrBaseParts // the base URL has a user, query or fragment
+	ErrPlaintext = httpclient.ErrPlaintext // the base URL is http:// to another machine, without [Options].Plaintext
+	ErrToken     = errors.New("client: the token is empty or has a character that no header can carry")
+)
+
+func (o Options) withDefaults() Options {
+	if o.Timeout <= 0 {
+		o.Timeout = DefaultTimeout
+	}
+	if o.Repeats == 0 {
+		o.Repeats = DefaultRepeats
+	}
+	if o.MaxWait <= 0 {
+		o.MaxWait = DefaultMaxWait
+	}
+	if o.Transport == nil {
+		dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
+		o.Transport = httpclient.NewTransport(dialer, 16, time.Minute) // shorter than a daemon keeps idle connections, so the client closes first
+	}
+	o.Repeats = max(o.Repeats, 0)
+	return o
+}
