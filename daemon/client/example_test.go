@@ -65,7 +65,9 @@ func Example() {
 
 	err = holder.Upgrade(ctx, issue.Codes[0], account, "US")
 	fmt.Println(errors.Is(err, tasks.KeyUsed), err)
-	// Output: success 1 Main Street <nil> true This key is not usable, your account is still premium, if not, renew it
+	// Output:
+	// success 1 Main Street <nil>
+	// true This key is not usable, your account is still premium, if not, renew it
 }
 
 func ExampleClient_Upgrade() {

@@ -17,7 +17,8 @@ import (
 
 const sent = `{"status":"success","message":"sent"}`
 
-// TestRetries checks how often a read and a change are sent, the resulting errors, and the time that this takes.
+// TestRetries checks how often a read and a change are sent, the resulting errors, and the time that this
+// takes.
 func TestRetries(t *testing.T) {
 	good := step{status: 200, body: sent}
 	busy := func(status int, after string) step { return step{status: status, header: "Retry-After: " + after} }

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/text/encoding/unicode"
 )
 
-// decode returns the text of a file as UTF-8 without a byte order mark. The flag wide reports whether the
-// file is in UTF-16. Such a file needs no mark, because every second byte of a first line in ASCII is zero.
+// decode returns the text of a file as UTF-8 without a byte order mark. The result wide reports whether the file is in
+// UTF-16. decode also detects UTF-16 without a byte order mark, because every second byte of column names is then zero.
 func decode(in *bufio.Reader) (text *bufio.Reader, wide bool, err error) {
 	first, _ := in.Peek(4) // a short file has fewer bytes
 	order := unicode.LittleEndian
@@ -38,14 +38,14 @@ func zerosAt(first []byte, i, j int) bool {
 
 const separators = ",;\t"
 
-// separatorLine matches a first line by which spreadsheets declare the separator.
+// separatorLine matches a line by which a spreadsheet declares the separator, such as "sep=;".
 var separatorLine = regexp.MustCompile(`(?i)^"?sep=(.)"?$`)
 
 // findSeparator returns the separator of a file:
 //
-//   - If the first line is a declaration such as "sep=;", it is the declared separator. findSeparator
-//     discards the declaration and leaves an empty line.
-//   - Otherwise it is the only separator in the first line, or a comma if the line has no separator.
+//   - If the first line is a declaration such as "sep=;", findSeparator returns the declared separator. It also discards
+//     the declaration, so that the line becomes an empty one.
+//   - Otherwise it returns the only separator in the first line, or a comma if the line has none.
 func findSeparator(in *bufio.Reader) (rune, error) {
 	before, first := peekLine(in)
 	line := 1 + strings.Count(before, "\n")
@@ -69,8 +69,8 @@ func findSeparator(in *bufio.Reader) (rune, error) {
 	return separator, nil
 }
 
-// peekLine returns the first line that is not empty, and the line ends before it. It reads no further than
-// that line, because a person may be typing the file.
+// peekLine returns the first line that is not empty, and the line ends before that line. It does not wait for input after
+// the line, because a person may be typing the file.
 func peekLine(in *bufio.Reader) (before, line string) {
 	for {
 		text, _ := in.Peek(in.Buffered()) // cannot fail
@@ -80,7 +80,7 @@ func peekLine(in *bufio.Reader) (before, line string) {
 			return before, string(rest[:end])
 		}
 		if _, err := in.Peek(len(text) + 1); err != nil {
-			return before, string(rest) // the reader of the rows gets the error again
+			return before, string(rest) // the next read returns the error again
 		}
 	}
 }

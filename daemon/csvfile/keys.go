@@ -16,22 +16,14 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-var keyColumns = []string{
-	"code", "purchase_date", "order_id", "used", "used_date", "invite", "address",
-	"username", "verify_address", "status", "message", "revoked",
-}
-
-// KeyColumns lists the columns of a file of keys, in the order in which [WriteKeys] writes them. Only code is required.
-func KeyColumns() []string { return slices.Clone(keyColumns) }
-
-// Keys reads keys. The first error ends the sequence; if a line is invalid, it is a [LineError]. A file can
-// be read only once: a second iteration yields [ErrAlreadyRead] instead of nothing.
+// Keys reads keys. The first error ends the sequence. The error of an invalid row is a [LineError]. A file can be read
+// only once: a second iteration yields [ErrAlreadyRead].
 func (f *Reader) Keys() iter.Seq2[keys.Key, error] {
 	return values(f.CheckKeys())
 }
 
-// CheckKeys reads keys as [Reader.Keys] does, but it continues after an invalid row. The row's error is in its
-// [Result]. If the sequence itself yields an error, it ends, because the rest of the file cannot be read.
+// CheckKeys reads keys as [Reader.Keys] does, but it continues after an invalid row. The [Result] of the row has the error.
+// If the sequence itself yields an error, it ends, because the rest of the file cannot be read.
 func (f *Reader) CheckKeys() iter.Seq2[Result[keys.Key], error] {
 	return check(f, keyColumns, []string{"code"}, (*row).key)
 }
@@ -56,7 +48,7 @@ func (r *row) key() keys.Key {
 	case k.Legacy() && !k.Used:
 		r.fail("used", "must be 1 or empty: an invite makes a legacy key, which is used")
 	case !k.Status.AllowsUsed(k.Used):
-		r.fail("status", fmt.Sprintf("%s does not agree with used %d", k.Status, digit(k.Used)))
+		r.fail("status", fmt.Sprintf("%s does not agree with used %s", k.Status, formatBool(k.Used)))
 	}
 	return k
 }
@@ -97,21 +89,14 @@ func join[S ~string](all []S) string {
 	return strings.Join(names, ", ")
 }
 
-func digit(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
 // ErrInvalidFile is the error of a dry run that has found errors in the file.
 var ErrInvalidFile = errors.New("the file would not be imported")
 
 // A Finder reads keys by their codes, as [tasks.Store.Snapshots] does.
 type Finder func(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error)
 
-// DryRun prints all errors that an import of the file would have, and then a summary. It stores nothing. If
-// it has printed an error, it returns [ErrInvalidFile].
+// DryRun prints all errors that an import of the file would have, and then a summary. It stores nothing. If at least one
+// row is invalid, DryRun returns [ErrInvalidFile].
 func (f *Reader) DryRun(ctx context.Context, w io.Writer, find Finder) error {
 	out, invalid := bufio.NewWriter(w), 0
 	rows := 0
@@ -134,11 +119,12 @@ func (f *Reader) DryRun(ctx context.Context, w io.Writer, find Finder) error {
 	return ErrInvalidFile
 }
 
-// EachResult checks a file of keys as an import would, and stores nothing. It calls report for each row, in order. The
-// error of a row whose code is stored is [adminstore.ErrExists]. An error of report ends the check.
+// EachResult checks a file of keys as an import would, and stores nothing. It calls the function report for each row, in
+// order. If the code of a row is stored already, the error of the row is [adminstore.ErrExists]. If report returns an
+// error, the check ends with that error. If find is nil, no key counts as stored.
 //
-// In memory it keeps a page of rows, and a 64-bit hash of each row's code instead of the code. That takes a few dozen
-// bytes per row. Two of a million rows have the same hash by chance in one of thirty million files.
+// EachResult keeps a page of rows in memory, and a 64-bit hash of each code instead of the code. The hashes take a few
+// dozen bytes per row. In one of thirty million files of a million rows, two rows have the same hash by chance.
 func (f *Reader) EachResult(ctx context.Context, find Finder, report func(Result[keys.Key]) error) error {
 	d := &dryRun{report: report, find: find, seed: maphash.MakeSeed(), lines: map[uint64]uint32{}}
 	for row, err := range f.CheckKeys() {
@@ -186,8 +172,8 @@ func (d *dryRun) reportPage(ctx context.Context) error {
 	return nil
 }
 
-// duplicate returns the error of a row that is valid by itself: its key is stored already, or its code
-// occurred on an earlier line.
+// duplicate returns the error of a valid row whose key is stored already, or whose code occurred on an earlier line. It
+// returns nil for any other row.
 func (d *dryRun) duplicate(row Result[keys.Key], stored bool) error {
 	hash := maphash.String(d.seed, string(row.Value.Code))
 	first, twice := d.lines[hash]
@@ -203,7 +189,7 @@ func (d *dryRun) duplicate(row Result[keys.Key], stored bool) error {
 
 func (d *dryRun) stored(ctx context.Context) (map[keys.Code]bool, error) {
 	if d.find == nil {
-		return nil, nil //nolint:nilnil // no key is stored
+		return nil, nil //nolint:nilnil // without find, no key counts as stored
 	}
 	var codes []keys.Code
 	for _, row := range d.page {

@@ -16,16 +16,11 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-var planColumns = []string{"id", "country", "address", "invite", "slots", "expires_at"}
-
-// PlanColumns lists the columns of a file of plans. The columns id, country and slots are required.
-func PlanColumns() []string { return slices.Clone(planColumns) }
-
 // MaxID is the maximum length of a plan's id, in bytes.
 const MaxID = 128
 
-// Plans reads plans and returns the edit that imports each of them. If the file lacks a column, the edits
-// keep its value. If a line is invalid, the error is a [LineError].
+// Plans reads plans, and returns for each plan the edit that imports it. If the file lacks a column, the edits do not
+// change that value. The error of an invalid row is a [LineError].
 func (f *Reader) Plans() (edits []stock.PlanEdit, _ error) {
 	for edit, err := range values(f.CheckPlans()) {
 		if err != nil {
@@ -36,12 +31,13 @@ func (f *Reader) Plans() (edits []stock.PlanEdit, _ error) {
 	return edits, nil
 }
 
-// CheckPlans reads plans as [Reader.Plans] does, but it continues after an invalid row, as [Reader.CheckKeys] does.
+// CheckPlans reads plans as [Reader.Plans] does, but it continues after an invalid row. The [Result] of the row has the
+// error.
 func (f *Reader) CheckPlans() iter.Seq2[Result[stock.PlanEdit], error] {
 	return check(f, planColumns, []string{"id", "country", "slots"}, (*row).edit)
 }
 
-// PlanEffects lists the results of [PlanEffect], in the order of a summary.
+// PlanEffects lists all results of [PlanEffect], in the order in which a summary shows them.
 func PlanEffects() []string { return []string{planNew, planUpdated, planRestocked, planUnchanged} }
 
 const (
@@ -51,8 +47,8 @@ const (
 	planUnchanged = "unchanged"
 )
 
-// PlanEffect returns what an import does that turns a plan into another one, in words for people. The zero Plan before
-// means that the plan is new.
+// PlanEffect describes the effect of an import on a plan, in words for people. The arguments are the plan before the
+// import, or the zero Plan if the plan is new, the plan after the import, and the current time.
 func PlanEffect(before, after stock.Plan, at time.Time) string {
 	switch {
 	case before.ID == "":
@@ -94,7 +90,7 @@ func (r *row) planID() string {
 	return id
 }
 
-// ValidID reports whether a text can be a plan's id: 1 to [MaxID] printable ASCII characters with no space.
+// ValidID reports whether a text can be the id of a plan or a task: 1 to [MaxID] printable ASCII characters with no space.
 func ValidID(id string) bool {
 	for _, c := range []byte(id) {
 		if c <= ' ' || c > '~' {
@@ -114,8 +110,8 @@ func (r *row) country() stock.Country {
 
 var errCountry = errors.New("must be an ISO 3166-1 alpha-2 code (e.g., US)")
 
-// ParseCountry parses a country code in upper or lower case, with or without white space around it. If the text is
-// another code of a country, such as UK or USA, the error names the right one.
+// ParseCountry parses a country code in upper or lower case, with or without white space around it. If the text is a code
+// of another standard, such as UK or USA, the error names the right code.
 func ParseCountry(text string) (stock.Country, error) {
 	text = keys.Trim(text)
 	country, err := stock.ParseCountry(text)
@@ -150,13 +146,13 @@ type PlanStore interface {
 
 // A PlanImport is the result of [Reader.StorePlans].
 type PlanImport struct {
-	Stored  int            // rows
-	Effects map[string]int // the number of rows with each of the [PlanEffects]
+	Stored  int            // the number of rows that were stored
+	Effects map[string]int // the number of rows of the file with each of the [PlanEffects]
 }
 
-// StorePlans stores the plans that [Reader.Plans] has read from the file. It first checks all of them, and stores
-// nothing if one is invalid: the error is then a [LineError]. It stores [MaxPlanEdits] rows at a time. If it fails
-// after some of them, the error is a [PartError]. Another import of the file then stores the others.
+// StorePlans stores the plans that [Reader.Plans] has read from the file. It first checks all edits. If an edit is invalid,
+// StorePlans stores nothing and returns a [LineError]. It stores [MaxPlanEdits] rows at a time. If storing fails after
+// some rows were stored, the error is a [PartError]. Another import of the same file then stores the other rows.
 func (f *Reader) StorePlans(ctx context.Context, s PlanStore, edits []stock.PlanEdit, at time.Time) (done PlanImport, err error) {
 	rows := make([]Result[stock.PlanEdit], len(edits))
 	for i, e := range edits {
@@ -190,14 +186,14 @@ func (f *Reader) StorePlans(ctx context.Context, s PlanStore, edits []stock.Plan
 
 // A PartError is the error of an import that has stored some of its plans.
 type PartError struct {
-	Stored, All int // plans; more are stored if the connection broke after a commit
+	Stored, All int // numbers of plans; more than Stored are stored if the connection broke after a commit
 	Err         error
 }
 
 // Error returns the cause, how many plans are stored, and what to do.
 func (e PartError) Error() string { return e.Err.Error() + "; " + e.Advice() }
 
-// Advice says how many plans are stored, and what to do.
+// Advice returns how many plans are stored, and what to do.
 func (e PartError) Advice() string {
 	then := "import the same file again"
 	if _, is := errors.AsType[LineError](e.Err); is {
@@ -209,9 +205,9 @@ func (e PartError) Advice() string {
 // Unwrap returns the cause.
 func (e PartError) Unwrap() error { return e.Err }
 
-// PreviewPlans applies edits to the stored plans, and stores nothing. It calls report for each row, in order, with its
-// plan before and after the edit. The error of a row is that of the row or of its edit, and both plans are then equal.
-// An error of report ends the preview.
+// PreviewPlans applies edits to the stored plans, and stores nothing. It calls the function report for each row, in order,
+// with the plan before and after the edit. If the row or its edit is invalid, the row has an error, and the two plans are
+// equal. If report returns an error, the preview ends with that error.
 func PreviewPlans(
 	ctx context.Context, s PlanStore, rows []Result[stock.PlanEdit],
 	report func(row Result[stock.PlanEdit], before, after stock.Plan) error,
@@ -246,7 +242,8 @@ func PreviewPlans(
 	return nil
 }
 
-// inFile changes the row of an [adminstore.RowError] from the row of a part to that of the file. Row 0 is unknown.
+// inFile converts the row number of an [adminstore.RowError] from the row within a part to the row within the file. The
+// argument before is the number of rows before the part. Row 0 means that the store does not know the row.
 func inFile(err error, before int) error {
 	if row, is := errors.AsType[adminstore.RowError](err); is && row.Row > 0 {
 		row.Row += before

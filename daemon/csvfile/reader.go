@@ -1,5 +1,5 @@
-// Package csvfile reads keys and plans from CSV files, and stores the plans. It writes keys, and the archived
-// rows of a store. It never holds all keys of a file in memory.
+// Package csvfile reads keys and plans from CSV files, and stores the plans. It writes keys, tasks, the audit log, and the
+// archived rows of a store. It never holds all keys of a file in memory.
 //
 //	file ─▶ New ─▶ Reader ─▶ Keys   ─▶ a store's ImportKeys ─┐
 //	                 │    ├▶ Plans  ─▶ StorePlans ───────────┤ adminstore.RowError
@@ -14,50 +14,30 @@
 // UTF-8 or UTF-16, the separator a comma, a semicolon or a tab. A line such as "sep=;" may precede the first line.
 //
 // The package does not guess anything else. An unknown column, a cell with an invalid value, a control
-// character, and a code that a spreadsheet has changed are errors. The reason: if a wrong value gets into a
-// store of prepaid goods, a customer finds it.
+// character, and a code that a spreadsheet has changed are errors. The reason: a wrong value in a store of prepaid
+// goods would harm a customer.
 //
 // [Reader.Keys] reads the keys that [WriteKeys] has written without any change.
 //
-// Errors never quote a cell, because anybody with access to the log could then use the code.
+// Errors never quote a cell, because the cell may contain a code, which anybody with access to the log could then use.
 package csvfile
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
-	"sort"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// A LineError is the error of an invalid row, with the line on which the row begins. Lines are counted from 1.
-type LineError struct {
-	Line int
-	Err  error
-}
-
-// Error returns the line and the error of the row.
-func (e LineError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
-
-// Unwrap returns the error of the row without the line.
-func (e LineError) Unwrap() error { return e.Err }
-
-// The errors of a file that a caller can distinguish with [errors.Is].
-var (
-	ErrRowTooLong  = fmt.Errorf("the row is longer than %d KiB", maxRow>>10)
-	ErrAlreadyRead = errors.New("the file cannot be read a second time: start again")
-)
-
-// maxRow is the maximum length of a row, in bytes. The bound keeps memory constant if a quote is never
-// closed. It has room for every column at [MaxText] bytes with each byte quoted.
-const maxRow = 64 << 10
+// ErrAlreadyRead is the error of a second attempt to read the rows of a [Reader].
+var ErrAlreadyRead = errors.New("the file cannot be read a second time: start again")
 
 // A Reader reads one CSV file, once, with [Reader.Keys], [Reader.CheckKeys], [Reader.Plans] or [Reader.CheckPlans]. It
 // is not safe for concurrent use.
@@ -66,13 +46,13 @@ type Reader struct {
 	limit   *rowLimitReader
 	csv     *csv.Reader
 	wide    bool // the file is in UTF-16
-	line    int  // on which the latest row begins
+	line    int  // the line on which the latest row begins
 	lines   lineMap
 	started bool
 }
 
 // New returns a Reader of a file in UTF-8 or UTF-16, with or without a byte order mark. The separator is a comma, a
-// semicolon or a tab; New detects nothing yet, because the first read detects the separator and the encoding.
+// semicolon or a tab. New reads nothing: the first method that reads rows detects the encoding and the separator.
 func New(r io.Reader) *Reader { return &Reader{in: bufio.NewReaderSize(r, maxRow)} }
 
 // open detects the encoding and the separator of the file.
@@ -89,12 +69,13 @@ func (f *Reader) open() error {
 	f.csv = csv.NewReader(f.limit)
 	f.csv.Comma = separator
 	f.csv.ReuseRecord = true
-	f.csv.FieldsPerRecord = -1 // because the error of the CSV reader does not contain the expected number
+	f.csv.FieldsPerRecord = -1 // no check, because the error of package csv would not contain the expected number
 	return nil
 }
 
-// LineOf converts an [adminstore.RowError] to a [LineError], which has the line on which the row begins. If the store
-// does not know the row (row 0), LineOf returns the error of the row alone. It returns any other error unchanged.
+// LineOf converts an [adminstore.RowError] to a [LineError], which has the line on which the row begins. If the row number
+// is 0, the store does not know the row, and LineOf returns only the error of the row. LineOf returns an error of any
+// other type unchanged.
 func (f *Reader) LineOf(err error) error {
 	var row adminstore.RowError
 	if !errors.As(err, &row) {
@@ -106,7 +87,7 @@ func (f *Reader) LineOf(err error) error {
 	return LineError{f.lines.lineOf(row.Row), row.Err}
 }
 
-// begin reads the header. The header may name the columns in columns, and must name the columns in need.
+// begin reads the header. The header may name only the given columns, and must name those in need.
 func (f *Reader) begin(columns, need []string) (*row, error) {
 	if f.started {
 		return nil, ErrAlreadyRead
@@ -170,59 +151,48 @@ func (f *Reader) read() ([]string, int, error) {
 	return cells, f.line, err
 }
 
-// A rowLimitReader limits how many bytes the CSV reader gets for one row, and then returns io.EOF. It does not return
-// an error instead, because the CSV reader gives the line on which a row began only after an end of file. One call of
-// Read returns at most one line. Therefore all bytes that it has returned since the last row belong to the current row.
-type rowLimitReader struct {
-	from    *bufio.Reader
-	left    int
-	formula bool // the row has the beginning of a formula that is not valid CSV
+// A Result is the result of checking one row of a file.
+type Result[T any] struct {
+	Line  int // the line on which the row begins
+	Value T
+	Err   error // nil: the row is valid; without the line, so never a [LineError]
 }
 
-// Read implements [io.Reader].
-func (l *rowLimitReader) Read(p []byte) (int, error) {
-	if l.left == 0 {
-		return 0, io.EOF
-	}
-	if _, err := l.from.Peek(1); err != nil {
-		return 0, err
-	}
-	line, _ := l.from.Peek(min(len(p), l.left, l.from.Buffered())) // cannot fail
-	if end := bytes.IndexByte(line, '\n'); end >= 0 {
-		line = line[:end+1]
-	}
-	l.formula = l.formula || bytes.Contains(line, []byte(`="`))
-	n := copy(p, line)
-	_, _ = l.from.Discard(n) // cannot fail: the bytes were peeked
-	l.left -= n
-	return n, nil
-}
-
-// A lineMap records on which line each row begins. The distance between row number and line number
-// changes only after a cell of several lines or an empty line. It stores a segment only for such a
-// change, so a million plain rows need almost no memory.
-type lineMap struct {
-	rows     int // the number of rows that were added
-	segments []segment
-}
-
-// A segment is valid from firstRow to the first row of the next segment. Each of these rows begins on the line
-// with its own number plus offset.
-type segment struct{ firstRow, offset int }
-
-func (m *lineMap) add(line int) {
-	m.rows++
-	offset := line - m.rows
-	if n := len(m.segments); n == 0 || m.segments[n-1].offset != offset {
-		m.segments = append(m.segments, segment{m.rows, offset})
+// check reads the rows of a file and continues after an invalid row, whose [Result] has the error. If the sequence itself
+// yields an error, the sequence ends.
+func check[T any](f *Reader, columns, need []string, read func(*row) T) iter.Seq2[Result[T], error] {
+	return func(yield func(Result[T], error) bool) {
+		r, err := f.begin(columns, need)
+		for err == nil {
+			var result Result[T]
+			if err = f.next(r); err == nil {
+				result.Value = read(r)
+				err = r.err
+			}
+			result.Line = f.line
+			if invalid := (LineError{}); errors.As(err, &invalid) && !errors.Is(err, ErrRowTooLong) {
+				result.Value, result.Err, err = *new(T), invalid.Err, nil
+			}
+			if err == nil && !yield(result, nil) {
+				return
+			}
+		}
+		if !errors.Is(err, io.EOF) {
+			yield(Result[T]{}, err)
+		}
 	}
 }
 
-// lineOf returns the line on which a row begins. Rows and lines are counted from 1.
-func (m *lineMap) lineOf(row int) int {
-	i := sort.Search(len(m.segments), func(i int) bool { return m.segments[i].firstRow > row })
-	if i == 0 {
-		return row
+// values yields the values of rows until the first error. The error of an invalid row becomes a [LineError].
+func values[T any](rows iter.Seq2[Result[T], error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for row, err := range rows {
+			if row.Err != nil {
+				err = LineError{row.Line, row.Err}
+			}
+			if !yield(row.Value, err) || err != nil {
+				return
+			}
+		}
 	}
-	return row + m.segments[i-1].offset
 }

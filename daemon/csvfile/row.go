@@ -3,10 +3,7 @@ package csvfile
 import (
 	"errors"
 	"fmt"
-	"io"
-	"iter"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -32,63 +29,19 @@ func CheckText(s string) error {
 // CheckLines is [CheckText] for a text that may have line breaks, as addresses do.
 func CheckLines(s string) error { return CheckText(strings.ReplaceAll(s, "\n", " ")) }
 
-// parseHeader returns the position of each column. The header may name the columns in columns, and must
-// name the columns in need.
-func parseHeader(cells, columns, need []string) (map[string]int, error) {
-	if slices.Contains(cells, copyColumn) {
-		return nil, fmt.Errorf("the column %s marks a copy for spreadsheets, whose cells may be changed: "+
-			"import a file that was exported without --spreadsheet", copyColumn)
-	}
-	if !slices.ContainsFunc(cells, func(c string) bool { return slices.Contains(columns, strings.ToLower(c)) }) {
-		return nil, fmt.Errorf("the first line must name the columns: some of %s", strings.Join(columns, ","))
-	}
-	header := map[string]int{}
-	for i, name := range cells {
-		if lower := strings.ToLower(name); lower != name && slices.Contains(columns, lower) {
-			return nil, fmt.Errorf("column %d (%s) must be written in lower case: %s", i+1, name, lower)
-		}
-		if !slices.Contains(columns, name) {
-			return nil, fmt.Errorf("column %d%s is not one of %s", i+1, quoteColumn(name), strings.Join(columns, ","))
-		}
-		if _, twice := header[name]; twice {
-			return nil, fmt.Errorf("the column %s comes twice", name)
-		}
-		header[name] = i
-	}
-	for _, name := range need {
-		if _, found := header[name]; !found {
-			return nil, fmt.Errorf("the column %s is missing", name)
-		}
-	}
-	return header, nil
-}
-
-const maxQuoted = 32 // the maximum length of an unknown column name that an error quotes, in bytes
-
-// quoteColumn returns an unknown column name for use in an error. It returns "" if the text may be a code,
-// because an error must not quote a code.
-func quoteColumn(name string) string {
-	if name == "" || len(name) > maxQuoted || strings.ContainsFunc(name, func(r rune) bool {
-		return !unicode.IsLetter(r) && r != '_' && r != '-' && r != ' '
-	}) {
-		return ""
-	}
-	return fmt.Sprintf(" (%s)", name)
-}
-
-// A row returns its cells by column name. It keeps the first error, so that its caller can read all cells
-// and check for an error once, at the end.
+// A row returns its cells by column name. It stores the first error of a cell, so that the caller can read all cells and
+// check for an error once, at the end.
 type row struct {
-	columns map[string]int
-	width   int
+	columns map[string]int // the position of each column
+	width   int            // the number of columns
 	cells   []string
 	line    int
 	err     error
 
-	canonical bool // the file has the columns that WriteKeys writes for an import
+	canonical bool // the header is that of a file of [WriteKeys], in the same order and not for spreadsheets
 }
 
-// fail records an error, unless the row has one already.
+// fail records an error, unless the row already has one.
 func (r *row) fail(column, reason string) {
 	if r.err == nil {
 		r.err = LineError{r.line, fmt.Errorf("%s %s", column, reason)}
@@ -163,8 +116,8 @@ func ParseTime(text string) (time.Time, error) {
 	return t, nil
 }
 
-// ParseEnd parses as [ParseTime] does, but a date means the end of that day: 00:00 UTC of the next day. The
-// last valid day (9999-12-31) ends one second earlier, because the next day is not a valid time.
+// ParseEnd parses a text as [ParseTime] does, but a date means the end of that day: 00:00 UTC of the next day. The end of
+// the last valid day is 9999-12-31T23:59:59Z, because a time of the next day is not valid.
 func ParseEnd(text string) (time.Time, error) {
 	at, err := ParseTime(text)
 	if err != nil || len(text) != len(time.DateOnly) {
@@ -176,7 +129,7 @@ func ParseEnd(text string) (time.Time, error) {
 	return at, nil
 }
 
-// rfc3339 matches the exact form of RFC 3339. [time.Parse] also accepts other numbers of digits, and a comma.
+// rfc3339 matches the exact form of RFC 3339. [time.Parse] also accepts an hour of one digit, and a comma in the seconds.
 var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$`)
 
 // The first and last valid year of a time. Every database and every format can hold these years.
@@ -184,48 +137,3 @@ const (
 	firstYear = 1970
 	lastYear  = 9999
 )
-
-// A Result is the result of checking one row of a file.
-type Result[T any] struct {
-	Line  int // the line on which the row begins
-	Value T
-	Err   error // nil: the row is valid; never a [LineError]
-}
-
-// check reads the rows of a file and continues after an invalid row. If the sequence itself yields an error, it ends.
-func check[T any](f *Reader, columns, need []string, read func(*row) T) iter.Seq2[Result[T], error] {
-	return func(yield func(Result[T], error) bool) {
-		r, err := f.begin(columns, need)
-		for err == nil {
-			var result Result[T]
-			if err = f.next(r); err == nil {
-				result.Value = read(r)
-				err = r.err
-			}
-			result.Line = f.line
-			if invalid := (LineError{}); errors.As(err, &invalid) && !errors.Is(err, ErrRowTooLong) {
-				result.Value, result.Err, err = *new(T), invalid.Err, nil
-			}
-			if err == nil && !yield(result, nil) {
-				return
-			}
-		}
-		if !errors.Is(err, io.EOF) {
-			yield(Result[T]{}, err)
-		}
-	}
-}
-
-// values yields the values of valid rows. The first error ends the sequence; that of an invalid row is a [LineError].
-func values[T any](rows iter.Seq2[Result[T], error]) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		for row, err := range rows {
-			if row.Err != nil {
-				err = LineError{row.Line, row.Err}
-			}
-			if !yield(row.Value, err) || err != nil {
-				return
-			}
-		}
-	}
-}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"iter"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -18,11 +17,11 @@ import (
 
 // WriteKeys writes keys with all their columns. [Reader.Keys] reads the same keys from the file, and WriteKeys writes
 // these keys to the same bytes again. A file cannot hold an open task: WriteKeys writes a key with an open task as
-// active, and keeps whether it is used. WriteKeys stops at the first error of the sequence or of w.
+// active, and does not change whether it is used. WriteKeys stops at the first error of the sequence or of w.
 //
-// If spreadsheet is true, the file is safe to open in a spreadsheet instead. Cells that the spreadsheet
-// would read as formulas, numbers or dates begin with an apostrophe. An empty last column marks such a
-// file, and [Reader.Keys] rejects it.
+// If spreadsheet is true, the file is a copy that is safe to open in a spreadsheet. Cells that the spreadsheet would read
+// as formulas, numbers or dates begin with an apostrophe. An empty last column marks a copy, and [Reader.Keys] rejects
+// a file with this column.
 func WriteKeys(w io.Writer, all iter.Seq2[keys.Key, error], spreadsheet bool) error {
 	if !spreadsheet {
 		return writeRows(w, KeyColumns(), all, keyCells)
@@ -63,21 +62,15 @@ func formatTime(t time.Time) string {
 	return t.UTC().Format(time.RFC3339Nano)
 }
 
-func formatBool(b bool) string { return strconv.Itoa(digit(b)) }
-
-// escapeCells adds an apostrophe to the cells that a spreadsheet would change, so that it reads them as text. It
-// also appends the empty cell of the last column.
-func escapeCells(cells []string) []string {
-	for i, c := range cells {
-		if needsEscape(c) {
-			cells[i] = "'" + c
-		}
+func formatBool(b bool) string {
+	if b {
+		return "1"
 	}
-	return append(cells, "")
+	return "0"
 }
 
-// WriteTasks writes a list of tasks that is safe to open in a spreadsheet, as [WriteKeys] does. It stops at the first
-// error of the sequence or of w.
+// WriteTasks writes tasks to a file that is safe to open in a spreadsheet, like a copy of [WriteKeys]. WriteTasks stops at
+// the first error of the sequence or of w.
 func WriteTasks(w io.Writer, all iter.Seq2[tasks.Task, error]) error {
 	header := []string{"id", "code", "kind", "country", "outcome", "plan", "slot", "attempts", "created", "ended", copyColumn}
 	return writeRows(w, header, all, func(t tasks.Task) []string {
@@ -88,8 +81,8 @@ func WriteTasks(w io.Writer, all iter.Seq2[tasks.Task, error]) error {
 	})
 }
 
-// WriteActivity writes entries of the audit log, safe to open in a spreadsheet. It stops at the first error of the
-// sequence or of w.
+// WriteActivity writes entries of the audit log to a file that is safe to open in a spreadsheet. WriteActivity stops at
+// the first error of the sequence or of w.
 func WriteActivity(w io.Writer, all iter.Seq2[activity.Entry, error]) error {
 	header := []string{"at", "actor", "action", "count", "key", "task", "plan", "order_id", "address", "error", "id", copyColumn}
 	return writeRows(w, header, all, func(e activity.Entry) []string {
@@ -118,7 +111,7 @@ func NewArchive(tasksFile, historyFile io.Writer) (*Archive, error) {
 	return a, errors.Join(a.tasks.Write(taskColumns), a.history.Write(historyColumns))
 }
 
-// Write adds rows to both files. If it returns nil, the writers have received all of these rows.
+// Write adds rows to both files. If it returns nil, all of these rows have been written to the writers of [NewArchive].
 func (a *Archive) Write(p archive.Rows) error {
 	for _, t := range p.Tasks {
 		_ = a.tasks.Write(taskCells(t)) // Error returns the first error
@@ -131,7 +124,7 @@ func (a *Archive) Write(p archive.Rows) error {
 	return errors.Join(a.tasks.Error(), a.history.Error())
 }
 
-// taskCells returns the cells of an ended task. They have no secret and no lease, because an ended task has neither.
+// taskCells returns the cells of an ended task. No cell is for a secret or a lease, because an ended task has neither.
 func taskCells(t tasks.Task) []string {
 	return []string{
 		string(t.Code), t.ID, string(t.Kind), string(t.Country), strconv.FormatInt(t.Version, 10), strconv.FormatInt(t.Fence, 10),
@@ -147,48 +140,3 @@ func historyCells(l tasks.HistoryEntry) []string {
 		l.Plan, string(l.From), string(l.To), l.Note,
 	}
 }
-
-// The forms that a spreadsheet can give a code or an id: a rounded number, or a formula.
-var (
-	rounded = regexp.MustCompile(`(?i)^\d([.,]\d+)?E\+\d\d+$`)
-	formula = regexp.MustCompile(`^=".*"$`)
-)
-
-// formulaDamage describes a cell that is a formula with which a spreadsheet displays a text.
-const formulaDamage = `looks like a spreadsheet's formula (such as ="000124"): write the text alone`
-
-// spreadsheetDamage describes how a spreadsheet has changed a code or an id. It returns "" if the cell is unchanged.
-//
-// exported reports that the file has the columns of an export without --spreadsheet. A spreadsheet that saves such a
-// file adds no formulas and no apostrophes. A code can contain both, so spreadsheetDamage accepts them in such a file.
-func spreadsheetDamage(cell string, exported bool) string {
-	switch first := cell[0]; {
-	case first >= '0' && first <= '9' && rounded.MatchString(cell):
-		return "looks like a number that a spreadsheet has rounded (such as 1.23457E+15): take it from the original file, in a column of type text"
-	case !exported && first == '=' && formula.MatchString(cell):
-		return formulaDamage
-	case !exported && first == '\'' && needsEscape(cell[1:]):
-		return "begins with an apostrophe, as in a copy for spreadsheets: import a file that was exported without --spreadsheet"
-	}
-	return ""
-}
-
-// formulaPrefixes lists the characters with which a cell begins that spreadsheets read as a formula, or that they
-// skip before they detect one.
-const formulaPrefixes = "=+-@\t\r\n＝＋－＠"
-
-// The cells that spreadsheets read as a number or a date, and the short numbers that spreadsheets keep unchanged.
-var (
-	numeric = regexp.MustCompile(`^[\d.,][\d.,:/ eE+-]*$`)
-	short   = regexp.MustCompile(`^(0|[1-9]\d{0,10})$`)
-)
-
-// needsEscape reports whether a spreadsheet would change the cell. Such a cell is a formula, a number with
-// leading zeros or many digits, or a date. In a copy for spreadsheets an apostrophe protects it.
-func needsEscape(cell string) bool {
-	return strings.IndexAny(cell, formulaPrefixes) == 0 || numeric.MatchString(cell) && !short.MatchString(cell)
-}
-
-// copyColumn is the last column of a copy for spreadsheets. Its cells are empty: the name alone marks the
-// file as a copy, which must not be imported.
-const copyColumn = "spreadsheet"
