@@ -5,8 +5,8 @@
 //	             │          └ skips a key that is not healthy
 //	             └ ignores a key that has nothing to archive
 //
-// Rows are on disk before they leave the store. If a run is interrupted, its last rows may be in the files
-// and still in the store; the next run then writes them again.
+// Rows are on disk before they leave the store. If a run is interrupted, its last rows may be both in the files and in the
+// store. The next run then writes these rows again.
 package archive
 
 import (
@@ -36,10 +36,10 @@ type Store interface {
 type Run struct {
 	Store    Store
 	Before   time.Time
-	Folder   string                  // of the files; created if it does not exist
+	Folder   string                  // the folder of the files; created if it does not exist
 	NewID    func() string           // returns the id of a write
 	Healthy  func(audit.Record) bool // a key that is not healthy is skipped: its repair needs the history
-	Progress func(keys int)          // receives the number of keys that were read since the last report; nil: no report
+	Progress func(keys int)          // receives the number of keys that were read since its last call; nil: not called
 
 	files  files
 	result Result

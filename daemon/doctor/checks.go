@@ -13,9 +13,10 @@ import (
 
 // An examination collects the findings about one record.
 type examination struct {
-	Doctor
 	audit.Record
-	found []Finding
+	sealer tasks.Sealer  // nil: secrets are not checked
+	stale  time.Duration // how long a lease must have been expired to be a finding
+	found  []Finding
 }
 
 // checks are the checks of a record, in the order in which their findings are repaired.
@@ -31,7 +32,7 @@ func (x *examination) add(code Code, task, format string, args ...any) {
 	x.found = append(x.found, Finding{Code: code, Key: x.Code, Task: task, Found: fmt.Sprintf(format, args...)})
 }
 
-// addSlot adds a finding about the slot of a task. It also names the plan of the task.
+// addSlot adds a finding about the slot of a task. The finding also names the plan of the task.
 func (x *examination) addSlot(code Code, t tasks.Task, format string, args ...any) {
 	x.add(code, t.ID, format, args...)
 	x.found[len(x.found)-1].Plan = t.Plan.ID
@@ -88,8 +89,8 @@ func (x *examination) queueMatchesTask() {
 	}
 }
 
-// statusIsPossible checks that the status agrees with the use. It also checks that an active key has
-// no ended task since its last reset, because no task makes a key active.
+// statusIsPossible checks that the status of the key agrees with whether the key is used. It also checks that no task of an
+// active key has ended since the last reset, because the end of a task always gives the key another status.
 func (x *examination) statusIsPossible() {
 	switch {
 	case !x.Key.Exists():
@@ -103,8 +104,8 @@ func (x *examination) statusIsPossible() {
 	}
 }
 
-// upgradedOnce checks for a renew or a reset between two successful upgrades. If the operator has
-// released a slot of the two, that is not a finding.
+// upgradedOnce checks that there was a renew or a reset between two successful upgrades. Two upgrades without a renew or
+// reset between them are not a finding if the operator has released the slot of one of these upgrades.
 func (x *examination) upgradedOnce() {
 	var pairs [][2]string
 	using, latest := "", ""
@@ -112,7 +113,7 @@ func (x *examination) upgradedOnce() {
 		switch {
 		case e.Type == tasks.EventAccepted:
 			latest = e.Task
-		case e.Type == tasks.EventArchived && madeUsed(e, latest): // the archived history was checked before
+		case e.Type == tasks.EventArchived && madeUsed(e, latest): // the history was checked before it was archived
 			using = e.Task
 		case e.Type == tasks.EventReleased:
 			pairs = slices.DeleteFunc(pairs, func(p [2]string) bool { return p[0] == e.Task || p[1] == e.Task })
@@ -129,21 +130,21 @@ func (x *examination) upgradedOnce() {
 	}
 }
 
-// madeUsed reports whether the event makes a key used. latest is the key's latest task. An earlier
-// task that an operator resolves does not make the key used.
+// madeUsed reports whether the event makes a key used. The argument latest is the id of the key's latest task. If an
+// operator resolves an earlier task, the key does not become used.
 func madeUsed(e tasks.Event, latest string) bool {
 	success := e.Kind == tasks.Upgrade && e.Outcome == tasks.Success
 	return success && (e.Type == tasks.EventEnded || e.Type == tasks.EventArchived || e.Type == tasks.EventResolved && e.Task == latest)
 }
 
-// madeUsable reports whether the event makes a key usable. latest is the key's latest task.
+// madeUsable reports whether the event makes a key usable. The argument latest is the id of the key's latest task.
 func madeUsable(e tasks.Event, latest string) bool {
 	ended := e.Type == tasks.EventArchived || e.Task == latest && (e.Type == tasks.EventEnded || e.Type == tasks.EventResolved)
 	return e.Type == tasks.EventReset || ended && (e.Kind == tasks.Renew) == (e.Outcome == tasks.Success)
 }
 
-// slotsMatchHistory checks that each task's slot is where its history says. It also checks that each move
-// starts where the move before it ended.
+// slotsMatchHistory checks that the slot of each task has the state that the history says. It also checks that each
+// recorded move of a slot begins with the state with which the move before ended.
 func (x *examination) slotsMatchHistory() {
 	for _, t := range x.Tasks {
 		history := x.SlotHistory(t.ID)
@@ -187,10 +188,10 @@ func (x *examination) secretsMatchTasks() {
 // secretsDecrypt checks that the secrets of open tasks can be opened, if there are master keys.
 func (x *examination) secretsDecrypt() {
 	for _, t := range x.Open() {
-		if x.Sealer == nil || t.Sealed == nil {
+		if x.sealer == nil || t.Sealed == nil {
 			continue
 		}
-		if err := t.Opens(x.Sealer); err != nil {
+		if err := t.Opens(x.sealer); err != nil {
 			x.add(SecretSealed, t.ID, "the secret of the open %s does not open: %v", t.Kind, err)
 		}
 	}
@@ -199,14 +200,14 @@ func (x *examination) secretsDecrypt() {
 // leasesAreCurrent checks that no lease expired long ago.
 func (x *examination) leasesAreCurrent() {
 	for _, t := range x.Open() {
-		if !t.LeasedUntil.IsZero() && x.At.Sub(t.LeasedUntil) > x.Stale {
+		if !t.LeasedUntil.IsZero() && x.At.Sub(t.LeasedUntil) > x.stale {
 			x.add(LeaseStale, t.ID, "the lease has run out at %s", t.LeasedUntil.UTC().Format(time.RFC3339))
 		}
 	}
 }
 
-// checkPlan checks one audit. The plan must exist, and its counters must be possible. The counters must
-// be the sum of the recorded moves. The plan's tasks must have the same number of slots.
+// checkPlan checks the audit of one plan. The plan must exist, and its counters must be possible. The counters must be the
+// sum of the recorded moves. The counts of the slots of the plan's tasks must also be that sum.
 func checkPlan(t audit.PlanAudit) (found []Finding) {
 	add := func(code Code, format string, args ...any) {
 		found = append(found, Finding{Code: code, Plan: t.Plan.ID, Found: fmt.Sprintf(format, args...)})
@@ -214,7 +215,7 @@ func checkPlan(t audit.PlanAudit) (found []Finding) {
 	count, none := t.Plan.Counts(), stock.SlotCounts{}
 	switch {
 	case t.Plan.Seq == 0 && t.Tasks == none && t.Moves == none:
-		return nil // all its slots were given back
+		return nil // the plan is not stored, but every slot of it was given back
 	case t.Plan.Seq == 0:
 		add(PlanMissing, "there is no such plan, but its tasks have %s, and its moves add up to %s", t.Tasks, t.Moves)
 		return found

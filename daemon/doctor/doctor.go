@@ -4,9 +4,9 @@
 //	Store.PlanAudits ─▶ one plan: counters, tasks, moves  ─▶ checks ─▶ findings ─▶ counters ─▶ Store.FixCounters
 //	Store.LevelAudits ▶ one country: its sums, its plans  ─▶ checks ─▶ findings ─────────────▶ Store.FixLevel
 //
-// Each check is a pure function of one record or plan audit. Each of these was read at one moment,
-// so a doctor may run while daemons serve. A finding is reported only after the data was read a
-// second time. A doctor holds one page of records and the audits of all plans in memory.
+// Each check is a pure function of one record or plan audit. A record or plan audit is read at one moment, so a doctor may
+// run while daemons serve. A finding is reported only after the data was read a second time. A doctor holds one page of
+// records and the audits of all plans in memory.
 //
 // A repair is written like any other write: by a change that is based on a version, with an entry in the history. Three
 // sources record the place of a slot: its task, the history and the plan's counters. If two of them agree, the third is
@@ -32,20 +32,20 @@ type Store interface {
 	audit.Inspector
 }
 
-// A Doctor examines and repairs a store. Only Sealer may be nil; secrets are then not checked.
+// A Doctor examines and repairs a store. All fields but Sealer and Actor are required.
 type Doctor struct {
 	Store  Store
-	Sealer tasks.Sealer
+	Sealer tasks.Sealer  // opens secrets to check them; nil: secrets are not checked
 	Stale  time.Duration // how long a lease must have been expired to be a finding
-	NewID  func() string // returns a new id, like that of a [tasks.Engine]
-	Actor  string        // the person who repairs, for the history; may be empty
+	NewID  func() string // returns a new id for a change
+	Actor  string        // the name of the person that repairs, for the history; may be empty
 }
 
 // pageSize is the number of records that are in memory simultaneously.
 const pageSize = 500
 
-// Examine returns its findings one after another: first about keys, sorted by code, then about
-// plans and countries. It changes nothing.
+// Examine returns its findings one after another: first those about keys, sorted by code, then those about plans, then
+// those about countries. It changes nothing.
 func (d Doctor) Examine(ctx context.Context) iter.Seq2[Finding, error] {
 	return func(yield func(Finding, error) bool) {
 		for r, err := range d.records(ctx) {
@@ -75,7 +75,8 @@ func (d Doctor) examineAgain(ctx context.Context, code keys.Code) ([]Finding, er
 	return d.classifyMissing(ctx, d.check(r))
 }
 
-// yieldAll yields findings, or the error. It returns false after an error, or if the caller wants no more.
+// yieldAll yields the findings, or only the error if there is one. It returns false after an error, and if yield returned
+// false.
 func yieldAll(found []Finding, err error, yield func(Finding, error) bool) bool {
 	if err != nil {
 		yield(Finding{}, err)
@@ -98,10 +99,10 @@ func (d Doctor) records(ctx context.Context) iter.Seq2[audit.Record, error] {
 // Healthy reports whether a record has no findings.
 func (d Doctor) Healthy(r audit.Record) bool { return len(d.check(r)) == 0 }
 
-// check runs all checks on a record. If a task cannot be read, it reports only that, because the
-// record then cannot be judged.
+// check runs all checks on a record. If a task cannot be read, the only findings are about such tasks, because the record
+// is then incomplete.
 func (d Doctor) check(r audit.Record) []Finding {
-	x := &examination{Doctor: d, Record: r}
+	x := &examination{Record: r, sealer: d.Sealer, stale: d.Stale}
 	for _, id := range r.Unreadable {
 		x.add(TaskUnread, id, "the task's row cannot be read")
 	}
@@ -113,8 +114,8 @@ func (d Doctor) check(r audit.Record) []Finding {
 	return x.found
 }
 
-// classifyMissing distinguishes tasks that do not exist from tasks of another key. A single key's record
-// cannot show the difference.
+// classifyMissing distinguishes tasks that do not exist from tasks of another key. It reads the tasks from the store,
+// because the record of one key does not show the difference.
 func (d Doctor) classifyMissing(ctx context.Context, found []Finding) ([]Finding, error) {
 	for i, f := range found {
 		if f.Code != TaskMissing {

@@ -57,7 +57,7 @@ type Finding struct {
 type Advice struct {
 	Means  string // the meaning, and why it matters
 	Repair string // what a repair does; "": only a person can decide
-	Decide string // the remaining work of the operator; "": nothing
+	Decide string // the remaining work of the operator; "": none
 }
 
 // Advice returns the explanation of the finding's code.

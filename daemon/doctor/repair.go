@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	maxPasses  = 4  // over the store, because a repair may depend on another one
-	maxRepairs = 32 // of one record in a pass; failed repairs count too
+	maxPasses  = 4  // the maximum number of passes over the store; a repair may make another repair possible
+	maxRepairs = 32 // the maximum number of repairs of one record in a pass, with the repairs that failed
 )
 
-// Repair repairs the findings that it can. It returns each repaired finding, and then, like
-// Examine, the findings that are left.
+// Repair repairs the findings for which there is a safe repair. It returns each repaired finding, and then the findings
+// that [Doctor.Examine] returns after the repairs.
 func (d Doctor) Repair(ctx context.Context) iter.Seq2[Finding, error] {
 	return func(yield func(Finding, error) bool) {
 		for range maxPasses {
@@ -120,8 +120,8 @@ func (d Doctor) repairRecord(ctx context.Context, r audit.Record, countersMatch 
 	return append(repaired, found...), err
 }
 
-// fixCounters corrects counters that are not the sum of the moves. It skips a plan while the slot of
-// one of its tasks needs a repair.
+// fixCounters corrects counters that are not the sum of the moves. It does not correct a plan for which slotsBroken is
+// true: the slot of one of its tasks must be repaired first.
 func (d Doctor) fixCounters(ctx context.Context, slotsBroken map[string]bool) (found []Finding, err error) {
 	all, err := d.Store.PlanAudits(ctx)
 	for _, t := range all {
@@ -162,7 +162,7 @@ func (d Doctor) fixLevels(ctx context.Context) ([]Finding, error) {
 	return found, err
 }
 
-// attributed returns the note of a repair with the actor.
+// attributed returns the note of a repair, followed by the actor in parentheses.
 func (d Doctor) attributed(note string) string {
 	switch {
 	case d.Actor == "":
@@ -173,7 +173,7 @@ func (d Doctor) attributed(note string) string {
 	return note + " (by " + d.Actor + ")"
 }
 
-// A repair makes the change that repairs a finding. Exactly one of key, task and slot is set.
+// A repair makes the change that repairs a finding. Exactly one of the fields key, task and slot is set.
 type repair struct {
 	done string                                                           // what the change does, for the history
 	key  func(r audit.Record, note, id string) tasks.Change               // makes the change of a key
@@ -221,7 +221,7 @@ func (p repair) change(r audit.Record, f Finding, countersMatch bool, id string)
 func (d Doctor) nextRepair(r audit.Record, found []Finding, failed map[Finding]bool, countersMatch map[string]bool) (Finding, tasks.Change) {
 	for _, f := range found {
 		p, repairable := repairs[f.Code]
-		if !repairable || failed[f] || !r.Key.Exists() { // without a key, no change is made
+		if !repairable || failed[f] || !r.Key.Exists() { // a repair needs a key that exists
 			continue
 		}
 		c := p.change(r, f, countersMatch[f.Plan], d.NewID())

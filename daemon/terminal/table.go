@@ -13,12 +13,12 @@ import (
 	"github.com/keyseat/keyseat/internal/jsoncodec"
 )
 
-// A column is a column of a table. If it is neither truncated nor optional, it is never hidden, and it is shortened
-// last, because users copy it or a part of it is useless.
+// A column is a column of a table. A column that is neither truncated nor optional is never hidden, and is shortened last,
+// because users copy its cells or need whole cells.
 type column struct {
 	name      string
-	truncated bool // truncated to the available width
-	optional  bool // hidden if necessary, the last column first
+	truncated bool // its cells are truncated if the table is too wide
+	optional  bool // hidden if the table is still too wide, the last optional column first
 	hidden    bool
 	width     int // in the current page
 }
@@ -48,7 +48,7 @@ type table struct {
 	out     io.Writer
 	width   int // of the terminal, in columns; 0: not a terminal
 	columns []column
-	started bool // the first page has decided which columns are hidden
+	started bool // the first page was printed, which determines the hidden columns
 }
 
 const pageSize = 1000 // the number of rows that are aligned together
@@ -202,7 +202,7 @@ func PrintList[T any](w io.Writer, f Format, l Layout[T], values iter.Seq2[T, er
 
 func printCSV[T any](w io.Writer, l Layout[T], values iter.Seq2[T, error]) error {
 	out := csv.NewWriter(w)
-	_ = out.Write(strings.Fields(strings.ToLower(strings.NewReplacer("~", "", "?", "").Replace(l.Header)))) // Flush reports an error
+	_ = out.Write(strings.Fields(strings.ToLower(strings.NewReplacer("~", "", "?", "").Replace(l.Header)))) // Error returns the first error
 	for value, err := range values {
 		if err != nil {
 			return err

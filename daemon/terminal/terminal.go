@@ -9,7 +9,8 @@
 //	                                   │  └ truncated if the terminal is too narrow
 //	                                   └ always in full, if possible
 //
-// Stored text may have been typed by anyone. Tables replace control characters; for other output, [Printable] does it.
+// Anyone may have typed a stored text. Tables replace the control characters in their cells. For other output, use
+// [Printable].
 package terminal
 
 import (
@@ -63,9 +64,9 @@ func Printable(s string) string {
 
 // Wrap breaks a text between words into lines of up to width columns. A width of 0 means one line.
 //
-// Each line but the first starts with indent. The first line has the same width, so the caller can write a
-// label of the indent's width before it. A word that is too long gets a line of its own. Text between
-// backquotes is one word, because users copy it.
+// Each line but the first starts with indent. The first line leaves as much room, so that the caller can write a label of
+// the same width as indent before it. A word that is too long gets a line of its own. Text between backquotes counts as
+// one word, because users copy this text.
 func Wrap(s string, width int, indent string) string {
 	var b strings.Builder
 	left := width - len(indent)
@@ -109,8 +110,8 @@ func NewRowBar(w io.Writer, what string) *Bar {
 	return newBar(w, what, -1, progressbar.OptionShowCount(), progressbar.OptionShowIts())
 }
 
-// NewByteBar returns a bar that counts up to size bytes on w. A size of -1 means unknown. It returns nil if w
-// is not a terminal.
+// NewByteBar returns a bar that counts bytes up to size on w. A size of -1 means that the size is unknown. NewByteBar
+// returns nil if w is not a terminal.
 func NewByteBar(w io.Writer, what string, size int64) *Bar {
 	return newBar(w, what, size, progressbar.OptionShowBytes(true))
 }

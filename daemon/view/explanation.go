@@ -1,8 +1,11 @@
 package view
 
 import (
+	"cmp"
 	"strings"
+	"time"
 
+	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -12,13 +15,13 @@ type Explanation struct {
 	Next []string `json:"next"` // the possible next steps
 }
 
-// Explain explains the state of a key from its latest task and its whole history, the oldest event
-// first. Its next steps name commands of the command line.
+// Explain explains the state of a key from its latest task and its whole history, the oldest event first. The next steps
+// name commands of keyseatd.
 func Explain(v tasks.Snapshot, history []tasks.Event) Explanation {
 	return newFacts(v, history).explain(commands)
 }
 
-// ExplainInConsole is [Explain] for the console: its next steps name the buttons of the console.
+// ExplainInConsole explains a key as [Explain] does, but the next steps name buttons of the console.
 func ExplainInConsole(v tasks.Snapshot, history []tasks.Event) Explanation {
 	return newFacts(v, history).explain(buttons)
 }
@@ -71,8 +74,8 @@ var (
 	)
 )
 
-// A rule explains each key that it fits. [facts.expand] replaces the names in braces, and [commands] or [buttons]
-// the names of actions.
+// A rule explains the keys that it fits. In its texts, [commands] or [buttons] replace the names of actions, such as
+// {do:reset}. [facts.expand] replaces the other names in braces.
 type rule struct {
 	fits func(facts) bool
 	now  string
@@ -147,7 +150,8 @@ var failureReasons = map[tasks.Outcome]failureReason{
 
 var importedReason = failureReason{"{message}", []string{tryAgain}}
 
-// failureReason returns why the key's last task failed. It returns false if the key is not in a failed state.
+// failureReason returns why the key's last task failed. It returns false if the key is revoked, or its status is not that
+// of a failure.
 func (f facts) failureReason() (failureReason, bool) {
 	if f.Key.Revoked || !f.upgradeFailed() && !f.renewFailed() {
 		return failureReason{}, false
@@ -158,4 +162,63 @@ func (f facts) failureReason() (failureReason, bool) {
 		}
 	}
 	return importedReason, true
+}
+
+// A key is busy if its next task may be refused for longer than busyAfter, because of many tasks or failed logins.
+const busyAfter = 30 * time.Minute
+
+// leftovers returns the next steps for each slot that is suspect, or spent but no longer in use, and for a busy key.
+func (f facts) leftovers(advice *strings.Replacer) (all []string) {
+	inUse := f.usedSlot()
+	for i, left := range f.slots {
+		text := ""
+		switch {
+		case left.state == stock.Suspect:
+			text = suspectSlot
+		case left.state == stock.Spent && i != inUse:
+			text = spentSlot
+		}
+		if text != "" {
+			all = append(all, strings.NewReplacer("{plan}", left.plan, "{task}", left.task).Replace(advice.Replace(text)))
+		}
+	}
+	if f.Key.NextTaskAt.After(f.At.Add(busyAfter)) && !f.Key.Revoked {
+		all = append(all, f.expand(busyKey))
+	}
+	return all
+}
+
+// expand replaces the names in braces with facts. A value that starts with a connecting word, such as
+// "since", is empty if the fact is missing.
+func (f facts) expand(text string) string {
+	failure, _ := f.failureReason()
+	text = strings.ReplaceAll(text, "{why}", failure.text)
+	task := tasks.Task{}
+	if f.Task != nil {
+		task = *f.Task
+	}
+	attempts, doubt := timesText(task.Attempts+task.LostLeases), ""
+	if task.InDoubt || task.LostLeases > 0 {
+		doubt = "; the provider may have carried it out nevertheless"
+	}
+	return strings.NewReplacer(
+		"{key}", shellArgument(string(f.Key.Code)),
+		"{message}", cmp.Or(quoted(f.Key.Message), "the reason is not known"),
+		"{since}", prefixed(", since ", Time{f.Key.UsedDate}.String()),
+		"{as}", prefixed(", as ", quoted(f.Key.Username)),
+		"{released}", f.releasedText(task),
+		"{at}", prefixed(", at ", quoted(f.Key.VerifyAddress)),
+		"{limit}", Time{f.Key.NextTaskAt}.String(),
+		"{reset}", Time{f.resetAt()}.String(),
+		"{task}", task.ID,
+		"{kind}", string(task.Kind),
+		"{country}", string(task.Country),
+		"{plan}", task.Plan.ID,
+		"{created}", Time{task.CreatedAt}.String(),
+		"{due}", Time{task.DueAt}.String(),
+		"{attempts}", attempts,
+		"{tried}", prefixed("; the provider was called", attempts),
+		"{reason}", prefixed(": ", withoutMarks(f.reason())),
+		"{doubt}", doubt,
+	).Replace(text)
 }

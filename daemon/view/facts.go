@@ -1,11 +1,7 @@
 package view
 
 import (
-	"cmp"
-	"fmt"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
@@ -48,7 +44,7 @@ func (f *facts) noteSlot(last slot) {
 	f.slots = append(f.slots, last)
 }
 
-const overdueAfter = time.Minute // a due task is overdue after this time; a running daemon makes an attempt sooner
+const overdueAfter = time.Minute // a task that has been due for longer is overdue; a running daemon makes an attempt sooner
 
 func (f facts) missing() bool             { return !f.Key.Exists() }
 func (f facts) revoked() bool             { return f.Key.Revoked }
@@ -77,30 +73,6 @@ func (f facts) resetAt() (at time.Time) {
 	return at
 }
 
-// A key is busy if its next task may be refused for longer than busyAfter, because of many tasks or failed logins.
-const busyAfter = 30 * time.Minute
-
-// leftovers returns the next steps for each slot that is suspect, or spent but no longer in use, and for a busy key.
-func (f facts) leftovers(advice *strings.Replacer) (all []string) {
-	inUse := f.usedSlot()
-	for i, left := range f.slots {
-		text := ""
-		switch {
-		case left.state == stock.Suspect:
-			text = suspectSlot
-		case left.state == stock.Spent && i != inUse:
-			text = spentSlot
-		}
-		if text != "" {
-			all = append(all, strings.NewReplacer("{plan}", left.plan, "{task}", left.task).Replace(advice.Replace(text)))
-		}
-	}
-	if f.Key.NextTaskAt.After(f.At.Add(busyAfter)) && !f.Key.Revoked {
-		all = append(all, f.expand(busyKey))
-	}
-	return all
-}
-
 // usedSlot returns the index of the slot that the key occupies, or -1.
 func (f facts) usedSlot() int {
 	for i := len(f.slots) - 1; i >= 0 && f.Key.Used && !f.Key.Revoked; i-- {
@@ -121,14 +93,14 @@ func (f facts) releasedText(t tasks.Task) (text string) {
 	return text
 }
 
-// reason returns the note of the latest task's last change. If that change was an admin action or
-// archiving, it returns "". Such a note contains a name or an amount, not a reason.
+// reason returns the note of the last event of the latest task, which says why an attempt failed. It returns "" if that
+// event is an admin action or archiving, because the note then contains a name or an amount.
 func (f facts) reason() (note string) {
 	for _, e := range f.history {
 		if f.Task == nil || e.Task != f.Task.ID {
 			continue
 		}
-		switch e.Type { //nolint:exhaustive // the notes of the others are reasons
+		switch e.Type { //nolint:exhaustive // the notes of all other events are reasons
 		case tasks.EventRetryNow, tasks.EventResolved, tasks.EventReleased, tasks.EventArchived:
 			note = ""
 		default:
@@ -136,91 +108,4 @@ func (f facts) reason() (note string) {
 		}
 	}
 	return note
-}
-
-// expand replaces the names in braces with facts. A value that starts with a connecting word, such as
-// "since", is empty if the fact is missing.
-func (f facts) expand(text string) string {
-	failure, _ := f.failureReason()
-	text = strings.ReplaceAll(text, "{why}", failure.text)
-	task := tasks.Task{}
-	if f.Task != nil {
-		task = *f.Task
-	}
-	attempts, doubt := timesText(task.Attempts+task.LostLeases), ""
-	if task.InDoubt || task.LostLeases > 0 {
-		doubt = "; the provider may have carried it out nevertheless"
-	}
-	return strings.NewReplacer(
-		"{key}", shellArgument(string(f.Key.Code)),
-		"{message}", cmp.Or(quoted(f.Key.Message), "the reason is not known"),
-		"{since}", prefixed(", since ", Time{f.Key.UsedDate}.String()),
-		"{as}", prefixed(", as ", quoted(f.Key.Username)),
-		"{released}", f.releasedText(task),
-		"{at}", prefixed(", at ", quoted(f.Key.VerifyAddress)),
-		"{limit}", Time{f.Key.NextTaskAt}.String(),
-		"{reset}", Time{f.resetAt()}.String(),
-		"{task}", task.ID,
-		"{kind}", string(task.Kind),
-		"{country}", string(task.Country),
-		"{plan}", task.Plan.ID,
-		"{created}", Time{task.CreatedAt}.String(),
-		"{due}", Time{task.DueAt}.String(),
-		"{attempts}", attempts,
-		"{tried}", prefixed("; the provider was called", attempts),
-		"{reason}", prefixed(": ", withoutMarks(f.reason())),
-		"{doubt}", doubt,
-	).Replace(text)
-}
-
-// quoted returns a text of the provider or of an import in quotation marks, or "" for an empty text. So a reader
-// does not take it for advice.
-func quoted(text string) string {
-	if text == "" {
-		return ""
-	}
-	return "“" + strings.NewReplacer("“", `"`, "”", `"`).Replace(withoutMarks(text)) + "”"
-}
-
-// withoutMarks returns a text from outside without backquotes, because backquotes mark a command, and without
-// format characters.
-func withoutMarks(text string) string { return strings.ReplaceAll(visible(text), "`", "'") }
-
-// visible returns a text without format characters (Unicode Cf). Such a character is invisible, and can change the
-// direction of the text after it.
-func visible(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Cf, r) {
-			return -1
-		}
-		return r
-	}, text)
-}
-
-func prefixed(before, s string) string {
-	if s == "" {
-		return ""
-	}
-	return before + s
-}
-
-func timesText(n int) string {
-	if words := []string{"", " once", " twice"}; n >= 0 && n < len(words) {
-		return words[n]
-	}
-	return fmt.Sprintf(" %d times", n)
-}
-
-const shellSafe = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.,:/@%+"
-
-// shellArgument quotes a code for the command line of a shell.
-func shellArgument(code string) string {
-	quoted := code
-	if strings.Trim(code, shellSafe) != "" {
-		quoted = "'" + strings.ReplaceAll(code, "'", `'\''`) + "'"
-	}
-	if strings.HasPrefix(code, "-") {
-		return "-- " + quoted
-	}
-	return quoted
 }

@@ -7,11 +7,11 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A code that is masked shows up to maskedEnd characters, and at most a quarter of the code.
+// maskedEnd is the maximum number of characters that a masked code shows. The shown part is at most a quarter of the code.
 const maskedEnd = 5
 
-// Mask returns the end of a code after an ellipsis: of a generated code, the last group. It is for a
-// reader that must not be able to use the key. A masked code is not a valid code.
+// Mask returns an ellipsis and the end of a code. Of a generated code, the end is the last group. A person that sees only
+// the masked code cannot use the key. A masked code is not a valid code.
 func Mask(code keys.Code) keys.Code {
 	shown := min(maskedEnd, len(code)/4)
 	return "…" + code[len(code)-shown:]
@@ -32,18 +32,18 @@ func (t Task) Masked() Task {
 	return t
 }
 
-// NewMaskedKeyDetail is [NewKeyDetail] with masked codes, also in the commands of the explanation.
+// NewMaskedKeyDetail converts a key as [NewKeyDetail] does, but masks its code, also in the commands of the explanation.
 func NewMaskedKeyDetail(v tasks.Snapshot, history []tasks.Event) KeyDetail {
 	key := NewKey(v).Masked()
 	v.Key.Code = key.Code
 	return KeyDetail{key, Explain(v, history), NewEvents(history)}
 }
 
-// referenceBound binds sealed references, so that no other sealed text opens as one.
+// referenceBound is the additional data with which references are sealed. Therefore [OpenCode] opens no other sealed text.
 const referenceBound = "reference to a key"
 
-// SealCode returns a reference to a key, for a link or a cursor. It does not reveal the code. Every
-// daemon with the same master keys can open it.
+// SealCode returns a reference to a key, for a link or a cursor. The reference does not reveal the code. Every daemon with
+// the same master keys can open the reference.
 func SealCode(s tasks.Sealer, code keys.Code) (string, error) {
 	sealed, err := s.Seal([]byte(code), []byte(referenceBound))
 	return base64.RawURLEncoding.EncodeToString(sealed), err

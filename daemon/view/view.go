@@ -10,20 +10,19 @@
 // not be able to use a key.
 //
 // Every field but the fingerprint is always present. A missing text is "", a missing number 0, and an unknown time
-// null. The only account data is the username that the provider reported. Texts of the provider have no format
-// characters, and an explanation quotes them.
+// null. The only account data is the username that the provider reported. Unicode format characters are removed from texts
+// of the provider, and an explanation quotes these texts.
 //
-// An [Explanation] is for a person who is asked "why is this key not working?". It says in words what
-// the state of the key is, and what the holder or the operator can do next. Its texts are rows of
-// tables. The first rule that fits explains the state of the key. A failure reason explains why the
-// key's last task failed. A leftover slot is always mentioned.
+// An [Explanation] answers the question "why is this key not working?". It says in words what the state of the key is, and
+// what the holder or the operator can do next. The texts are in two tables. In the table of rules, the first rule that
+// fits explains the state of the key. In the table of failure reasons, a row explains why the key's last task failed. An
+// explanation always mentions a slot that the operator must resolve or release.
 //
-// The package is pure. Its output contains no account, because neither a snapshot nor a history does.
-// But whole codes are worth money.
+// The package is pure. Its output contains no login and no password, because neither a snapshot nor a history contains
+// them. But the output can contain whole codes, and a whole code is worth money.
 package view
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/keyseat/keyseat/keys"
@@ -35,7 +34,7 @@ import (
 
 // A Key is a key and its latest task.
 type Key struct {
-	Code          keys.Code   `json:"code"`                  // whole, or masked as [Mask] does
+	Code          keys.Code   `json:"code"`                  // the whole code, or the result of [Mask]
 	Fingerprint   string      `json:"fingerprint,omitempty"` // of the code, as in the log; only the admin API sets it
 	Status        keys.Status `json:"status"`
 	Used          bool        `json:"used"`
@@ -81,14 +80,14 @@ func NewKeyDetail(v tasks.Snapshot, history []tasks.Event) KeyDetail {
 // must be resolved. Attempts also counts lost leases, because a lost lease may have included an attempt.
 type Task struct {
 	ID          string               `json:"id"`
-	Code        keys.Code            `json:"code"`                  // of its key, whole, or masked as [Mask] does
-	Fingerprint string               `json:"fingerprint,omitempty"` // as that of a key
+	Code        keys.Code            `json:"code"`                  // the whole code of its key, or the result of [Mask]
+	Fingerprint string               `json:"fingerprint,omitempty"` // of the code, as in [Key]
 	Kind        tasks.Kind           `json:"kind"`
 	Country     stock.Country        `json:"country"`
 	State       adminstore.TaskState `json:"state"`
-	Outcome     tasks.Outcome        `json:"outcome"` // "" while it is open
-	Plan        string               `json:"plan"`    // id of the plan whose slot it holds or held last
-	Slot        stock.State          `json:"slot"`    // state of that slot; "": the task never had one
+	Outcome     tasks.Outcome        `json:"outcome"` // "" while the task is open
+	Plan        string               `json:"plan"`    // the id of the plan whose slot the task holds or held last
+	Slot        stock.State          `json:"slot"`    // the state of that slot; "": the task never had a slot
 	Attempts    int                  `json:"asked"`
 	InDoubt     bool                 `json:"in_doubt"` // an attempt may have had an effect that no daemon has seen
 	CreatedAt   Time                 `json:"created"`
@@ -140,26 +139,6 @@ func NewEvents(history []tasks.Event) []Event {
 		all[i] = Event{Time{e.At}, e.Type, e.Task, e.Kind, e.Outcome, e.Plan, e.From, e.To, visible(e.Note)}
 	}
 	return all
-}
-
-// A Time is a time in the format of the API: RFC 3339 in UTC to the second, or null if it is unknown.
-// The zero value is an unknown time.
-type Time struct{ time.Time }
-
-// String returns "" for an unknown time.
-func (t Time) String() string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339)
-}
-
-// MarshalJSON implements [json.Marshaler].
-func (t Time) MarshalJSON() ([]byte, error) {
-	if t.IsZero() {
-		return []byte("null"), nil
-	}
-	return json.Marshal(t.String())
 }
 
 // A Level is the slot counts of a country. Idle slots are free slots of plans that are out of stock.
@@ -254,9 +233,9 @@ type Issue struct {
 
 // Found is the result of a search.
 type Found struct {
-	Keys      []Key  `json:"keys"`   // by their code
-	Orders    []Key  `json:"orders"` // by their order
-	Usernames []Key  `json:"usernames"`
+	Keys      []Key  `json:"keys"`      // found by their code
+	Orders    []Key  `json:"orders"`    // found by their order
+	Usernames []Key  `json:"usernames"` // found by their username
 	Tasks     []Task `json:"tasks"`
 	Plans     []Plan `json:"plans"`
 }
