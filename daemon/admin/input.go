@@ -50,13 +50,13 @@ func decode[T any](c *call) (body T, err error) {
 
 func invalid(field, reason string) error {
 	if !namePattern().MatchString(field) {
-		field = "a field" // input is not repeated unless it looks like a name
+		field = "a field" // an error repeats input only if the input looks like a name
 	}
 	return apiError{FieldInvalid, field + " " + reason}
 }
 
-// checkCell checks a text that must fit into a cell of a CSV file, because keys and plans are exported. The value is
-// nil if the field is not given.
+// checkCell checks the value of a field, which must fit into a cell of a CSV file, because keys and plans are exported. A
+// nil value means that the field is not given.
 func checkCell(field string, value *string, check func(string) error) error {
 	if value == nil {
 		return nil
@@ -77,7 +77,7 @@ func decodeField(field reflect.Value, raw json.RawMessage) bool {
 	return json.Unmarshal(raw, into) == nil
 }
 
-// readBody reads the body of the request. It must be JSON unless it is empty.
+// readBody reads the body of the request. The media type of a body that is not empty must be JSON.
 func (c *call) readBody() ([]byte, error) {
 	text, err := io.ReadAll(http.MaxBytesReader(nil, c.r.Body, maxBodySize))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
@@ -123,8 +123,8 @@ func (c *call) noBody() error {
 	return err
 }
 
-// A nullableTime is a field with three states. Not given: at is nil. A time: at points to it. Null,
-// which means never: at points to the zero time.
+// A nullableTime is a field of a body. If the field is not given, at is nil. If the field is null, which means never, at
+// points to the zero time. Otherwise at points to the time in the field.
 type nullableTime struct{ at *time.Time }
 
 // UnmarshalJSON implements [json.Unmarshaler] for null and for the formats of [csvfile.ParseEnd].
@@ -148,8 +148,8 @@ const (
 // listParams are the parameters with several values: with commas between them, or as a repeated parameter.
 var listParams = []string{"status", "outcome"}
 
-// A query has the parameters of a list. Each may be given once, except for [listParams]. It keeps the first error, so
-// that the caller can check for errors once, at the end.
+// A query has the parameters of a request for a list. A parameter may be given only once, except for [listParams]. A query
+// stores the first error, so that the caller can check for errors once, at the end.
 type query struct {
 	values url.Values
 	err    error

@@ -43,21 +43,6 @@ func (c *call) showKey() (response, error) {
 	return okResponse(detail, err)
 }
 
-// shownKey returns a key with its fingerprint, and with a masked code unless the client may see the whole one.
-func (c *call) shownKey(k view.Key, whole bool) view.Key {
-	k.Fingerprint = c.fingerprint(k.Code)
-	if k.Task != nil {
-		k.Task = new(c.shownTask(*k.Task, true))
-	}
-	if !whole {
-		return k.Masked()
-	}
-	return k
-}
-
-// fingerprint returns the fingerprint of a code, for the log and for responses.
-func (c *call) fingerprint(code keys.Code) string { return c.Engine.Fingerprints.Fingerprint(code) }
-
 // code returns the key's code from the path. Text that cannot be a code counts as a key that does not exist.
 func (c *call) code() (keys.Code, error) {
 	code, err := keys.ParseTyped(c.pathParam)
@@ -89,7 +74,7 @@ type keyPage struct {
 	neighbors
 }
 
-// listKeys lists keys. Only a token that may list whole codes gets them.
+// listKeys lists keys. Only a client that may list whole codes gets whole codes.
 func (c *call) listKeys() (response, error) {
 	q := c.parseQuery(append(pageParams, "status", "used", "revoked", "order_id", "bought_after", "bought_before", "country", "plan")...)
 	p := c.page(q)
@@ -113,15 +98,6 @@ func (c *call) listKeys() (response, error) {
 	return okResponse(keyPage{c.shownKeys(list.Entries), n}, err)
 }
 
-// shownKeys returns the keys of a list, with masked codes unless the client may list whole ones.
-func (c *call) shownKeys(all []tasks.Snapshot) []view.Key {
-	shown, whole := []view.Key{}, c.token.Role.Allows(Export)
-	for _, v := range all {
-		shown = append(shown, c.shownKey(view.NewKey(v), whole))
-	}
-	return shown
-}
-
 const maxIssue = 10_000 // the maximum number of keys in one order
 
 // checkOrder checks the body of POST /keys.
@@ -135,8 +111,8 @@ func checkOrder(o view.Order) error {
 	return cmp.Or(checkCell("order_id", &o.OrderID, csvfile.CheckText), checkCell("note", &o.Note, csvfile.CheckText))
 }
 
-// issueKeys issues the keys of an order, once for each Idempotency-Key of a token's name. A client that repeats a
-// request gets the same response, because the store imports a batch only once.
+// issueKeys issues the keys of an order. A client that repeats a request with the same Idempotency-Key gets the same
+// response, because the store imports a batch only once.
 func (c *call) issueKeys() (response, error) {
 	batch, err := c.batch()
 	if err != nil {
@@ -165,8 +141,8 @@ func (c *call) issueKeys() (response, error) {
 
 const maxIdempotencyKey = 255 // the maximum length of an Idempotency-Key, in bytes
 
-// batch returns the import batch for the request's Idempotency-Key. Its id depends on the token's name. So another
-// client with the same Idempotency-Key neither gets the codes nor blocks the order. The id does not depend on the
+// batch returns the import batch for the request's Idempotency-Key. The id of the batch depends on the token's name. So
+// another client with the same Idempotency-Key neither gets the codes nor blocks the order. The id does not depend on the
 // token's secret. So an order that is repeated with a renewed token is not carried out again.
 func (c *call) batch() (adminstore.ImportBatch, error) {
 	given := c.r.Header["Idempotency-Key"]

@@ -2,13 +2,10 @@ package admin
 
 import (
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/keys"
-	"github.com/keyseat/keyseat/tasks/activity"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
@@ -38,13 +35,6 @@ func (c *call) page(q *query) (p adminstore.Page) {
 	return p
 }
 
-// discloseList records n entries of a list if the client may list whole codes.
-func (c *call) discloseList(n int) {
-	if c.token.Role.Allows(Export) {
-		c.disclose(n)
-	}
-}
-
 // neighbors are the cursors of the pages around a page of a list: the parameter "after" of the next page, and "before"
 // of the previous one. A cursor is nil if that page does not exist.
 type neighbors struct {
@@ -59,8 +49,9 @@ func (c *call) neighbors(next, previous adminstore.Position) (n neighbors, err e
 	return n, err
 }
 
-// cursor returns a position as a text, or nil for none. The text of a client that must not see whole codes is
-// sealed. Otherwise the client could read each code as the cursor of a short page, or find it by trying cursors.
+// cursor returns a position as a text, or nil for the zero position. The position in a list of keys can be a code.
+// Therefore the text is sealed for a client that must not list whole codes. Otherwise the client could read each code from
+// the cursor of a short page, or find codes by trying cursors.
 func (c *call) cursor(p adminstore.Position) (*string, error) {
 	if p.IsZero() {
 		return nil, nil
@@ -79,7 +70,7 @@ func (c *call) cursor(p adminstore.Position) (*string, error) {
 // cursorTime is the format of the time in a cursor. The position's id follows it.
 const cursorTime = "2006-01-02T15:04:05.000000Z~"
 
-// parseCursor returns the position of a cursor. The cursor of a list by code is the code.
+// parseCursor returns the position of a cursor. The position in a list that is sorted by code is the code alone.
 func (c *call) parseCursor(text string) (p adminstore.Position, err error) {
 	if !c.token.Role.Allows(Export) {
 		code, err := view.OpenCode(c.Engine.Sealer, text)
@@ -95,68 +86,4 @@ func (c *call) parseCursor(text string) (p adminstore.Position, err error) {
 	}
 	code, err := keys.Parse(text)
 	return adminstore.Position{ID: string(code)}, err
-}
-
-const searchLimit = 20 // the maximum number of results of each kind
-
-// search finds keys, tasks and plans by a text. Only a client that may list whole codes finds keys by the beginning
-// of the code.
-func (c *call) search() (response, error) {
-	q := c.parseQuery("q")
-	s := adminstore.ParseSearch(q.values.Get("q"), c.token.Role.Allows(Export), searchLimit)
-	if s.Text == "" {
-		q.fail("q must be the text to search")
-	}
-	if q.err != nil {
-		return response{}, q.err
-	}
-	found, err := c.AdminStore.Search(c.r.Context(), s)
-	if err != nil {
-		return response{}, err
-	}
-	c.discloseList(len(found.Codes) + len(found.Orders) + len(found.Usernames) + len(found.Tasks))
-	result, now := view.Found{
-		Keys: c.shownKeys(found.Codes), Orders: c.shownKeys(found.Orders), Usernames: c.shownKeys(found.Usernames),
-		Tasks: c.shownTasks(found.Tasks), Plans: []view.Plan{},
-	}, time.Now()
-	for _, p := range found.Plans {
-		result.Plans = append(result.Plans, view.NewPlan(p, now))
-	}
-	return okResponse(result, nil)
-}
-
-type activityPage struct {
-	Activity []view.ActivityEntry `json:"activity"`
-	neighbors
-}
-
-func (c *call) listActivity() (response, error) {
-	q := c.parseQuery(append(pageParams, "actor", "action", "subject", "since", "until")...)
-	p := c.page(q)
-	f := activity.Filter{
-		Actor: q.values.Get("actor"), Action: activity.Action(q.values.Get("action")), Subject: q.values.Get("subject"),
-		Since: q.time("since", csvfile.ParseTime), Until: q.time("until", csvfile.ParseEnd),
-	}
-	if f.Action != "" && !slices.Contains(activity.Actions(), f.Action) {
-		q.fail("action must be one of these: " + strings.Join(textsOf(activity.Actions()), " "))
-	}
-	if p.After.At.IsZero() && !p.After.IsZero() {
-		q.fail("after and before must be the next or previous of a page of the activity")
-	}
-	if q.err != nil {
-		return response{}, q.err
-	}
-	page := activityPage{Activity: []view.ActivityEntry{}}
-	if c.Activity == nil {
-		return okResponse(page, nil)
-	}
-	list, err := c.Activity.Activity(c.r.Context(), f, p)
-	if err != nil {
-		return response{}, err
-	}
-	for _, e := range list.Entries {
-		page.Activity = append(page.Activity, view.NewActivityEntry(e))
-	}
-	page.neighbors, err = c.neighbors(list.Neighbors(p, f.Position))
-	return okResponse(page, err)
 }

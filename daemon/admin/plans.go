@@ -47,7 +47,7 @@ func (c *call) listPlans() (response, error) {
 	return okResponse(page, nil)
 }
 
-// A planEdit is the body of PUT /plans/{id}. A field that is not given keeps its value.
+// A planEdit is the body of PUT /plans/{id}. A field that is not given leaves the value in the plan unchanged.
 type planEdit struct {
 	Country *string      `json:"country"`
 	Slots   *int         `json:"slots"`
@@ -56,7 +56,7 @@ type planEdit struct {
 	Expires nullableTime `json:"expires_at"`
 }
 
-// edit checks the body by the rules for a CSV file of plans.
+// edit returns the edit that the body requests. It checks the body by the rules for a CSV file of plans.
 func (b planEdit) edit(id string) (stock.PlanEdit, error) {
 	e := stock.PlanEdit{ID: id, Size: b.Slots, Address: b.Address, Invite: b.Invite, ExpiresAt: b.Expires.at}
 	if b.Country != nil {
@@ -72,8 +72,7 @@ func (b planEdit) edit(id string) (stock.PlanEdit, error) {
 	return e, cmp.Or(checkCell("address", b.Address, csvfile.CheckLines), checkCell("invite", b.Invite, csvfile.CheckLines))
 }
 
-// editPlan creates or changes a plan, and puts it into stock. The response does not contain the plan,
-// because a plan cannot be read by its id.
+// editPlan creates or changes a plan, and puts it into stock.
 func (c *call) editPlan() (response, error) {
 	id, err := c.planID()
 	if err != nil {
@@ -113,7 +112,8 @@ func (c *call) planID() (string, error) {
 	return c.pathParam, nil
 }
 
-// edit makes one edit. If the plan does not allow it, the error contains the reason, because operators may see it.
+// edit applies one edit. If the plan does not allow the edit, the error contains the reason, because operators may see the
+// reason.
 func (c *call) edit(e stock.PlanEdit) error {
 	err := c.AdminStore.EditPlans(c.r.Context(), []stock.PlanEdit{e})
 	row, isRow := errors.AsType[adminstore.RowError](err)

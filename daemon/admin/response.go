@@ -70,7 +70,7 @@ func (r response) write(w http.ResponseWriter) {
 	_, _ = w.Write(line) // an error means that the client has disconnected
 }
 
-// A Code identifies a kind of error for programs: the member "code" of a problem. Its meaning never changes.
+// A Code identifies a kind of error for programs: the member "code" of a problem. The meaning of a code never changes.
 type Code string
 
 // The codes.
@@ -80,7 +80,7 @@ const (
 	KeyMissing     Code = "idempotency_key_missing" // missing, or not 1 to 255 bytes long
 	Unauthorized   Code = "unauthorized"            // no token, or an unknown token
 	TooMany        Code = "too_many_requests"       // too many unknown tokens from one address
-	Forbidden      Code = "forbidden"               // the role of the token does not allow it
+	Forbidden      Code = "forbidden"               // the role of the token does not allow the operation
 	NotFound       Code = "not_found"               // no such path
 	KeyNotFound    Code = "key_not_found"
 	TaskNotFound   Code = "task_not_found"
@@ -88,16 +88,16 @@ const (
 	NotAllowed     Code = "method_not_allowed"
 	TaskOpen       Code = "task_open" // the open task must end first
 	TaskEnded      Code = "task_ended"
-	TaskLeased     Code = "task_at_work" // a daemon is working on it now
+	TaskLeased     Code = "task_at_work" // a daemon is working on the task now
 	NotSuspect     Code = "not_suspect"
 	NotSpent       Code = "not_spent"
-	PlanInUse      Code = "plan_in_use" // its slots do not allow the edit
+	PlanInUse      Code = "plan_in_use" // the slots of the plan do not allow the edit
 	Contended      Code = "conflict"    // another change came first: repeat the request
 	TooLarge       Code = "too_large"
 	MediaType      Code = "unsupported_media_type"
 	FieldInvalid   Code = "field_invalid"          // the detail names the field
-	OutcomeInvalid Code = "outcome_invalid"        // does not fit the task's kind
-	KeyReused      Code = "idempotency_key_reused" // used by an order with another count or order_id
+	OutcomeInvalid Code = "outcome_invalid"        // the outcome does not fit the kind of the task
+	KeyReused      Code = "idempotency_key_reused" // an order with another count or order_id had this Idempotency-Key
 	Unavailable    Code = "unavailable"            // the database is unavailable: repeat the request after Retry-After
 )
 
@@ -172,8 +172,8 @@ const (
 	conflictDetail    = "another change was made at the same time: repeat the request"
 )
 
-// toAPIError returns the apiError for an error. It is the only place where an error gets a code. An error
-// that it does not know becomes [Unavailable]; the log contains the details.
+// toAPIError returns the apiError for an error. An unknown error becomes [Unavailable]: the client does not get its text,
+// but the log contains it.
 func toAPIError(err error) apiError {
 	if e, is := errors.AsType[apiError](err); is {
 		return e

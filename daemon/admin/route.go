@@ -11,17 +11,6 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// base is the prefix of every path.
-const base = "/admin/v1"
-
-// A route is one operation. Its pattern has up to one variable segment.
-type route struct {
-	method  string
-	pattern string // below base
-	role    Role   // "": no token is needed
-	do      func(*call) (response, error)
-}
-
 var routes = []route{
 	{http.MethodGet, "/openapi.json", "", document(adminDocument)},
 	{http.MethodGet, "/public-openapi.json", "", document(publicDocument)},
@@ -56,18 +45,8 @@ func Routes() (all []string) {
 	return all
 }
 
-// String returns the operation's method and path, or "none" for the zero route.
-func (r route) String() string {
-	if r.method == "" {
-		return "none"
-	}
-	return r.method + " " + base + r.pattern
-}
-
-func (r route) isChange() bool { return r.role == Write || r.role == Support }
-
-// match returns the routes of a path, which differ in their methods, and its variable segment. It
-// matches the escaped path. So an escaped slash in a code does not end the segment.
+// match returns the routes of a path, which differ in their methods, and the variable segment of the path. It compares
+// escaped paths, so that an escaped slash in a code does not end the segment.
 func match(escaped string) (matching []route, variable string) {
 	path, below := strings.CutPrefix(escaped, base)
 	if !below {
@@ -129,7 +108,8 @@ var (
 	publicDocument []byte
 )
 
-// document serves a document without a token, because the description of the API is not secret.
+// document returns the operation that serves a document. The operation needs no token, because the description of the API
+// is not secret.
 func document(text []byte) func(*call) (response, error) {
 	return func(*call) (response, error) { return okResponse(json.RawMessage(text), nil) }
 }

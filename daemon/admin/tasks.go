@@ -18,7 +18,7 @@ type taskPage struct {
 	neighbors
 }
 
-// listTasks lists tasks. Only a token that may list whole codes gets those of the keys.
+// listTasks lists tasks. Only a client that may list whole codes gets whole codes.
 func (c *call) listTasks() (response, error) {
 	q := c.parseQuery(append(pageParams, "state", "outcome", "country", "plan", "key", "since", "until")...)
 	p := c.page(q)
@@ -51,15 +51,6 @@ func (c *call) listTasks() (response, error) {
 	return okResponse(taskPage{c.shownTasks(list.Entries), n}, err)
 }
 
-// shownTasks returns the tasks of a list, with masked codes unless the client may list whole ones.
-func (c *call) shownTasks(all []tasks.Snapshot) []view.Task {
-	shown, whole := []view.Task{}, c.token.Role.Allows(Export)
-	for _, v := range all {
-		shown = append(shown, c.shownTask(view.NewTask(*v.Task), whole))
-	}
-	return shown
-}
-
 // task reads one task. Text that cannot be an id counts as a task that does not exist.
 func (c *call) task(ctx context.Context, id string) (tasks.Snapshot, error) {
 	if !csvfile.ValidID(id) {
@@ -82,16 +73,6 @@ func (c *call) showTask() (response, error) {
 		c.disclose(1)
 	}
 	return okResponse(c.shownTask(view.NewTask(*v.Task), whole), nil)
-}
-
-// shownTask returns a task with the fingerprint of its key, and with a masked code unless the client may see the
-// whole one.
-func (c *call) shownTask(t view.Task, whole bool) view.Task {
-	t.Fingerprint = c.fingerprint(t.Code)
-	if !whole {
-		return t.Masked()
-	}
-	return t
 }
 
 func (c *call) taskAttrs(t tasks.Task) []slog.Attr {

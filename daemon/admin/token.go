@@ -94,8 +94,8 @@ const (
 	expiresPrefix = "expires:" // the prefix of the time at which a token expires
 )
 
-// namePattern matches the names of tokens. It is compiled at its first use, because each of its 64 repetitions costs
-// time.
+// namePattern matches the names of tokens. It is compiled at its first use, because compiling its 64 repetitions would
+// delay every start of the program.
 var namePattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`) })
 
 var printablePattern = regexp.MustCompile(`^[!-~]*$`)
@@ -177,7 +177,7 @@ func parseToken(words []string) (Token, error) {
 	return t, nil
 }
 
-// conflicts reports whether the list has the same secret, or the same name with another role.
+// conflicts reports whether the list has a token with the same secret, or with the same name and another role.
 func (l TokenList) conflicts(t Token) bool {
 	return slices.ContainsFunc(l, func(other Token) bool {
 		return other.Name == t.Name && other.Role != t.Role || other.Hash == t.Hash
