@@ -28,7 +28,7 @@ var adminCases = []testCase[fixture]{
 		}
 		f.issue("B")
 		f.must(f.importKeys())
-		f.must(f.batch(failed, unused("F")...)) // because no key of the batch was imported
+		f.must(f.batch(failed, unused("F")...)) // allowed, because the failed import has stored no key of the batch
 	}},
 	{"ImportKeys/a batch is imported once", func(f fixture) {
 		b := adminstore.ImportBatch{ID: id(), Type: tasks.EventIssued, Note: "order 7"}

@@ -68,7 +68,7 @@ var applyCases = []testCase[fixture]{
 		f.prepare(2, "K")
 		f.accept(tasks.Upgrade, "K", "US")
 		v := f.snapshot("K")
-		v.Task = nil // a decision that did not see the open task
+		v.Task = nil // so that the decision does not see the open task
 		c := must(f.rules.Accept(v, newRequest(tasks.Upgrade, "K", "US"), id(), false))
 		seal(&c)
 		f.want("verdict", f.apply(c), tasks.ErrConflict)
@@ -79,7 +79,7 @@ var applyCases = []testCase[fixture]{
 		ended := f.accept(tasks.Upgrade, "K", "US")
 		f.end(f.lease(), tasks.WrongAddress)
 		c := must(f.rules.Accept(f.snapshot("K"), newRequest(tasks.Upgrade, "K", "US"), ended.ID, false))
-		c.ID = id() // otherwise it would be a repeated change
+		c.ID = id() // the id of the ended task would make c a repetition of the change that opened that task
 		seal(&c)
 		f.want("verdict", f.apply(c), tasks.ErrConflict)
 		f.want("outcome", f.snapshot("K").Task.Outcome, tasks.WrongAddress)
@@ -219,7 +219,8 @@ var undecidedCases = []testCase[fixture]{
 	}},
 }
 
-// undecided returns the undecided change for a request. The change has the given id.
+// undecided returns a change that decides on a request only when the store applies it. The given id becomes that of the
+// change and of the task.
 func undecided(rules tasks.Rules, kind tasks.Kind, code keys.Code, country, id string) tasks.Change {
 	c := tasks.Change{ID: id, Task: &tasks.Task{ID: id, Code: code, Kind: kind}}
 	if kind == tasks.Upgrade {

@@ -11,8 +11,8 @@ import (
 	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
-// An ArchiveStore is a store that archives finished tasks. Archive plans are made from the records of its inspector.
-// A pending delivery in its outbox prevents the archiving of a key.
+// An ArchiveStore is a store that archives finished tasks. It needs an inspector, because archive plans are made from
+// the inspector's records. It needs an outbox, because a pending delivery prevents the archiving of a key.
 type ArchiveStore interface {
 	Store
 	audit.Inspector
@@ -119,7 +119,7 @@ var archiveCases = []testCase[archiveFixture]{
 		}
 		f.want("codes", got, []keys.Code{"-", "B", "a", "b"})
 	}},
-	// The counters of a plan become wrong with a transfer that no event records.
+	// The case makes the counters of a plan wrong by a transfer that no event records.
 	{"FixCounters/the counters become those of the history", func(f archiveFixture) {
 		f.finishTasks("A")
 		o := outboxFixture{f.fixture, f.all}
@@ -200,7 +200,8 @@ func (f archiveFixture) runArchive(plans ...archive.Plan) (errs []error, rows ar
 	return errs, rows
 }
 
-// levelsMatch checks that the stored sums, if the store keeps any, and the stock are the sums of the plans.
+// levelsMatch checks that the stock has the sums of the plans, and so do the sums for each country that a store may
+// keep.
 func (f archiveFixture) levelsMatch() {
 	f.Helper()
 	for _, a := range must(f.all.LevelAudits(f.ctx)) {

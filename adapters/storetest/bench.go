@@ -3,21 +3,20 @@ package storetest
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// sizes are the batch sizes that are measured: one caller, a few callers, many callers.
+// sizes are the measured batch sizes. They stand for one caller, a few callers and many callers.
 var sizes = []int{1, 16, 256}
 
-// Bench measures the stores that open makes, so that two stores can be compared. It reports the number of keys,
-// upgrades, tasks or calls per second for:
+// Bench measures a store, so that two stores can be compared. It reports the number of keys, upgrades, tasks or calls
+// per second for:
 //
-//   - Find, Snapshots, and Apply of accepted upgrades, because clients wait for them
-//   - Lease, and Apply of the ends of tasks, because workers call them
+//   - Find, Snapshots, and Apply of changes that accept upgrades, because clients wait for them
+//   - Lease, and Apply of changes that end tasks, because workers call them
 //   - Stock
 //
 // All but Stock are measured in batches of several sizes.
@@ -51,7 +50,7 @@ type bench struct {
 const (
 	benchKeys  = 20_000
 	benchPlans = 100
-	benchSlots = 1_000_000 // of all plans; more than the benchmark takes
+	benchSlots = 1_000_000 // the slots of all plans together, which are more than a benchmark uses
 )
 
 func newBench(b *testing.B, open Open, size int) *bench {
@@ -68,7 +67,7 @@ func newBench(b *testing.B, open Open, size int) *bench {
 	return n
 }
 
-// batch returns the next codes. After the last code it starts again.
+// batch returns the codes of the next batch. After the last code it starts again with the first one.
 func (n *bench) batch() []keys.Code {
 	if n.next+n.size > len(n.codes) {
 		n.next = 0
@@ -78,43 +77,27 @@ func (n *bench) batch() []keys.Code {
 	return codes
 }
 
-// report reports the rate: items per second.
+// report reports the number of items per second. The word what names the items.
 func (n *bench) report(what string) {
 	n.b.ReportMetric(float64(n.b.N*n.size)/n.b.Elapsed().Seconds(), what+"/s")
 }
 
-// measure calls do repeatedly, and reports the rate. Each call counts as size items.
-func (n *bench) measure(what string, do func() error) {
+// measure calls do repeatedly, and reports the rate. Each call counts as n.size items.
+func (n *bench) measure(what string, do func()) {
 	for n.b.Loop() {
-		if err := do(); err != nil {
-			n.b.Fatal(err)
-		}
+		do()
 	}
 	n.report(what)
 }
 
-func benchFind(n *bench) {
-	n.measure("keys", func() error {
-		_, err := n.Find(n.ctx, n.batch())
-		return err
-	})
-}
+func benchFind(n *bench) { n.measure("keys", func() { must(n.Find(n.ctx, n.batch())) }) }
 
-func benchSnapshots(n *bench) {
-	n.measure("keys", func() error {
-		_, err := n.Snapshots(n.ctx, n.batch())
-		return err
-	})
-}
+func benchSnapshots(n *bench) { n.measure("keys", func() { must(n.Snapshots(n.ctx, n.batch())) }) }
 
-func benchStock(n *bench) {
-	n.measure("calls", func() error {
-		_, err := n.Stock(n.ctx)
-		return err
-	})
-}
+func benchStock(n *bench) { n.measure("calls", func() { must(n.Stock(n.ctx)) }) }
 
-// benchAccept measures only Apply of the upgrades. Their preparation and the ends of the tasks do not count.
+// benchAccept measures only Apply of changes that accept upgrades. It stops the timer while it prepares these changes,
+// and while it ends their tasks.
 func benchAccept(n *bench) {
 	for n.b.Loop() {
 		n.b.StopTimer()
@@ -140,13 +123,10 @@ func benchWork(n *bench) {
 
 // upgrades returns the changes that accept an upgrade of each key of the next batch.
 func (n *bench) upgrades() []tasks.Change {
-	n.Helper()
-	snapshots, err := n.Snapshots(n.ctx, n.batch())
-	n.must(err)
+	snapshots := must(n.Snapshots(n.ctx, n.batch()))
 	changes := make([]tasks.Change, len(snapshots))
 	for i, v := range snapshots {
-		c, err := n.rules.Accept(v, newRequest(tasks.Upgrade, v.Key.Code, "US"), id(), false)
-		n.must(err)
+		c := must(n.rules.Accept(v, newRequest(tasks.Upgrade, v.Key.Code, "US"), id(), false))
 		seal(&c)
 		changes[i] = c
 	}
@@ -156,8 +136,7 @@ func (n *bench) upgrades() []tasks.Change {
 // leaseBatch leases a batch of tasks.
 func (n *bench) leaseBatch() []tasks.Snapshot {
 	n.Helper()
-	snapshots, err := n.Lease(n.ctx, "worker", n.size, time.Hour)
-	n.must(err)
+	snapshots := must(n.Lease(n.ctx, "worker", n.size, ttl))
 	if len(snapshots) != n.size {
 		n.Fatalf("leased %d tasks, want %d", len(snapshots), n.size)
 	}
@@ -173,12 +152,10 @@ func (n *bench) ends(snapshots []tasks.Snapshot) []tasks.Change {
 	return changes
 }
 
-// applyAll applies changes, and fails if one of them is not made.
+// applyAll applies changes, and fails the benchmark if the store rejects one of them.
 func (n *bench) applyAll(changes []tasks.Change) {
 	n.Helper()
-	errs, err := n.Apply(n.ctx, changes)
-	n.must(err)
-	for _, err := range errs {
+	for _, err := range must(n.Apply(n.ctx, changes)) {
 		n.must(err)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// A pair is the two stores under comparison: the model and the other one.
+// A pair has the two stores under comparison: first the model, then the other store.
 type pair struct {
 	*rapid.T
 	steps *int // the number of steps of all pairs
@@ -24,7 +24,7 @@ type pair struct {
 // A side is one of the two stores, with its applied changes and its leases.
 type side struct {
 	fixture
-	ids     int // the number of ids
+	ids     int // the number of ids that were made
 	applied []tasks.Change
 	leased  []tasks.Snapshot
 }
@@ -73,12 +73,13 @@ func (s *side) dump() any {
 	return b.String()
 }
 
-// formatKey and formatTask leave out the times.
+// formatKey formats a key without its times.
 func formatKey(k keys.Key) string {
 	k.PurchaseDate, k.UsedDate, k.NextTaskAt = time.Time{}, time.Time{}, time.Time{}
 	return fmt.Sprint(k)
 }
 
+// formatTask formats a task without its times, and adds whether the task is open and whether it is leased.
 func formatTask(t *tasks.Task) string {
 	if t == nil {
 		return "no task"

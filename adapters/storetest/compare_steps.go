@@ -78,7 +78,7 @@ func (s *side) applyAll(changes ...tasks.Change) string {
 	return fmt.Sprint(must(s.Apply(s.ctx, changes)))
 }
 
-// lease leases one to three tasks, or all of them if their order is not defined on one of the sides.
+// lease leases one to three tasks. It leases all tasks if one of the sides may lease them in any order.
 func (p pair) lease(r *rapid.T) {
 	n, d := rapid.IntRange(0, 3).Draw(r, "n"), ttl
 	if n == 0 {
@@ -97,7 +97,7 @@ func (p pair) lease(r *rapid.T) {
 		results := ""
 		for _, v := range snapshots {
 			results += formatKey(v.Key) + formatTask(v.Task)
-			if len(snapshots) > 1 { // leases of one call may end at the same time: give them an order
+			if len(snapshots) > 1 { // leases of one call may end at the same time, so each gets an end of its own
 				results += fmt.Sprint(s.extend(v.Task.Ref(), d))
 			}
 		}
@@ -105,7 +105,7 @@ func (p pair) lease(r *rapid.T) {
 	})
 }
 
-// hasTies reports whether two open tasks become leasable at the same time, so that a store may lease either first.
+// hasTies reports whether two open tasks become leasable at the same time. A store may lease either of them first.
 func (s *side) hasTies() bool {
 	open := must(s.Tasks(s.ctx, adminstore.TaskFilter{State: adminstore.OpenTask}, adminstore.Page{Limit: maxTasks}))
 	seen := map[int64]bool{}
@@ -115,7 +115,7 @@ func (s *side) hasTies() bool {
 	return len(seen) < len(open.Entries)
 }
 
-// pickLease chooses the index of a lease, current or old. Both sides have the same leases.
+// pickLease chooses a lease, current or old, and returns its index. Both sides have the same leases.
 func (p pair) pickLease(r *rapid.T) int {
 	if len(p.sides[0].leased) == 0 {
 		r.Skip("nothing was leased")

@@ -37,7 +37,7 @@ func Clock() func() time.Time {
 	return func() time.Time { return time.Now().Add(time.Duration(calls.Add(1)) * 10 * time.Microsecond) }
 }
 
-// A testCase is one promise of a contract, with the test of a store in a fixture.
+// A testCase is one promise of a contract, with the function that tests it on the store of a fixture.
 type testCase[F any] struct {
 	name string
 	run  func(f F)
@@ -53,7 +53,8 @@ func runCases[F any](t *testing.T, cases []testCase[F], fixture func(testing.TB)
 	}
 }
 
-// failOnPanic is deferred by a test case and by a benchmark. A panic, such as that of [must], then fails only that one.
+// failOnPanic turns a panic, such as that of [must], into a failure of one test case or benchmark, which defers
+// failOnPanic.
 func failOnPanic(t testing.TB) {
 	t.Helper()
 	if failure := recover(); failure != nil {
@@ -61,8 +62,8 @@ func failOnPanic(t testing.TB) {
 	}
 }
 
-// must returns the value of a call, and panics after an error. Only the goroutine of a test case may use it, because a
-// panic in another goroutine ends the program. See [failOnPanic].
+// must returns the value of a call, and panics after an error. Only the goroutine of a test case or of a benchmark may
+// call must, because a panic in another goroutine ends the program. See [failOnPanic].
 func must[T any](value T, err error) T {
 	if err != nil {
 		panic(err)
@@ -170,7 +171,8 @@ func (f fixture) snapshot(code keys.Code) tasks.Snapshot {
 	return must(f.Snapshots(f.ctx, []keys.Code{code}))[0]
 }
 
-// decide returns the change that accepts a task, with a sealed account.
+// decide returns the change that accepts a task, with a sealed account. If empty is set, the change also ends the task,
+// because its country is out of stock.
 func (f fixture) decide(kind tasks.Kind, code keys.Code, country string, empty bool) tasks.Change {
 	f.Helper()
 	c := must(f.rules.Accept(f.snapshot(code), newRequest(kind, code, country), id(), empty))
@@ -201,7 +203,7 @@ func (f fixture) upgrades(codes ...keys.Code) (all []tasks.Change) {
 	return all
 }
 
-// accept opens a task.
+// accept opens a task of a key, and returns the task.
 func (f fixture) accept(kind tasks.Kind, code keys.Code, country string) tasks.Task {
 	f.Helper()
 	f.must(f.apply(f.decide(kind, code, country, false)))
@@ -222,7 +224,7 @@ func (f fixture) finish(kind tasks.Kind, code keys.Code, o tasks.Outcome) {
 	f.end(f.lease(), o)
 }
 
-// apply makes one change.
+// apply applies one change, and returns the verdict on it.
 func (f fixture) apply(c tasks.Change) error {
 	f.Helper()
 	return must(f.Apply(f.ctx, []tasks.Change{c}))[0]

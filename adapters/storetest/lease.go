@@ -83,8 +83,9 @@ var leaseCases = []testCase[fixture]{
 		f.want("settle after the end", f.apply(f.settle(stale, tasks.ConnectorResult{}, false)), tasks.ErrFenced)
 		f.want("extend after the end", f.extend(held.Task.Ref(), ttl), tasks.ErrFenced)
 	}},
-	// Some times of the tasks come from before the clock was set back. The case leases for [briefTTL], so a time one
-	// hour in the future is more than twice that duration away.
+	// A clock that was set back leaves times in the future: the lease of A ends in an hour, and B is accepted in an
+	// hour. Both times are further away than twice the duration of a new lease, [briefTTL], so they do not prevent the
+	// new lease.
 	{"Lease/times from a clock that was set back", func(f fixture) {
 		f.prepare(2, "A", "B")
 		f.accept(tasks.Upgrade, "A", "US")
@@ -109,10 +110,10 @@ func (f fixture) leasesNothing() bool {
 	return len(must(f.Lease(f.ctx, "worker", 1, ttl))) == 0
 }
 
-// briefTTL is the duration of a lease that has expired at the next call.
+// briefTTL is the duration of a lease that has expired at the next call of the store.
 const briefTTL = time.Microsecond
 
-// leaseBriefly leases the only due task for such a short time that the lease is lost.
+// leaseBriefly leases the only due task for [briefTTL]. At the next call of the store, the lease has expired.
 func (f fixture) leaseBriefly() tasks.Snapshot {
 	f.Helper()
 	snapshots := must(f.Lease(f.ctx, "worker", 1, briefTTL))

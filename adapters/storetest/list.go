@@ -70,7 +70,7 @@ var listCases = []testCase[fixture]{
 		for _, c := range []struct {
 			text     string
 			prefixes bool
-			want     string // codes, orders, usernames, tasks, plans
+			want     string // the keys by code, order, username and task, and the ids of the plans
 		}{
 			{"", true, "| | | |"},
 			{"b", false, "b | | | |"},
@@ -102,7 +102,7 @@ var listCases = []testCase[fixture]{
 	}},
 }
 
-// shop fills the store with keys and tasks of every kind.
+// shop fills the store with keys and tasks in many states.
 func (f fixture) shop() {
 	day := func(n int) time.Time { return time.Date(2026, 11, n, 0, 0, 0, 0, time.UTC) }
 	active := func(code keys.Code, order string, bought time.Time) keys.Key {
@@ -122,25 +122,25 @@ func (f fixture) shop() {
 	f.plan("de-1", "DE", 9)
 	f.rules.Attempts = 1
 	f.accept(tasks.Upgrade, "b", "US")
-	f.must(f.apply(f.settle(f.lease(), tasks.ConnectorResult{}, false))) // suspect
+	f.must(f.apply(f.settle(f.lease(), tasks.ConnectorResult{}, false))) // the slot becomes suspect
 	f.finish(tasks.Upgrade, "B", tasks.WrongAddress)
 	f.finish(tasks.Upgrade, "-", tasks.AlreadyPremium)
 	f.finish(tasks.Upgrade, "B", tasks.Success)
 	f.finish(tasks.Renew, "c", tasks.Success)
 	f.accept(tasks.Upgrade, "a", "US")
-	f.lease() // running
+	f.lease() // the task is now running
 	f.rules.Attempts, f.rules.Backoff, f.rules.MaxBackoff = 9, ttl, ttl
 	f.accept(tasks.Upgrade, "0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KA", "DE")
-	f.must(f.apply(f.settle(f.lease(), tasks.ConnectorResult{}, false))) // retrying
+	f.must(f.apply(f.settle(f.lease(), tasks.ConnectorResult{}, false))) // the task now waits for another attempt
 	f.accept(tasks.Upgrade, "c", "DE")
 }
 
-// keyFilters are filters, and for each the codes that the keys of shop have, in the order of purchase.
+// keyFilters are filters, each with the codes of the matching keys of [fixture.shop], in the order of purchase.
 var keyFilters = []struct {
 	filter adminstore.KeyFilter
 	want   string
 }{
-	{adminstore.KeyFilter{}, "- 0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KA B a b c d e f g"}, // by code
+	{adminstore.KeyFilter{}, "- 0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KA B a b c d e f g"}, // in the order of the codes
 	{adminstore.KeyFilter{OrderID: new("order-7")}, "f a b"},
 	{adminstore.KeyFilter{OrderID: new("order-7"), Revoked: new(false)}, "a b"},
 	{adminstore.KeyFilter{OrderID: new("")}, "- g e d"},
@@ -156,14 +156,14 @@ var keyFilters = []struct {
 	{adminstore.KeyFilter{BoughtAfter: time.Date(2026, 11, 3, 0, 0, 0, 0, time.UTC)}, "a b 0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KA g e d"},
 	{adminstore.KeyFilter{BoughtBefore: time.Date(2026, 11, 3, 0, 0, 0, 0, time.UTC)}, "c B"},
 	{adminstore.KeyFilter{Used: new(true), BoughtAfter: time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC), BoughtBefore: time.Date(2026, 11, 3, 0, 0, 0, 0, time.UTC)}, "B"},
-	{adminstore.KeyFilter{Country: "US"}, "b - B a"}, // by task
+	{adminstore.KeyFilter{Country: "US"}, "b - B a"}, // in the order of the keys' latest tasks
 	{adminstore.KeyFilter{Country: "US", Used: new(true)}, "B"},
 	{adminstore.KeyFilter{Plan: "us-1"}, "b - B a"},
 	{adminstore.KeyFilter{Plan: "us-1", Country: "US", Statuses: []keys.Status{keys.InQueue}, BoughtAfter: time.Date(2026, 11, 3, 0, 0, 0, 0, time.UTC), OrderID: new("order-7")}, "a"},
 	{adminstore.KeyFilter{Plan: "de-1"}, "0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KA c"},
 }
 
-// pages reads a list in pages of two, forwards and back. The wanted entries are those of the order Oldest.
+// pages reads a list in pages of two entries, forwards and then back. The slice want has the entries, the oldest first.
 func pages[T any](f fixture, name string, o adminstore.Order, want []string, read func(adminstore.Page) (adminstore.ListOf[T], error), entry func(T) (string, adminstore.Position)) {
 	f.Helper()
 	want = slices.Clone(want)
@@ -191,7 +191,8 @@ func pages[T any](f fixture, name string, o adminstore.Order, want []string, rea
 	f.want(name+" back", back, want[:max(0, len(want)-1)])
 }
 
-// taskFilters are filters, and for each the codes that the tasks of shop have, the oldest first.
+// taskFilters are filters, each with the first letters of the codes of the matching tasks of [fixture.shop]. The oldest
+// task comes first.
 var taskFilters = []struct {
 	filter adminstore.TaskFilter
 	want   string

@@ -27,19 +27,19 @@ var loginCases = []testCase[logins]{
 		l.count("[{1 3} {1 2}]", test("z", "A"), test("w", "B"))
 	}},
 	{"tests are taken back", func(l logins) {
-		l.release(test("x", "A")) // unknown
+		l.release(test("x", "A")) // this test was never counted
 		l.count("[{1 1} {2 1} {3 1} {1 1}]", test("x", "A"), test("x", "B"), test("x", "C"), test("y", "D"))
 		l.release(test("x", "A"), test("x", "B"))
 		l.count("[{2 1}]", test("x", "E"))
-		l.release(test("y", "D"), test("y", "D")) // never below 0
+		l.release(test("y", "D"), test("y", "D")) // the count does not fall below 0
 		l.count("[{1 1}]", test("y", "D"))
 	}},
 	{"a success forgets a login", func(l logins) {
 		l.count("[{1 1} {2 1}]", test("x", "A"), test("x", "B"))
 		l.count("[{1 2}]", test("y", "B"))
 		l.release(success("x", "B"), test("y", "B"))
-		l.count("[{1 2}]", test("z", "A")) // key A still knows x
-		l.count("[{1 2}]", test("x", "B")) // key B has forgotten it
+		l.count("[{1 2}]", test("z", "A")) // login x is still a login of key A
+		l.count("[{1 2}]", test("x", "B")) // login x was removed from the logins of key B
 	}},
 	{"simultaneous tests are counted", func(l logins) {
 		const callers, calls = 8, 10
@@ -56,13 +56,14 @@ var loginCases = []testCase[logins]{
 	}},
 }
 
-// logins is a counter under test.
+// logins is a login counter under test.
 type logins struct {
 	testing.TB
 	tasks.LoginCounter
 }
 
-// count counts tests and compares the counts with want, as numbers of tests and of logins.
+// count counts login tests. The text want has two numbers for each test: the tests of its login, and the logins of its
+// key.
 func (l logins) count(want string, tests ...tasks.LoginTest) {
 	l.Helper()
 	got, err := l.CountLogins(l.Context(), tests)
@@ -93,7 +94,7 @@ var activityCases = []testCase[activities]{
 			Plan: "p", OrderID: "Order ü", Count: 7, Error: "the task has ended",
 		}
 		start := time.Now().Add(-time.Minute)
-		a.record(want, activity.Entry{ID: "e", Actor: "bob"}) // the second one is ignored
+		a.record(want, activity.Entry{ID: "e", Actor: "bob"}) // the second entry has the id of the first, and is ignored
 		l := must(a.Activity(a.ctx, activity.Filter{}, adminstore.Page{Limit: 9}))
 		a.want("the number of entries", len(l.Entries), 1)
 		at := l.Entries[0].At
@@ -138,7 +139,7 @@ var activityCases = []testCase[activities]{
 	}},
 }
 
-// activities is a store under test.
+// activities is a store of activity entries under test.
 type activities struct {
 	fixture
 	activity.Store
@@ -151,7 +152,7 @@ func (a activities) record(all ...activity.Entry) {
 	}
 }
 
-// ids returns the ids of the entries that match a filter, the oldest first.
+// ids returns the ids of the entries that match a filter, in the order o.
 func (a activities) ids(f activity.Filter, o adminstore.Order) (all []string) {
 	a.Helper()
 	read := func(p adminstore.Page) (activity.List, error) { return a.Activity(a.ctx, f, p) }
@@ -162,7 +163,8 @@ func (a activities) ids(f activity.Filter, o adminstore.Order) (all []string) {
 	return all
 }
 
-// activityFilters are filters, and for each the ids of the entries of its case.
+// activityFilters are filters, each with the ids of the matching entries of the case "pages, filters and orders". The
+// oldest entry comes first.
 var activityFilters = []struct {
 	filter activity.Filter
 	want   []string

@@ -24,7 +24,7 @@ type outboxFixture struct {
 	outbox.Outbox
 }
 
-// routedTypes lists the event types that the cases route.
+// routedTypes lists the types of events for which the test cases queue deliveries.
 var routedTypes = []tasks.EventType{tasks.EventIssued, tasks.EventRevoked, tasks.EventEnded}
 
 func (f outboxFixture) subscribe(names ...string) {
@@ -32,7 +32,7 @@ func (f outboxFixture) subscribe(names ...string) {
 	f.must(f.Subscribe(f.ctx, names, ttl))
 }
 
-// revoke revokes keys. Each revocation is one history entry that the cases route.
+// revoke revokes keys. Each revocation adds one history entry, of a type in [routedTypes].
 func (f outboxFixture) revoke(codes ...keys.Code) {
 	f.Helper()
 	for _, code := range codes {
@@ -40,20 +40,20 @@ func (f outboxFixture) revoke(codes ...keys.Code) {
 	}
 }
 
-// restore restores a key. This is one history entry of a type for which no delivery is queued.
+// restore restores a key. This adds one history entry, of a type that [routedTypes] does not list.
 func (f outboxFixture) restore(code keys.Code) {
 	f.Helper()
 	f.update(tasks.Restore, code)
 }
 
-// queueRevoked revokes keys, and routes the entries.
+// queueRevoked revokes keys, and queues the deliveries of these events.
 func (f outboxFixture) queueRevoked(codes ...keys.Code) {
 	f.Helper()
 	f.revoke(codes...)
 	f.route()
 }
 
-// queueFirst issues the key A, and queues a delivery of its revocation for new subscribers.
+// queueFirst adds subscribers, issues the key A, and queues a delivery of its revocation for each subscriber.
 func (f outboxFixture) queueFirst(subscribers ...string) {
 	f.Helper()
 	f.subscribe(subscribers...)
@@ -97,14 +97,14 @@ func eventTypes(m outbox.QueuedDelivery) string {
 	return strings.Join(all, " ")
 }
 
-// allDelivered returns the queued delivery with all its entries delivered.
+// allDelivered returns a copy of a queued delivery, in which all entries are marked as delivered.
 func allDelivered(m outbox.QueuedDelivery) outbox.QueuedDelivery {
 	m.DeliveredSeq = m.Entries[len(m.Entries)-1].Seq
 	return m
 }
 
-// outboxParallel runs writers of several keys, and simultaneously workers that route entries and lease deliveries. Each
-// entry must be delivered once, and the entries of each key in order.
+// outboxParallel runs several writers, each with a key of its own, and simultaneously workers that route entries and
+// lease deliveries. Each entry must be delivered once, and the entries of each key in order.
 func outboxParallel(f outboxFixture) {
 	const writers, entries, workers = 8, 12, 4
 	f.subscribe("L")
@@ -141,7 +141,7 @@ func outboxParallel(f outboxFixture) {
 	}
 }
 
-// revokeParallel is like revoke, for use in other goroutines than that of the test.
+// revokeParallel revokes a key. Unlike revoke, it may run in any goroutine, because it never ends the test.
 func (f outboxFixture) revokeParallel(code keys.Code) {
 	snapshots, err := f.Snapshots(f.ctx, []keys.Code{code})
 	if err == nil {
@@ -153,13 +153,14 @@ func (f outboxFixture) revokeParallel(code keys.Code) {
 	}
 }
 
-// A receiver records the delivered entries of each key.
+// A receiver records the sequence numbers of the delivered entries of each key. Several goroutines may use it.
 type receiver struct {
 	mu   sync.Mutex
 	seqs map[keys.Code][]int64
 }
 
-// work routes entries, leases deliveries, and delivers one entry of each. It returns false if there was nothing to do.
+// work routes entries, leases deliveries, and delivers one entry of each to a receiver. It returns false if it found no
+// entry and no delivery.
 func (f outboxFixture) work(to *receiver) bool {
 	n, err := f.Route(f.ctx, routedTypes, 5)
 	if err != nil {

@@ -33,7 +33,7 @@ var raceCases = []testCase[fixture]{
 		f.want("won", f.race(clients/3, apply, stock.ErrOutOfStock), slots)
 		f.want("slots", f.slots("p0")+f.slots("p1")+f.slots("p2"), "0/1/0/00/17/0/00/19/0/0")
 	}},
-	// Several goroutines lease until all tasks are leased. No task may be leased twice, and no task may be left over.
+	// Several goroutines lease until all tasks are leased. No task may be leased twice.
 	{"Race/workers lease each task once", func(f fixture) {
 		const n, leasers = 60, 6
 		f.queueUpgrades(n)
@@ -101,9 +101,9 @@ func runParallel(n int, do func(i int)) {
 	wg.Wait()
 }
 
-// race calls do in n goroutines. It returns the number of verdicts without an error. Each other verdict must be one of
-// the errors lost.
-func (f fixture) race(n int, do func(i int) (verdicts []error, err error), lost ...error) (won int) {
+// race calls do in n goroutines, and returns the number of verdicts that are nil. Each other verdict must be one of the
+// allowed errors.
+func (f fixture) race(n int, do func(i int) (verdicts []error, err error), allowed ...error) (won int) {
 	f.Helper()
 	verdicts := make([][]error, n)
 	runParallel(n, func(i int) {
@@ -115,14 +115,14 @@ func (f fixture) race(n int, do func(i int) (verdicts []error, err error), lost 
 	for _, verdict := range slices.Concat(verdicts...) {
 		if verdict == nil {
 			won++
-		} else if !slices.ContainsFunc(lost, func(l error) bool { return errors.Is(verdict, l) }) {
+		} else if !slices.ContainsFunc(allowed, func(a error) bool { return errors.Is(verdict, a) }) {
 			f.Error(verdict)
 		}
 	}
 	return won
 }
 
-// queueUpgrades issues n keys, creates the plan p with a slot for each, and opens an upgrade of each key.
+// queueUpgrades issues n keys, creates the plan p with n slots, and opens an upgrade of each key.
 func (f fixture) queueUpgrades(n int) {
 	f.Helper()
 	codes := numbered("K", n)

@@ -6,12 +6,11 @@
 //		storetest.Run(t, func(t testing.TB) storetest.Store { return open(t) })
 //	}
 //
-// Each promise of the contract is a subtest with the promise as its name. A store cannot skip any of them.
-// [RunOutbox], [RunStats], [RunActivity] and [RunArchive] test the ports that are optional for a store. RunArchive tests the
-// inspector too.
+// Each promise of the contract is a subtest with the promise as its name. A store cannot skip a subtest. [RunOutbox],
+// [RunStats], [RunArchive], [RunLogins] and [RunActivity] test the ports that a store need not implement.
 //
-// [Compare] runs two stores on the same random histories. It requires equal results of all steps, and equal contents at
-// the end. Give it the store of package memory as the model. [Bench] measures a store.
+// [Compare] runs the same random histories on a store and on a model, such as the store of package memory. The results
+// of all steps must be equal, and the contents at the end. [Bench] measures a store.
 package storetest
 
 import (
@@ -26,7 +25,7 @@ import (
 	"github.com/keyseat/keyseat/tasks/activity"
 )
 
-// Run tests whether the stores that open makes keep the contract of [tasks.Store] and [adminstore.AdminStore].
+// Run tests whether a store keeps the contracts of [tasks.Store] and [adminstore.AdminStore].
 func Run(t *testing.T, open Open) {
 	cases := slices.Concat(
 		snapshotCases, applyCases, undecidedCases, settleCases, leaseCases, adminCases, listCases, statsCases, raceCases)
@@ -57,19 +56,20 @@ func RunArchive(t *testing.T, open func(t testing.TB) ArchiveStore) {
 	})
 }
 
-// RunLogins tests whether the counters that open makes keep the contract of [tasks.LoginCounter]. Each counter is empty.
+// RunLogins tests whether a login counter keeps the contract of [tasks.LoginCounter]. The function open returns a new
+// one.
 func RunLogins(t *testing.T, open func(t testing.TB) tasks.LoginCounter) {
 	runCases(t, loginCases, func(t testing.TB) logins { return logins{t, open(t)} })
 }
 
-// RunActivity tests whether the stores that open makes keep the contract of [activity.Store]. Each store is empty.
+// RunActivity tests whether a store keeps the contract of [activity.Store]. The function open returns an empty store.
 func RunActivity(t *testing.T, open func(t testing.TB) activity.Store) {
 	runCases(t, activityCases, func(t testing.TB) activities { return activities{newFixture(t, nil), open(t)} })
 }
 
-// Compare runs two stores through the same random histories. After each step, the results of both must be equal.
-// At the end of a history, the contents of both must be equal. Times are not compared, because each store has its
-// own clock. Tasks that become leasable at the same time may be leased in any order.
+// Compare runs the same random histories on two stores. After each step the results of the two stores must be equal,
+// and at the end of a history their contents. Times are not compared, because each store has its own clock. Tasks that
+// become leasable at the same time may be leased in any order.
 //
 // The flag -rapid.checks sets the number of histories, and -rapid.steps the approximate number of steps in each.
 // Compare reports the number of all steps as the attribute "trials" of the test.

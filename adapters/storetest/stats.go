@@ -28,8 +28,8 @@ var statsCases = []testCase[fixture]{
 		f.leaseBriefly()
 		f.eventually("the lease has run out", func() bool { return f.queueCounts() == [3]int{1, 0, 1} })
 	}},
-	// Late and Age grow with time. Late is the time since the longest due task became due. It must
-	// be 0 while no task is due.
+	// Late and Age grow with time. Late is the time since the longest due task became due, and 0 while no task is due.
+	// Age is the time since the oldest open task was accepted.
 	{"QueueStats/ages", func(f fixture) {
 		f.openUpgrade("A")
 		var first stats.Queue
@@ -48,7 +48,7 @@ var statsCases = []testCase[fixture]{
 	}},
 }
 
-// queueCounts returns the numbers of due, leased and waiting tasks. It checks that the other counts are those of the
+// queueCounts returns the numbers of due, leased and waiting tasks. It checks the other counts of [stats.Queue] against
 // lists of tasks.
 func (f fixture) queueCounts() [3]int {
 	f.Helper()
@@ -153,7 +153,7 @@ var taskStatsCases = []testCase[statsFixture]{
 			f.want(fmt.Sprintf("outcomes of %+v", c.filter), strings.Join(outcomes, " "), c.want)
 		}
 	}},
-	// Renews and failed upgrades do not count. Only the newest tasks are examined.
+	// Renews and failed upgrades do not count. CountSold examines only the n newest tasks.
 	{"CountSold/of the newest tasks", func(f statsFixture) {
 		f.prepare(9, "A", "B", "C", "D")
 		f.plan("q", "DE", 9)
@@ -182,7 +182,7 @@ var taskStatsCases = []testCase[statsFixture]{
 	}},
 }
 
-// A statsFixture is a fixture with the statistics of its store.
+// A statsFixture is a fixture whose store counts tasks over time.
 type statsFixture struct {
 	fixture
 	stats.TaskStats
