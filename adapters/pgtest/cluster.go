@@ -17,9 +17,9 @@ import (
 // Options are the settings of a cluster. The zero Options make a fast cluster. Such a cluster keeps its data if its
 // processes are killed, but can lose data in a power cut.
 type Options struct {
-	Durable bool     // fsync on
+	Durable bool     // turns fsync on, so that the data survives a power cut
 	Config  []string // further settings of the server, as "name=value"
-	Data    string   // the data folder, empty or not existing, removed with the cluster; "": a temporary folder
+	Data    string   // the data folder, which must be empty or missing, and is removed with the cluster; "": a temporary one
 }
 
 // A Cluster is a PostgreSQL server with its own data folder. Only one goroutine at a time may use it.
@@ -28,7 +28,7 @@ type Cluster struct {
 	bin        string
 	folder     string // holds the data and the log
 	port       int
-	supervisor *supervisor // nil: not running
+	supervisor *supervisor // nil: the cluster is stopped
 }
 
 // Start creates and starts a cluster. When the test ends, the cluster is stopped and removed.
@@ -40,10 +40,9 @@ func Start(t testing.TB, o Options) *Cluster {
 	return c
 }
 
-// Launch creates and starts a cluster for a program that is not a test, such as a benchmark. It returns a URL with
-// the cluster's administrator as the user, so that the program can create databases. The cluster is removed when the
-// program calls stop, or when the program ends. If the program is killed, the folder of
-// [Options.Data] stays.
+// Launch creates and starts a cluster for a program that is not a test, such as a benchmark. The URL admin has the
+// cluster's administrator as the user, so that the program can create databases. The cluster is removed when the
+// program calls stop, or when the program ends. If the program is killed, the folder of [Options.Data] stays.
 func Launch(o Options) (admin string, stop func(), err error) {
 	c, err := newCluster(o, (*Cluster).initCluster)
 	if err != nil {
@@ -107,7 +106,7 @@ func (c *Cluster) URL(t testing.TB) string {
 	return createDatabase(t, c.admin(), emptyTemplate)
 }
 
-// Run runs a statement as the cluster's owner, on a new connection. If that fails, the test ends.
+// Run runs a statement as the cluster's administrator, on a new connection. It ends the test if the statement fails.
 func (c *Cluster) Run(t testing.TB, sql string) {
 	t.Helper()
 	if err := c.Try(sql); err != nil {
@@ -115,11 +114,11 @@ func (c *Cluster) Run(t testing.TB, sql string) {
 	}
 }
 
-// Try is like [Cluster.Run], but returns the error.
+// Try runs a statement as [Cluster.Run] does, but returns the error.
 func (c *Cluster) Try(sql string) error { return execute(context.Background(), c.admin(), sql) }
 
-// Kill ends the server as kill -9 does. It kills the postmaster and the processes that the postmaster has started,
-// because those would serve their clients for another moment.
+// Kill ends the server as kill -9 does. It kills the postmaster, and also the processes that the postmaster has
+// started, because these processes would serve their clients for another moment.
 func (c *Cluster) Kill(t testing.TB) {
 	t.Helper()
 	pid, err := c.Postmaster()
@@ -132,11 +131,10 @@ func (c *Cluster) Kill(t testing.TB) {
 	c.stop(keepFolder)
 }
 
-// Down reports whether the server has ended, by itself, after a signal or by [Cluster.Kill].
+// Down reports whether the server has ended, for whatever reason.
 func (c *Cluster) Down() bool { return c.supervisor == nil || c.ended() }
 
-// Restart starts the server again after [Cluster.Kill], or after it ended by itself. The port stays the same. Restart
-// returns when the server answers.
+// Restart starts a server again that has ended, and returns when the server answers. The port stays the same.
 func (c *Cluster) Restart(t testing.TB) {
 	t.Helper()
 	c.stop(keepFolder)
@@ -165,8 +163,8 @@ func (c *Cluster) data() string {
 	return filepath.Join(c.folder, "data")
 }
 
-// startTimeout is the maximum time for the start of a server. After a kill, the server has to recover, and to wait
-// until the last of its old processes has ended.
+// startTimeout is the maximum time for the start of a server. After a kill, the server has to recover its data, and to
+// wait until the last of its old processes has ended.
 const startTimeout = 30 * time.Second
 
 // run starts the server, if necessary several times, until it answers.
@@ -226,7 +224,8 @@ func (c *Cluster) ended() bool {
 	return err == nil
 }
 
-// stop stops the server, if it runs, and its supervisor.
+// stop stops the supervisor, and with it the server if it runs. The supervisor gets the line [keepFolder] or
+// [removeFolder].
 func (c *Cluster) stop(line string) {
 	if c.supervisor != nil {
 		c.supervisor.stop(line)
@@ -240,7 +239,7 @@ func (c *Cluster) remove() {
 	_ = os.RemoveAll(c.data())
 }
 
-// freePort returns a port on which no program listens at the moment.
+// freePort returns a port of the loopback address on which no program listens at the moment.
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not block
 	if err != nil {

@@ -17,18 +17,18 @@ import (
 	"time"
 )
 
-// A HACluster is a highly available PostgreSQL cluster of three machines. Each machine has its own address of the
-// loopback network, and runs etcd, Patroni, and the PostgreSQL server that Patroni manages. One of the servers is
-// the primary. Only one goroutine at a time may use a HACluster.
+// A HACluster is a highly available PostgreSQL cluster of three simulated machines. Each machine is a group of
+// processes with its own address of the loopback network. It runs etcd, Patroni, and the PostgreSQL server that Patroni
+// manages. One of the servers is the primary. Only one goroutine at a time may use a HACluster.
 type HACluster struct {
 	nodes         [3]*Node
-	config        string // the folder of the configuration files
-	folder        string
-	substitutions []string // texts in those files, each followed by its replacement
+	config        string   // the folder of the configuration files
+	folder        string   // holds the folders of the machines
+	substitutions []string // texts in the configuration files, each followed by its replacement
 }
 
 // StartHACluster sets up three machines as an operator would, from the files in the folder config. The files are
-// patroni.yml, patroni.env and etcd.env, written for the addresses 10.0.0.1 to 10.0.0.3, and create.sql.
+// create.sql, and patroni.yml, patroni.env and etcd.env for the addresses 10.0.0.1 to 10.0.0.3.
 //
 // StartHACluster returns when all machines are healthy and have the database. The machines are removed when the
 // test ends.
@@ -53,7 +53,7 @@ func StartHACluster(t testing.TB, config string) *HACluster {
 	return c
 }
 
-// create runs create.sql, which creates the role and the database, and waits until every server has replayed it.
+// create runs create.sql, which creates the role and the database, and waits until every server has them.
 func (c *HACluster) create(t testing.TB) {
 	t.Helper()
 	primary := c.Primary(t)
@@ -67,7 +67,8 @@ func (c *HACluster) create(t testing.TB) {
 	})
 }
 
-// requireHA returns the folder of PostgreSQL's programs. It skips or fails the test if a machine's program is missing.
+// requireHA returns the folder of PostgreSQL's programs. If PostgreSQL, Patroni or etcd is missing, it skips the test,
+// or fails it if programs are [Required].
 func requireHA(t testing.TB) string {
 	t.Helper()
 	bin, err := findBinaries()
@@ -84,7 +85,8 @@ func requireHA(t testing.TB) string {
 	return bin
 }
 
-// newSubstitutions returns the replacements for the network, the ports and the program folder in the files.
+// newSubstitutions returns the replacements for the network, the ports and the program folder in the configuration
+// files. The new network and ports are unused ones.
 func newSubstitutions(t testing.TB, bin string) []string {
 	t.Helper()
 	all := []string{
@@ -101,7 +103,7 @@ func newSubstitutions(t testing.TB, bin string) []string {
 	return all
 }
 
-// File returns the text of one of the files with the addresses and ports of these machines.
+// File returns the text of a configuration file, with the addresses, ports and folders of the simulated machines.
 func (c *HACluster) File(t testing.TB, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(c.config, name))
@@ -111,7 +113,8 @@ func (c *HACluster) File(t testing.TB, name string) string {
 	return c.substitute(string(text))
 }
 
-// substitute replaces the addresses, ports and folders of the files by those of these machines.
+// substitute replaces the addresses, ports and folders in a text of the configuration by those of the simulated
+// machines.
 func (c *HACluster) substitute(text string) string {
 	return strings.NewReplacer(c.substitutions...).Replace(text)
 }
@@ -122,20 +125,20 @@ func (c *HACluster) Primary(t testing.TB) *Node {
 	return c.waitForNode(t, "a primary", "SELECT NOT pg_is_in_recovery()")
 }
 
-// WaitCommit waits until the primary confirms a commit. That is later than its promotion, because Patroni first makes
-// another standby synchronous.
+// WaitCommit waits until the primary confirms a commit. After a failover, this takes longer than [HACluster.Primary],
+// because Patroni first makes another standby synchronous.
 func (c *HACluster) WaitCommit(t testing.TB) {
 	t.Helper()
-	// This query writes to the log, and to no table.
+	// This query writes to the write-ahead log, and to no table.
 	c.waitForNode(t, "a confirmed commit", "SELECT pg_logical_emit_message(true, 'keyseat', '') IS NOT NULL")
 }
 
-// redundant is a query that is true on a primary if both other servers follow it and commits wait for one of them.
-const redundant = `SELECT NOT pg_is_in_recovery() AND count(*) = 2 AND count(*) FILTER (WHERE sync_state = 'sync') = 1
+// redundantSQL is true on a primary whose commits wait for one of two connected standbys.
+const redundantSQL = `SELECT NOT pg_is_in_recovery() AND count(*) = 2 AND count(*) FILTER (WHERE sync_state = 'sync') = 1
 	FROM pg_stat_replication WHERE state = 'streaming' AND application_name IN ('one', 'two', 'three')`
 
-// WaitHealthy waits until the cluster can lose a machine. There is then a primary with two standbys, Patroni would
-// promote one of these, and every etcd is healthy.
+// WaitHealthy waits until the cluster can lose any machine: it has a primary with two standbys, Patroni can promote one
+// of the standbys, and every etcd is healthy.
 func (c *HACluster) WaitHealthy(t testing.TB) {
 	t.Helper()
 	c.waitFor(t, "three healthy machines", 200*time.Millisecond, func() bool {
@@ -147,7 +150,7 @@ func (c *HACluster) WaitHealthy(t testing.TB) {
 			if n.isHealthy(t.Context(), "8008", "/synchronous") {
 				successors++
 			}
-			if n.queryBool(t.Context(), redundant) {
+			if n.queryBool(t.Context(), redundantSQL) {
 				primaries++
 			}
 		}
@@ -166,10 +169,11 @@ func (c *HACluster) waitForNode(t testing.TB, what, sql string) *Node {
 	return c.nodes[found]
 }
 
-// waitFor calls done repeatedly, with a pause of every, until it returns true. After 3×[startTimeout] it fails the test.
-func (c *HACluster) waitFor(t testing.TB, what string, every time.Duration, done func() bool) {
+// waitFor calls done repeatedly, with a pause after each call, until done returns true. After 3×[startTimeout] it fails
+// the test.
+func (c *HACluster) waitFor(t testing.TB, what string, pause time.Duration, done func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(3 * startTimeout); !done(); time.Sleep(every) {
+	for deadline := time.Now().Add(3 * startTimeout); !done(); time.Sleep(pause) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain for %s", what)
 		}
@@ -181,7 +185,7 @@ type Node struct {
 	cluster    *HACluster
 	address    string
 	folder     string      // holds the files, data and logs of the machine
-	supervisor *supervisor // nil: not running
+	supervisor *supervisor // nil: the machine is stopped
 }
 
 // newNode creates the folders and files of a machine. It does not start the machine.
@@ -207,7 +211,7 @@ func (c *HACluster) newNode(t testing.TB, name, address string) *Node {
 	return n
 }
 
-// Start starts a machine, also after [Node.Kill]. [HACluster.WaitHealthy] waits until the machine is back.
+// Start starts a machine, also again after [Node.Kill]. It does not wait until the machine is healthy.
 func (n *Node) Start(t testing.TB) {
 	t.Helper()
 	s, err := supervise(superviseNode, n.folder)
@@ -217,8 +221,8 @@ func (n *Node) Start(t testing.TB) {
 	n.supervisor = s
 }
 
-// Kill ends all processes of the machine immediately, as a power cut does. Unlike in a power cut, all writes to its
-// disk remain.
+// Kill ends all processes of the machine immediately, as a power cut does. Unlike in a power cut, no write to the disk
+// is lost.
 func (n *Node) Kill(t testing.TB) {
 	t.Helper()
 	pid, err := readPostmaster(n.data())
@@ -239,7 +243,7 @@ func (n *Node) stop() {
 	}
 }
 
-// logIfFailed logs the end of the log of Patroni if the test has failed.
+// logIfFailed prints the end of Patroni's log if the test has failed.
 func (n *Node) logIfFailed(t testing.TB) {
 	if text, err := os.ReadFile(filepath.Join(n.folder, "patroni.log")); err == nil && t.Failed() {
 		t.Logf("the log of a machine ends with\n%s", text[max(0, len(text)-4000):])
@@ -248,13 +252,13 @@ func (n *Node) logIfFailed(t testing.TB) {
 
 func (n *Node) data() string { return filepath.Join(n.folder, "postgresql", "keyseat") }
 
-// addressOf returns the address, as host:port, of the service that has that port in the configuration files.
+// addressOf returns the address, as host:port, of the service that has the given port in the configuration files.
 func (n *Node) addressOf(port string) string { return n.address + ":" + n.cluster.substitute(port) }
 
 // Host returns the address of the PostgreSQL server of the machine, as host:port.
 func (n *Node) Host() string { return n.addressOf("5432") }
 
-// admin returns the URL of the server with the administrator as its user.
+// admin returns the URL of the machine's PostgreSQL server, with the administrator as the user.
 func (n *Node) admin() string {
 	return "postgres://postgres:SUPERUSER-PASSWORD@" + n.Host() + "/postgres"
 }
@@ -267,7 +271,8 @@ func (n *Node) queryBool(ctx context.Context, sql string) bool {
 	return value && err == nil
 }
 
-// isHealthy reports whether an HTTP request for page to the address of port has the status 200 within a second.
+// isHealthy reports whether an HTTP service of the machine answers a request for a page with status 200 within a
+// second. The port is that of the service in the configuration files.
 func (n *Node) isHealthy(ctx context.Context, port, page string) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()

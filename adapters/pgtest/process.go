@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// A supervisor is a running shell script that starts programs, and stops them when its own stdin ends. The stdin
+// A supervisor is a running shell script that starts programs, and stops them when the script's stdin ends. The stdin
 // ends also if the test process dies.
 type supervisor struct {
 	cmd   *exec.Cmd
@@ -24,7 +24,7 @@ type supervisor struct {
 // supervise starts a script as a user other than root, because PostgreSQL and PgBouncer refuse root.
 func supervise(script string, args ...string) (*supervisor, error) {
 	args = append([]string{"-c", script, "supervisor"}, args...)
-	cmd := exec.Command("/bin/sh", args...) //nolint:noctx // it lives as long as its stdin
+	cmd := exec.Command("/bin/sh", args...) //nolint:noctx // the script runs until its stdin ends
 	cmd.Dir, cmd.SysProcAttr = os.TempDir(), unprivileged()
 	stdin, err := cmd.StdinPipe()
 	if err == nil {
@@ -36,18 +36,19 @@ func supervise(script string, args ...string) (*supervisor, error) {
 	return &supervisor{cmd, stdin}, nil
 }
 
-// stop writes a line to the script's stdin, closes the stdin, and waits until the script has ended. Nothing is left
-// to do if the script has ended already.
+// stop writes a line to the script's stdin, closes the stdin, and waits until the script has ended. It ignores errors,
+// because the script may have ended already.
 func (s *supervisor) stop(line string) {
 	_, _ = io.WriteString(s.stdin, line+"\n")
 	_ = s.stdin.Close()
-	_ = s.cmd.Wait() // the status is that of rm or of a stopped program, which has no meaning
+	_ = s.cmd.Wait() // the exit status is that of rm or of a stopped program, and means nothing here
 }
 
-// killServer kills a postmaster and the processes that it has started. It stops the postmaster before it lists them, because
-// a process that starts after the list is made would live on. The process would serve its client, and delay a restart.
+// killServer kills a postmaster and its child processes. It suspends the postmaster before it lists the children,
+// because a child that started after the list was made would live on. Such a child would serve its client, and delay a
+// restart.
 func killServer(pid int) error {
-	_ = suspend(pid) // if the server has ended, the kill says so
+	_ = suspend(pid) // if the server has ended, kill returns the error
 	others := children(pid)
 	if err := kill(pid); err != nil {
 		return err
@@ -58,11 +59,11 @@ func killServer(pid int) error {
 	return nil
 }
 
-// children returns the ids of the processes that the process parent has started.
+// children returns the ids of the child processes of a process. It returns none if they cannot be listed.
 func children(parent int) []int {
 	list, err := exec.Command("ps", "-A", "-o", "pid=,ppid=").Output() //nolint:noctx // it ends by itself
 	if err != nil {
-		return nil // they end by themselves a little after the postmaster
+		return nil // the children end by themselves a little after the postmaster
 	}
 	var pids []int
 	for line := range strings.Lines(string(list)) {
@@ -84,8 +85,8 @@ func readPostmaster(data string) (int, error) {
 	return strconv.Atoi(first)
 }
 
-// supervisePostgres starts a server and logs its output to a file. When the server has ended, it creates the file
-// "ended". It then removes the folder, unless its stdin has the line [keepFolder].
+// supervisePostgres is a script that starts a server and logs its output to a file. When the server has ended, the
+// script creates the file "ended". Then it removes the folder, unless its stdin had the line [keepFolder].
 const supervisePostgres = `
 trap '' INT HUP
 folder=$1; shift
@@ -103,13 +104,13 @@ wait
 [ -e "$folder/keep" ] || rm -rf "$folder"
 `
 
-// The lines for the stdin of [supervisePostgres].
+// Lines that [supervisePostgres] reads from its stdin. Any line, or the end of the stdin, stops the server.
 const (
 	keepFolder   = "keep"
 	removeFolder = ""
 )
 
-// supervisePgBouncer starts PgBouncer and logs its output to a file.
+// supervisePgBouncer is a script that starts PgBouncer and logs its output to a file.
 const supervisePgBouncer = `
 log=$1; shift
 exec 3<&0 # because a command in the background has no stdin
@@ -119,8 +120,8 @@ kill -TERM $!
 wait
 `
 
-// superviseNode starts etcd and Patroni on a machine. At its end it stops all processes of the machine and removes
-// the machine's folder.
+// superviseNode is a script that starts etcd and Patroni in the folder of one simulated machine. When its stdin ends,
+// it stops all processes of the machine and removes the folder.
 const superviseNode = `
 trap '' INT HUP
 cd "$1"
@@ -147,11 +148,12 @@ const (
 	EnvRequire = "KEYSEAT_REQUIRE_POSTGRES" // any value: tests fail if PostgreSQL is not installed
 )
 
-// Required reports whether a test must fail, and not skip, if a program that it needs is missing. It is true if
-// [EnvRequire] is set or CI is "true".
+// Required reports whether a test must fail, instead of being skipped, if a program that it needs is missing. This is
+// so if the variable [EnvRequire] is set or the variable CI is "true".
 func Required() bool { return os.Getenv("CI") == "true" || os.Getenv(EnvRequire) != "" }
 
-// requirePostgres ends the test if err is not nil. It skips the test if PostgreSQL is missing and not [Required].
+// requirePostgres ends the test if err, the error of a start of PostgreSQL, is not nil. It skips the test if PostgreSQL
+// is missing and not [Required]. Otherwise it fails the test.
 func requirePostgres(t testing.TB, err error) {
 	t.Helper()
 	switch {
@@ -159,15 +161,15 @@ func requirePostgres(t testing.TB, err error) {
 	case errors.Is(err, errNoServer):
 		skipOrFail(t, "no PostgreSQL was found; install one (apt-get install postgresql, or brew install postgresql), "+
 			"or set "+EnvURL+" to the URL of a server whose user may create databases")
-	case errors.Is(err, fs.ErrNotExist): // some packages have no programs but those of the server
+	case errors.Is(err, fs.ErrNotExist): // some packages of PostgreSQL have the server, but no pg_basebackup
 		skipOrFail(t, err.Error())
 	default:
 		t.Fatalf("start PostgreSQL: %v", err)
 	}
 }
 
-// LookPath returns the path of a program that a test runs. If the program is missing, the test is skipped, or fails if
-// programs are [Required].
+// LookPath returns the path of a program that a test runs. If the program is missing, LookPath skips the test, or fails
+// it if programs are [Required].
 func LookPath(t testing.TB, program string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)
@@ -201,7 +203,7 @@ var binaryFolders = []string{
 // findBinaries returns the folder of initdb and postgres: the one in PATH, or else the newest installed one.
 func findBinaries() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
-		if target, err := filepath.EvalSymlinks(path); err == nil { // a link in PATH may exist for some programs only
+		if target, err := filepath.EvalSymlinks(path); err == nil { // the folder of the link may have no link to postgres
 			path = target
 		}
 		if hasBinaries(filepath.Dir(path)) {

@@ -22,8 +22,8 @@ func unprivileged() *syscall.SysProcAttr {
 	return attr
 }
 
-// serverUser returns the user and group of PostgreSQL's processes if the test runs as root. They are postgres if there is
-// such a user, and otherwise nobody. root is false if the test does not run as root.
+// serverUser returns the ids of the user and group for PostgreSQL's processes, and whether the test runs as root. The
+// user is postgres if the system has that user, and otherwise [nobody].
 func serverUser() (uid, gid int, root bool) {
 	uid, gid, root = nobody, nobody, os.Geteuid() == 0
 	if u, err := user.Lookup("postgres"); err == nil {
@@ -47,8 +47,8 @@ func chownToServer(folder string) error {
 
 func kill(pid int) error { return syscall.Kill(pid, syscall.SIGKILL) }
 
-// suspend stops a process until it is killed.
+// suspend stops a process as kill -STOP does.
 func suspend(pid int) error { return syscall.Kill(pid, syscall.SIGSTOP) }
 
-// killGroup kills all processes of the process group with that leader.
+// killGroup kills all processes of the process group of a leader.
 func killGroup(leader int) error { return kill(-leader) }
