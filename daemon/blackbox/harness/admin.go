@@ -12,10 +12,10 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// An OpenAPI is a document in which a daemon describes one of its APIs.
+// An OpenAPI is an OpenAPI document, in which a daemon describes one of its APIs.
 type OpenAPI struct{ *openapi3.T }
 
-// OpenAPI reads a document. No token is needed for that.
+// OpenAPI reads the document with a name from the admin listener, which needs no token.
 func (d *Daemon) OpenAPI(name string) OpenAPI {
 	d.Helper()
 	a, err := d.Send("GET", d.AdminURL+"/admin/v1/"+name, "", nil)
@@ -32,7 +32,7 @@ func (d *Daemon) OpenAPI(name string) OpenAPI {
 	return OpenAPI{doc}
 }
 
-// Check returns an error if the document does not allow the response to a request.
+// Check returns an error if the document does not allow a response to a request for the target.
 func (s OpenAPI) Check(method, target string, a Response) error {
 	u, err := url.Parse(target)
 	if err != nil {
@@ -60,7 +60,8 @@ func (s OpenAPI) Check(method, target string, a Response) error {
 	return media.Schema.Value.VisitJSON(body, openapi3.EnableJSONSchema2020(), openapi3.EnableFormatValidation())
 }
 
-// operation returns the operation whose path template fits the path, or nil.
+// operation returns the operation of the document for a method and a path, or nil. A path template matches any text for
+// a parameter.
 func (s OpenAPI) operation(method, path string) *openapi3.Operation {
 	got := strings.Split(path, "/")
 	for template, item := range s.Paths.Map() {
@@ -83,13 +84,14 @@ type Operator struct {
 	Doc   OpenAPI
 }
 
-// AddToken makes a token with the command line and returns it.
+// AddToken adds an admin token to a file with keyseatd admin-token add, and returns the token.
 func (s *Shop) AddToken(file, name, role string) string {
 	s.Helper()
 	return strings.TrimSpace(s.MustExec("admin-token", "add", file, "--name", name, "--role", role))
 }
 
-// ServeAdmin starts a daemon with a file of tokens, and returns an operator with a token of the role write.
+// ServeAdmin starts a daemon with a file of admin tokens. It returns an operator with a token of the role write, and
+// the path of the file.
 func (s *Shop) ServeAdmin(flags ...string) (o *Operator, file string) {
 	s.Helper()
 	file = filepath.Join(s.Folder, "admin-tokens")
@@ -98,7 +100,8 @@ func (s *Shop) ServeAdmin(flags ...string) (o *Operator, file string) {
 	return &Operator{d, token, d.OpenAPI("openapi.json")}, file
 }
 
-// Call sends a request with the operator's token. headers are pairs of names and values.
+// Call sends a request to the admin API with the operator's token, and checks the response against the OpenAPI
+// document. The headers are pairs of names and values.
 func (o *Operator) Call(method, target, body string, headers ...string) Response {
 	o.Helper()
 	common := []string{"Authorization", "Bearer " + o.Token}
@@ -115,13 +118,13 @@ func (o *Operator) Call(method, target, body string, headers ...string) Response
 	return a
 }
 
-// Read reads the JSON at a path, which must exist.
+// Read gets a target, which must answer with the status 200, and decodes the JSON of the response into a value.
 func (o *Operator) Read(into any, target string) {
 	o.Helper()
 	o.Decode(o.Call("GET", target, ""), 200, into)
 }
 
-// Decode decodes a response, which must have the status.
+// Decode decodes the JSON of a response into a value. The response must have the given status code.
 func (o *Operator) Decode(a Response, code int, into any) {
 	o.Helper()
 	if a.Code != code {
@@ -132,7 +135,7 @@ func (o *Operator) Decode(a Response, code int, into any) {
 	}
 }
 
-// ExpectProblem checks that a response is the problem with that status and code.
+// ExpectProblem checks that a response has a status code, and a body that is the named problem.
 func (o *Operator) ExpectProblem(a Response, code int, problem string) {
 	o.Helper()
 	var p struct{ Code string }
@@ -142,27 +145,28 @@ func (o *Operator) ExpectProblem(a Response, code int, problem string) {
 	}
 }
 
-// On returns the same operator at another daemon.
+// On returns an operator with the same token for another daemon.
 func (o *Operator) On(d *Daemon) *Operator { return &Operator{d, o.Token, o.Doc} }
 
-// KeyPath returns the path of the page of a key, by a reference of the console.
+// KeyPath returns the path of the console's page of a key. The console has a reference for each key, instead of its
+// code.
 func KeyPath(reference string) string { return keyPath + reference }
 
 const keyPath = "/console/key?key="
 
-// TaskPath returns the path of the page of a task.
+// TaskPath returns the path of the console's page of a task.
 func TaskPath(id string) string { return "/console/task?id=" + id }
 
-// A Session uses the console without a browser, with a cookie.
+// A Session uses the console with a cookie of a signed-in operator, but without a browser.
 type Session struct {
 	*Operator
 	Cookie string
 }
 
-// Session returns a session with that cookie.
+// Session returns a session with the given cookie.
 func (o *Operator) Session(cookie string) Session { return Session{o, cookie} }
 
-// SignIn signs in with a token, and returns the session and the response.
+// SignIn signs in to the console with a token. It returns the session, and the response of the console.
 func (o *Operator) SignIn(token string, headers ...string) (Session, Response) {
 	o.Helper()
 	a := Session{o, ""}.Request("POST", "/console/signin", "token="+url.QueryEscape(token), headers...)
@@ -203,7 +207,7 @@ func (v Session) ExpectStatus(want int, method, path, form string, headers ...st
 	return a
 }
 
-// KeyReference searches a key by its code, and returns the console's reference to it.
+// KeyReference searches the console for the code of a key, and returns the console's reference to the key.
 func (v Session) KeyReference(code string) string {
 	v.Helper()
 	a := v.ExpectStatus(303, "POST", "/console/keys", Query("q", code)+"&form="+v.FormToken())

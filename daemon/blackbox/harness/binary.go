@@ -1,16 +1,3 @@
-// Package harness runs the real program for the tests of the other packages in daemon/blackbox.
-//
-// A [Shop] is a database, the command line of its operator, and a provider. A [Daemon] is a running keyseatd serve.
-// Everything that a test starts ends with the test. Then the provider must have been called as its protocol says.
-//
-//	Shop ──Exec──▶ keyseatd keys, plans … ──▶ database ◀── Database (edits and reads it directly)
-//	  │                                          ▲
-//	  └─Serve──▶ Daemon ── Proxy (a bad network) ┘
-//	               │  ▲
-//	               │  └── Get, Post, Info … · Operator (admin API) · Session (console) · Tab (browser) · Scrape (metrics)
-//	               └────▶ Provider, with a ledger of its own
-//
-// Methods that check a result, such as Expect and MustExec, fail the test themselves.
 package harness
 
 import (
@@ -23,17 +10,7 @@ import (
 	"testing"
 )
 
-// Main runs the tests of a package, removes what the harness has made for them, and returns the exit status. Call it
-// in TestMain.
-func Main(m *testing.M) int {
-	defer func() {
-		stopBrowser()
-		removeFolder()
-	}()
-	return m.Run()
-}
-
-// commonFolder makes the folder for the programs and for the files of the browser.
+// commonFolder makes the folder for the built programs and for the files of the browser. [Main] removes it.
 var commonFolder = sync.OnceValues(func() (string, error) {
 	folder, err := os.MkdirTemp("", "keyseat-blackbox-")
 	removeFolder = func() { _ = os.RemoveAll(folder) } // the operating system cleans its temporary folder too
@@ -42,26 +19,26 @@ var commonFolder = sync.OnceValues(func() (string, error) {
 
 var removeFolder = func() {}
 
-// Program returns the path of keyseatd. The first call in a test process builds it. For later test packages the cache
-// of the go command has almost all of it.
+// Program returns the path of keyseatd. The first call in a test process builds the program, which is quick if the
+// build cache of the go command has its packages.
 func Program(t testing.TB) string {
 	t.Helper()
 	return Build(t, "keyseatd")
 }
 
-// FaultInjectingProgram returns the path of a keyseatd with fault injection. It kills itself at the point that
-// KEYSEAT_CRASH names. Its connector panics at logins that begin with "panic". Its clock has the offset in the file that
-// KEYSEAT_SKEW names. The first call in a test process builds the program.
+// FaultInjectingProgram returns the path of a keyseatd with fault injection. The first call in a test process builds
+// it. This program kills itself at the point that the variable KEYSEAT_CRASH names. Its connector panics at logins that
+// begin with "panic". Its clock has the offset in the file that the variable KEYSEAT_SKEW names.
 func FaultInjectingProgram(t testing.TB) string {
 	t.Helper()
 	return Build(t, "keyseatd-crashpoints", "-tags", "crashpoints")
 }
 
-// builds has the result of each build, by the name of the program.
+// builds has a function for each name of a program, which builds the program once and then returns the same result.
 var builds sync.Map
 
-// Build returns the path of a keyseatd with that name. The first call with the name builds it, with further flags of the
-// go command. So a name always has the same flags.
+// Build returns the path of a keyseatd with a name. The first call with the name builds the program, with further flags
+// of the go command. Later calls with the name must have the same flags.
 func Build(t testing.TB, name string, flags ...string) string {
 	t.Helper()
 	once, _ := builds.LoadOrStore(name, sync.OnceValues(func() (string, error) { return build(name, flags...) }))
@@ -81,7 +58,7 @@ func build(name string, flags ...string) (string, error) {
 		return "", err
 	}
 	path := filepath.Join(folder, name)
-	// No test reads the information for debuggers. Linking takes half the time without it.
+	// The flag -w leaves out the information for debuggers, because no test reads it. This halves the time of linking.
 	args := append([]string{"build", "-C", filepath.Join(Root, "daemon", "keyseatd"), "-ldflags=-w", "-o", path}, flags...)
 	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil { //nolint:noctx // it ends by itself
 		return "", fmt.Errorf("go build %v: %w\n%s", flags, err, out)
@@ -89,8 +66,9 @@ func build(name string, flags ...string) (string, error) {
 	return path, nil
 }
 
-// readSources reads the folders of the sources. The go command repeats a cached result of a test until a file changes
-// that the test has opened. It does not see the files that "go build" opens.
+// readSources reads the folders of the sources, so that the go command repeats a test after a change of the sources. It
+// takes the cached result of a test until a file or folder changes that the test itself has opened. The files that "go
+// build" opens do not count.
 func readSources() error {
 	return filepath.WalkDir(Root, func(_ string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.IsDir() && entry.Name() == ".git" {

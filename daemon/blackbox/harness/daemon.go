@@ -18,8 +18,8 @@ type Daemon struct {
 	Cmd      *exec.Cmd
 	Logs     *LogBuffer
 	ended    chan struct{}
-	URL      string // of its public listener
-	AdminURL string // of its admin listener
+	URL      string // the URL of the public listener
+	AdminURL string // the URL of the admin listener
 	Client   *http.Client
 }
 
@@ -31,7 +31,8 @@ func (s *Shop) Serve(flags ...string) *Daemon {
 	return d
 }
 
-// Start starts a daemon with the given flags. It adds flags that make tests quick, unless they are given.
+// Start starts a daemon with the given flags. It adds flags for the shop's database and provider, and flags that make
+// tests quick, except for those that are given.
 func (s *Shop) Start(flags ...string) *Daemon {
 	s.Helper()
 	defaults := [][2]string{
@@ -53,8 +54,8 @@ func (s *Shop) Start(flags ...string) *Daemon {
 	return s.StartCommand(s.Command(append([]string{"serve"}, flags...)...))
 }
 
-// StartCommand starts a command that runs until it is stopped. Its standard error goes to Logs, unless the command
-// has one.
+// StartCommand starts a command that runs until it is stopped. If cmd.Stderr is nil, the standard error goes to the
+// daemon's Logs.
 func (s *Shop) StartCommand(cmd *exec.Cmd) *Daemon {
 	s.Helper()
 	d := &Daemon{Shop: s, Cmd: cmd, Logs: new(LogBuffer), ended: make(chan struct{}), Client: NewClient()}
@@ -77,20 +78,6 @@ func (s *Shop) StartCommand(cmd *exec.Cmd) *Daemon {
 	return d
 }
 
-// MaxWait is the maximum time for any event on a slow machine. Tests of promised times have shorter limits of their
-// own.
-const MaxWait = 60 * time.Second
-
-// Eventually polls a condition until it is true. After [MaxWait] it ends the test.
-func (s *Shop) Eventually(what string, holds func() bool) {
-	s.Helper()
-	for end := time.Now().Add(MaxWait); !holds(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			s.Fatalf("timed out waiting: %s", what)
-		}
-	}
-}
-
 // WaitReady waits until /readyz answers 200.
 func (d *Daemon) WaitReady() {
 	d.Helper()
@@ -102,7 +89,7 @@ func (d *Daemon) WaitReady() {
 	})
 }
 
-// FindAddresses reads the addresses of the listeners from the log, and reports whether they are there.
+// FindAddresses sets URL and AdminURL from the log. It reports whether the log has the addresses of the listeners.
 func (d *Daemon) FindAddresses() bool {
 	entry := d.Logs.Find("serving")
 	if entry == nil {
@@ -114,7 +101,7 @@ func (d *Daemon) FindAddresses() bool {
 	return true
 }
 
-// ReadyStatus returns the status of /readyz. It is 0 without a response.
+// ReadyStatus returns the status of /readyz, or 0 without a response.
 func (d *Daemon) ReadyStatus() int {
 	a, err := d.Send(http.MethodGet, d.AdminURL+"/readyz", "", nil)
 	if err != nil {
@@ -184,7 +171,7 @@ func (d *Daemon) WaitExit(code int) {
 	}
 }
 
-// WithT returns the daemon for a subtest.
+// WithT returns a copy of the daemon that reports failures to a subtest.
 func (d *Daemon) WithT(t *testing.T) *Daemon {
 	s := *d.Shop
 	s.T = t
@@ -193,7 +180,7 @@ func (d *Daemon) WithT(t *testing.T) *Daemon {
 	return &c
 }
 
-// ExpectNotReady checks that /readyz answers 503 with the given texts.
+// ExpectNotReady checks that /readyz answers with the status 503, and with a body that contains the given texts.
 func (d *Daemon) ExpectNotReady(words ...string) {
 	d.Helper()
 	a, err := d.Send(http.MethodGet, d.AdminURL+"/readyz", "", nil)
@@ -221,4 +208,20 @@ func (s *Shop) ServeAll(n int, flags ...string) []*Daemon {
 		all[i] = s.Serve(flags...)
 	}
 	return all
+}
+
+// Send sends a request and reads the whole response.
+func (d *Daemon) Send(method, target, body string, header http.Header) (Response, error) {
+	r, err := http.NewRequestWithContext(d.Context(), method, target, strings.NewReader(body))
+	if err != nil {
+		return Response{}, err
+	}
+	for name, values := range header {
+		r.Header[name] = values
+	}
+	response, err := d.Client.Do(r) //nolint:bodyclose // ReadResponse closes it
+	if err != nil {
+		return Response{}, err
+	}
+	return ReadResponse(response)
 }

@@ -11,13 +11,13 @@ import (
 	_ "modernc.org/sqlite"             // the driver of SQLite
 )
 
-// A Database is the database of a shop, with a connection of the test's own.
+// A Database is the database of a shop, with connections of the test.
 type Database struct {
 	*Shop
 	DB *sql.DB
 }
 
-// OpenDatabase connects to the database, without the constraints that would reject faulty records.
+// OpenDatabase connects to the database. It removes the CHECK constraints, so that a test can store faulty records.
 func (s *Shop) OpenDatabase() *Database {
 	s.Helper()
 	driver, url := "pgx", s.Database
@@ -42,7 +42,8 @@ func (s *Shop) OpenDatabase() *Database {
 	return d
 }
 
-// Edit runs statements that are written for PostgreSQL. Each must change at least one row.
+// Edit runs statements in the SQL of PostgreSQL, which it rewrites for SQLite. Each statement, except for DELETE and
+// DROP, must change at least one row.
 func (d *Database) Edit(statements string) {
 	d.Helper()
 	if d.IsSQLite() {
@@ -76,14 +77,14 @@ func OpenReadOnly(url string) (*sql.DB, error) {
 	return sql.Open("pgx", url+separator+"application_name=checker&default_transaction_read_only=on")
 }
 
-// Count runs a query for one number. While the database is unreachable, it waits.
+// Count runs a query, and returns the number that the query yields. While the database is unreachable, Count waits.
 func (s *Shop) Count(query string) (n int) {
 	s.Helper()
 	db, err := OpenReadOnly(s.Database)
 	if err != nil {
 		s.Fatal(err)
 	}
-	defer func() { _ = db.Close() }() // it was only read
+	defer func() { _ = db.Close() }() // the database was only read
 	s.Eventually("the database answers", func() bool {
 		err = db.QueryRowContext(s.Context(), query).Scan(&n)
 		return err == nil
@@ -116,7 +117,7 @@ func (s *Shop) ImportPlans(rows ...string) {
 	s.MustExecInput("id,country,slots,address,invite\n"+strings.Join(rows, "\n")+"\n", "plans", "import", "-")
 }
 
-// A Plan is an entry of plans list.
+// A Plan is an entry in the output of keyseatd plans list.
 type Plan struct {
 	ID                                string
 	Country, State                    string
@@ -124,7 +125,7 @@ type Plan struct {
 	Idle                              int // free slots of a plan that is out of stock
 }
 
-// Plans returns the plans by id, and checks that their counts add up.
+// Plans returns the plans by id, and checks each with [Plan.Check].
 func (s *Shop) Plans() map[string]Plan {
 	s.Helper()
 	var list []Plan
@@ -139,7 +140,7 @@ func (s *Shop) Plans() map[string]Plan {
 	return all
 }
 
-// Check returns an error if the counts of a plan do not add up.
+// Check returns an error if the slots of a plan in all states do not add up to the plan's slots.
 func (p Plan) Check() error {
 	if p.Free+p.Held+p.Spent+p.Suspect+p.Idle != p.Slots || min(p.Free, p.Held, p.Spent, p.Suspect, p.Idle) < 0 {
 		return fmt.Errorf("the counts of a plan do not add up: %+v", p)
@@ -147,7 +148,7 @@ func (p Plan) Check() error {
 	return nil
 }
 
-// A Task is an entry of tasks list.
+// A Task is an entry in the output of keyseatd tasks list.
 type Task struct {
 	ID, Code, Kind, State, Outcome, Plan, Slot string
 	Attempts                                   int     `json:"asked"`
@@ -156,7 +157,7 @@ type Task struct {
 	Ended                                      *string
 }
 
-// Tasks lists the tasks. args are further flags of tasks list.
+// Tasks lists the tasks. The arguments are further flags of keyseatd tasks list.
 func (s *Shop) Tasks(args ...string) []Task {
 	s.Helper()
 	var all []Task

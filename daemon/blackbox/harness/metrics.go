@@ -1,18 +1,15 @@
 package harness
 
 import (
-	"bytes"
-	"encoding/json"
 	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 )
 
-// A Sample is one line of a scrape.
+// A Sample is one value of a metric in a scrape.
 type Sample struct {
-	Name   string // of a histogram, it ends in _bucket, _sum or _count
+	Name   string // the name of the metric, which for a histogram ends in _bucket, _sum or _count
 	Labels map[string]string
 	Value  float64
 }
@@ -62,7 +59,8 @@ func (d *Daemon) parseSample(line string) Sample {
 	return s
 }
 
-// Sum adds the samples of a metric that have the labels. labels are pairs of names and values.
+// Sum returns the sum of the samples of a metric that have the labels, which are pairs of names and values. At least
+// one sample must have them.
 func (s Scrape) Sum(metric string, labels ...string) float64 {
 	s.Helper()
 	total, found := 0.0, false
@@ -84,68 +82,4 @@ func (s Sample) has(labels []string) bool {
 		}
 	}
 	return true
-}
-
-// A LogBuffer collects the log of a process. Several goroutines may use it.
-type LogBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-// Write implements [io.Writer].
-func (j *LogBuffer) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-// String returns everything that was logged.
-func (j *LogBuffer) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
-
-// entries returns the lines with a message.
-func (j *LogBuffer) entries(message string) (all []map[string]any) {
-	for line := range bytes.Lines([]byte(j.String())) {
-		var entry map[string]any
-		if json.Unmarshal(line, &entry) == nil && entry["msg"] == message {
-			all = append(all, entry)
-		}
-	}
-	return all
-}
-
-// Find returns the first line with a message, or nil.
-func (j *LogBuffer) Find(message string) map[string]any {
-	if all := j.entries(message); len(all) > 0 {
-		return all[0]
-	}
-	return nil
-}
-
-// Lines returns the lines with a message that are above the level debug, and the number of those at debug.
-func (j *LogBuffer) Lines(message string) (shown []map[string]any, debug int) {
-	for _, entry := range j.entries(message) {
-		if entry["level"] == "debug" {
-			debug++
-		} else {
-			shown = append(shown, entry)
-		}
-	}
-	return shown, debug
-}
-
-// Reset removes all lines.
-func (j *LogBuffer) Reset() {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.text.Reset()
-}
-
-// Tail returns the end of the log, for a person.
-func (j *LogBuffer) Tail() string {
-	text := j.String()
-	return text[max(0, len(text)-3000):]
 }

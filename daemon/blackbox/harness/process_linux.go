@@ -5,12 +5,13 @@ import (
 	"syscall"
 )
 
-// dieWithParent makes a process end with the tests, even if the tests are killed. The process leads a group of its own.
+// dieWithParent returns attributes with which a process is killed when the test process ends, even if that is killed.
+// The process leads a process group of its own.
 func dieWithParent() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }
 
-// KillGroup kills a process, and all that it has started.
+// KillGroup kills a process and the other processes of its group.
 func KillGroup(p *os.Process) error { return syscall.Kill(-p.Pid, syscall.SIGKILL) }
 
 // PeakMemory returns the peak memory of a process that has ended, in MiB.

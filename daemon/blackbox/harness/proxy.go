@@ -16,18 +16,18 @@ type Proxy struct {
 
 	mu          sync.Mutex
 	conns       map[*proxyConn]bool
-	delay       time.Duration // of each chunk from the server
-	silent      bool          // nothing passes, and no connection is closed
-	loseCommits bool          // the response to a COMMIT is lost
-	broken      int           // connections that were cut
-	commits     int           // COMMITs whose responses were lost
+	delay       time.Duration // the delay of each chunk from the server
+	silent      bool          // new connections are silent
+	loseCommits bool          // the responses to COMMITs are lost
+	broken      int           // the number of connections that were cut
+	commits     int           // the number of COMMITs whose responses were lost
 }
 
 // A proxyConn is one connection through the proxy, with its two ends.
 type proxyConn struct {
 	client, server net.Conn
-	silent         bool // nothing passes any more
-	lost           bool // cut as soon as the server responds
+	silent         bool // the proxy discards all data, and keeps the connection open
+	lost           bool // the proxy closes the connection as soon as the server responds
 }
 
 // NewProxy starts a proxy for the server of a URL, and returns the URL of the proxy.
@@ -75,7 +75,8 @@ func (p *Proxy) connect(client net.Conn) {
 	p.copy(l, client, server, p.fromClient)
 }
 
-// copy copies each chunk that pass allows, from one end to the other.
+// copy copies data from one end to the other, chunk by chunk. It discards chunks for which the function pass returns
+// false.
 func (p *Proxy) copy(l *proxyConn, from, to net.Conn, pass func(*proxyConn, []byte) bool) {
 	defer p.drop(l)
 	chunk := make([]byte, 32<<10)
@@ -146,22 +147,23 @@ func (p *Proxy) Delay(d time.Duration) {
 	p.delay = d
 }
 
-// LoseCommits starts or stops losing responses: it closes a connection when the server responds to a COMMIT.
+// LoseCommits starts or stops to lose the responses to COMMITs: the proxy closes a connection instead of such a
+// response.
 func (p *Proxy) LoseCommits(on bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.loseCommits = on
 }
 
-// Damage returns the number of cut connections, and of COMMITs whose responses were lost.
+// Damage returns the number of connections that were cut, and the number of COMMITs whose responses were lost.
 func (p *Proxy) Damage() (broken, commits int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.broken, p.commits
 }
 
-// Silence makes every open connection silent forever, and every new one too. With on = false, connections that open
-// later are not silent.
+// Silence makes every open connection silent forever, and also every connection that opens later. A call with false
+// ends this for connections that open after the call.
 func (p *Proxy) Silence(on bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

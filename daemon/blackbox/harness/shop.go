@@ -19,17 +19,17 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// A Shop is a database, the command line of its operator, and a provider. All processes that it starts end with its
-// test. Then it checks that the provider was called as the protocol says.
+// A Shop is a database, the command line of its operator, and a provider. All processes that a shop starts end with the
+// test. Finally the shop checks all calls of the provider against the provider's protocol.
 type Shop struct {
 	*testing.T
 	Folder    string // the working directory of commands
-	Database  string // its URL
-	KeyFile   string // the file of master keys; "": serve makes one
+	Database  string // the URL of the database
+	KeyFile   string // the file of master keys; "": keyseatd serve makes the file of [Shop.MasterKeyPath]
 	Provider  *connectortest.Provider
-	Env       []string // environment of commands, in addition to the URL of the database
-	Program   string   // the program to run; "": keyseatd
-	MayRepeat bool     // the database has lost confirmed commits, so a task may be repeated with another plan
+	Env       []string // environment variables of commands, in addition to those that the shop sets
+	Program   string   // the path of the program to run; "": keyseatd
+	MayRepeat bool     // the database has lost confirmed commits, so a request may be repeated with another plan
 }
 
 // ForEachDatabase runs a test on SQLite and on PostgreSQL.
@@ -52,7 +52,8 @@ func NewShop(t *testing.T) *Shop {
 	return s
 }
 
-// checkProvider checks the requests to the provider against the protocol.
+// checkProvider checks the requests to the provider against the protocol. With MayRepeat, a repeated request may have
+// another body.
 func (s *Shop) checkProvider() {
 	s.Helper()
 	if !s.MayRepeat {
@@ -86,7 +87,7 @@ func NewPostgresShop(t *testing.T, url string) *Shop {
 // IsSQLite reports whether the database is an SQLite file, which allows only one daemon.
 func (s *Shop) IsSQLite() bool { return strings.HasPrefix(s.Database, "sqlite:") }
 
-// MasterKeyPath returns the path of the master keys that serve reads or makes.
+// MasterKeyPath returns the path of the file of master keys that keyseatd serve reads or makes.
 func (s *Shop) MasterKeyPath() string {
 	if s.KeyFile != "" {
 		return s.KeyFile
@@ -95,7 +96,7 @@ func (s *Shop) MasterKeyPath() string {
 	return folder + "master-key-" + strings.ReplaceAll(name, ".", "-")
 }
 
-// AgeMasterKeys makes the keys of a file older.
+// AgeMasterKeys makes the master keys in a file older, by a duration.
 func (s *Shop) AgeMasterKeys(file string, by time.Duration) {
 	s.Helper()
 	text, err := os.ReadFile(file)
@@ -117,7 +118,8 @@ func (s *Shop) AgeMasterKeys(file string, by time.Duration) {
 	}
 }
 
-// CheckDoctor checks that the doctor finds nothing, also in sealed accounts.
+// CheckDoctor checks that the doctor finds no fault. The doctor gets the master keys, so that it also reads sealed
+// accounts.
 func (s *Shop) CheckDoctor() {
 	s.Helper()
 	if r := s.Exec("doctor", "--master-key-file", s.MasterKeyPath()); r.Code != 0 {
@@ -144,7 +146,7 @@ type Result struct {
 // Exec runs keyseatd with arguments and waits for its end.
 func (s *Shop) Exec(args ...string) Result { return s.ExecInput("", args...) }
 
-// ExecInput is like Exec, with a standard input.
+// ExecInput runs keyseatd with arguments and the standard input stdin, and waits for its end.
 func (s *Shop) ExecInput(stdin string, args ...string) Result {
 	s.Helper()
 	var out, err bytes.Buffer
@@ -158,7 +160,7 @@ func (s *Shop) ExecInput(stdin string, args ...string) Result {
 	return Result{out.String(), err.String(), cmd.ProcessState.ExitCode()}
 }
 
-// Command returns a command that has not started. It is killed when its test ends.
+// Command returns a command of keyseatd, which the caller starts. Its process is killed when the test ends.
 func (s *Shop) Command(args ...string) *exec.Cmd {
 	program := s.Program
 	if program == "" {
@@ -167,7 +169,7 @@ func (s *Shop) Command(args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(s.Context(), program, args...)
 	cmd.Dir, cmd.SysProcAttr = s.Folder, dieWithParent()
 	cmd.Cancel = func() error { return KillGroup(cmd.Process) }
-	cmd.WaitDelay = 5 * time.Second // for programs that it has started and that still have its streams
+	cmd.WaitDelay = 5 * time.Second // because child processes may keep the standard streams open
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + s.Folder}, s.Env...)
 	if s.Database != "" {
 		cmd.Env = append(cmd.Env, "KEYSEAT_DATABASE="+s.Database)
@@ -175,10 +177,10 @@ func (s *Shop) Command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// MustExec runs a command that must succeed, and returns its output.
+// MustExec runs a command of keyseatd that must succeed, and returns its standard output.
 func (s *Shop) MustExec(args ...string) string { return s.MustExecInput("", args...) }
 
-// MustExecInput is like MustExec, with a standard input.
+// MustExecInput runs a command as [Shop.MustExec] does, with the standard input stdin.
 func (s *Shop) MustExecInput(stdin string, args ...string) string {
 	s.Helper()
 	r := s.ExecInput(stdin, args...)
@@ -188,7 +190,7 @@ func (s *Shop) MustExecInput(stdin string, args ...string) string {
 	return r.Out
 }
 
-// ExecJSON runs a command with --output json, and decodes its output.
+// ExecJSON runs a command of keyseatd with --output json, and decodes its standard output into a value.
 func (s *Shop) ExecJSON(into any, args ...string) {
 	s.Helper()
 	if err := json.Unmarshal([]byte(s.MustExec(append(args, "--output", "json")...)), into); err != nil {
@@ -196,14 +198,16 @@ func (s *Shop) ExecJSON(into any, args ...string) {
 	}
 }
 
-// Scale is the part of the full length of a test that runs. With 0, a test runs as often as with every change.
+// Scale is the length of the tests, as a part of their full length. With 0, the default, tests are as short as
+// possible.
 var Scale = flag.Float64("scale", 0, "the part of the full length of each test; 0: short")
 
-// Scaled returns how often a test does something: full times the scale, but at least few.
-func Scaled(few, full int) int { return max(few, int(*Scale*float64(full))) }
+// Scaled returns the number of trials of a test: the number for the full length times the [Scale], or at least the
+// number for a short test.
+func Scaled(short, full int) int { return max(short, int(*Scale*float64(full))) }
 
-// Report reports figures to daemon/soak: the trials, the injected faults, and further figures as pairs of names and
-// values.
+// Report reports figures to daemon/soak: the number of trials, the number of injected faults, and further figures as
+// pairs of names and values.
 func Report(t testing.TB, trials, faults int, others ...any) {
 	t.Helper()
 	t.Attr("trials", fmt.Sprint(trials))
@@ -213,9 +217,24 @@ func Report(t testing.TB, trials, faults int, others ...any) {
 	}
 }
 
-// ParallelUnlessScaled makes a test parallel, unless the scale is above 0. Then the test measures times.
+// ParallelUnlessScaled makes a test parallel if the [Scale] is 0. With a scale above 0 the test runs alone, because it
+// measures times.
 func ParallelUnlessScaled(t *testing.T) {
 	if *Scale == 0 {
 		t.Parallel()
+	}
+}
+
+// MaxWait is the maximum time that tests wait for an event, long enough for slow machines. Tests of promised times have
+// shorter limits of their own.
+const MaxWait = 60 * time.Second
+
+// Eventually polls a condition until it is true. After [MaxWait] it fails the test.
+func (s *Shop) Eventually(what string, holds func() bool) {
+	s.Helper()
+	for end := time.Now().Add(MaxWait); !holds(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			s.Fatalf("timed out waiting: %s", what)
+		}
 	}
 }

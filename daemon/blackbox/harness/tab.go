@@ -1,21 +1,19 @@
 package harness
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	wire "github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
@@ -24,18 +22,19 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// A Tab is a page of the browser with its own cookies, storage and cache. When its test ends, errors of the page fail
-// it. Errors are entries in the console, exceptions, violated policies, requests to other hosts, and secrets in URLs.
+// A Tab is a tab of the browser with its own cookies, storage and cache. When the test ends, errors of the tab's pages
+// fail the test. Errors are entries in the browser's console, exceptions, violated policies, requests to other hosts,
+// and secrets in URLs.
 type Tab struct {
 	*testing.T
 	ctx context.Context
 
 	mu        sync.Mutex
 	errors    []string        // errors that the browser reported
-	urls      []string        // of every request
-	responses map[int64]bool  // statuses of responses
-	expected  map[int64]bool  // statuses of 400 and above that the test expects
-	allowed   []string        // texts of errors that the test causes
+	urls      []string        // the URLs of all requests
+	responses map[int64]bool  // the statuses of all responses
+	expected  map[int64]bool  // the statuses of 400 and above that the test expects
+	allowed   []string        // texts of the errors that the test allows
 	secrets   map[string]bool // texts that no URL may contain
 }
 
@@ -53,7 +52,7 @@ func OpenTab(t *testing.T) *Tab {
 	ctx, shut := chromedp.NewContext(parent, chromedp.WithNewBrowserContext(), chromedp.WithListener(b.listen))
 	b.ctx = ctx
 	t.Cleanup(func() { b.report(); shut() })
-	b.Do() // opens the tab, which must not depend on the deadline that follows
+	b.Do() // opens the tab, which closes when the present context ends; the context of later calls has a deadline
 	ctx, cancel := context.WithTimeout(ctx, 3*MaxWait)
 	b.ctx = ctx
 	t.Cleanup(cancel)
@@ -81,7 +80,7 @@ func (b *Tab) listen(event any) {
 	}
 }
 
-// isExpected reports whether the test expects an entry of the console.
+// isExpected reports whether the test expects an entry of the browser's console.
 func (b *Tab) isExpected(e *log.Entry) bool {
 	for code := range b.expected {
 		if e.Source == log.EntrySourceNetwork && strings.Contains(e.Text, fmt.Sprintf("status of %d ", code)) {
@@ -91,14 +90,15 @@ func (b *Tab) isExpected(e *log.Entry) bool {
 	return slices.ContainsFunc(b.allowed, func(a string) bool { return strings.Contains(e.Text, a) })
 }
 
-// AllowError allows errors that contain a text.
+// AllowError allows errors in the browser's console that contain a text.
 func (b *Tab) AllowError(text string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.allowed = append(b.allowed, text)
 }
 
-// ExpectStatus expects responses with these statuses. The console reports such responses as errors.
+// ExpectStatus expects at least one response with each of the statuses. They are statuses of 400 and above, which the
+// browser's console reports as errors.
 func (b *Tab) ExpectStatus(codes ...int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -116,7 +116,7 @@ func (b *Tab) AddSecrets(texts ...string) {
 	}
 }
 
-// TakeErrors returns the errors so far, and removes them.
+// TakeErrors returns the errors that the browser has reported so far, and removes them.
 func (b *Tab) TakeErrors() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -125,7 +125,7 @@ func (b *Tab) TakeErrors() []string {
 	return all
 }
 
-// report fails the test if the page had errors.
+// report fails the test if the tab had errors, or if an expected status is missing.
 func (b *Tab) report() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -156,7 +156,7 @@ func URLLeaks(urls []string, secrets map[string]bool) (faults []string) {
 		if u.Host != home {
 			faults = append(faults, "a request to "+u.Host)
 		}
-		plain, _ := url.QueryUnescape(text) // "" for a malformed text, which is searched as it is
+		plain, _ := url.QueryUnescape(text) // "" if the URL is malformed
 		for secret := range secrets {
 			if strings.Contains(text, secret) || strings.Contains(plain, secret) {
 				faults = append(faults, "a secret in a URL of "+u.Path)
@@ -166,42 +166,62 @@ func URLLeaks(urls []string, secrets map[string]bool) (faults []string) {
 	return faults
 }
 
-// axeSource is axe-core, which finds breaches of WCAG (https://github.com/dequelabs/axe-core, MPL 2.0).
-//
-//go:embed testdata/axe-4.14.1.min.js.gz
-var axeSource []byte
-
-var axeScript = sync.OnceValues(func() (string, error) {
-	unzipped, err := gzip.NewReader(bytes.NewReader(axeSource))
-	if err != nil {
-		return "", err
-	}
-	text, err := io.ReadAll(unzipped)
-	return string(text), err
-})
-
-// axeTags are the rules that apply: WCAG 2.2, levels A and AA, and the best practices of axe-core.
-const axeTags = `["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]`
-
-// CheckAccessible reports every element of the page that breaches a rule of accessibility.
-func (b *Tab) CheckAccessible(name string) {
+// Do runs actions on the page, one after the other.
+func (b *Tab) Do(actions ...chromedp.Action[chromedp.Void]) {
 	b.Helper()
-	for _, violation := range b.AxeViolations() {
-		b.Errorf("%s: %s", name, violation)
+	if err := chromedp.Do(b.ctx, actions...); err != nil {
+		b.Fatal(err)
 	}
 }
 
-// AxeViolations lists the elements of the page that breach a rule of axe-core.
-func (b *Tab) AxeViolations() []string {
+// evaluate returns the result of an action.
+func evaluate[T any](b *Tab, action chromedp.Action[T]) T {
 	b.Helper()
-	script, err := axeScript()
+	value, err := chromedp.Run(b.ctx, action)
 	if err != nil {
 		b.Fatal(err)
 	}
-	if !Eval[bool](b, "typeof axe === 'object'") {
-		Eval[bool](b, script+"; true")
+	return value
+}
+
+// sendCommand sends a command of the DevTools protocol to the browser, and returns the result.
+func sendCommand[P, R any](b *Tab, command cdp.Command[P, R], params P) R {
+	b.Helper()
+	result, err := chromedp.Call(b.ctx, command, params)
+	if err != nil {
+		b.Fatal(err)
 	}
-	return evaluate(b, chromedp.Evaluate[[]string](fmt.Sprintf(`axe.run(document, {runOnly: %s, resultTypes: ["violations"]}).then(
-		(r) => r.violations.flatMap((v) => v.nodes.map((n) => v.id + ': ' + n.html.slice(0, 160) + ' ' + n.failureSummary)))`, axeTags),
-		func(p *runtime.EvaluateParams) { p.AwaitPromise = new(true) }))
+	return result
+}
+
+// Eval returns the value of an expression in the page.
+func Eval[T any](b *Tab, expression string) T {
+	b.Helper()
+	return evaluate(b, chromedp.Evaluate[T](expression))
+}
+
+// Eventually waits until an expression is true in the page.
+func (b *Tab) Eventually(what, expression string) {
+	b.Helper()
+	for end := time.Now().Add(MaxWait); ; time.Sleep(20 * time.Millisecond) {
+		holds, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](expression)) // an error is normal while a page loads
+		if err == nil && holds {
+			return
+		}
+		if time.Now().After(end) {
+			b.Fatalf("timed out waiting: %s (%v)", what, err)
+		}
+	}
+}
+
+// WaitText waits until the page shows a text.
+func (b *Tab) WaitText(text string) {
+	b.Helper()
+	b.Eventually("the page shows "+text, fmt.Sprintf("document.body !== null && document.body.innerText.includes(%q)", text))
+}
+
+// DisableScript switches off the scripts of the page. [Eval] works nevertheless.
+func (b *Tab) DisableScript() {
+	b.Helper()
+	sendCommand(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 }
