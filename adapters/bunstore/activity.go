@@ -46,8 +46,8 @@ func (s *Store) Activity(ctx context.Context, f activity.Filter, p adminstore.Pa
 	return readList(ctx, s, l, p, f.Position, query.Append)
 }
 
-// activityListing returns the SQL of a list of entries. A subject can be in any of four columns, which have an index each.
-// So the list is that of four ranges.
+// activityListing returns the SQL of a list of entries. A subject can be in any of four columns, and each of these
+// columns has an index. So the list merges four ranges.
 func activityListing(f activity.Filter) listing {
 	l := listing{
 		from: "keyseat_activity a", at: "a.at", id: "a.id", code: "a.id",

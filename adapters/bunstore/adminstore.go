@@ -80,7 +80,7 @@ func (s *Store) EditPlans(ctx context.Context, edits []stock.PlanEdit) error {
 }
 
 func (s session) editPlans(ctx context.Context, edits []stock.PlanEdit) error {
-	if !s.isSQLite { // the transaction has a time limit, and its statements need none
+	if !s.isSQLite { // the time limit of the transaction suffices; a statement needs no limit of its own
 		if _, err := s.exec(ctx, `SELECT set_config('statement_timeout', '0', true)`, nil); err != nil {
 			return err
 		}
@@ -101,7 +101,7 @@ func (s session) editPlans(ctx context.Context, edits []stock.PlanEdit) error {
 		return err
 	}
 	for id, p := range plans {
-		if before[id].Country != p.Country { // another transaction has moved or created the plan, so its country may not be locked
+		if before[id].Country != p.Country { // another transaction has moved or created the plan, so the plan's new country may not be locked
 			return dberr.ErrRetry
 		}
 	}
@@ -128,8 +128,8 @@ func (s session) readPlans(ctx context.Context, ids query.TextArray, lock bool) 
 	return plans, err
 }
 
-// lockCountries locks the present countries of the plans and the countries that edits move plans to. It
-// adds new countries to the table.
+// lockCountries locks the present countries of the plans and the countries that edits move plans to. It adds new
+// countries to the table keyseat_countries.
 func (s session) lockCountries(ctx context.Context, plans map[string]stock.Plan, edits []stock.PlanEdit) error {
 	in := query.Rows{Columns: "code text"}
 	for _, p := range plans {
@@ -179,7 +179,8 @@ func applyEdits(plans map[string]stock.Plan, edits []stock.PlanEdit) (changed, f
 	return changed, fresh, nil
 }
 
-// writePlans writes changed plans and inserts new plans. New plans get sequence numbers in the order of fresh.
+// writePlans writes changed plans and inserts new plans. The database numbers new plans (Seq) in the order of the slice
+// fresh.
 func (s session) writePlans(ctx context.Context, changed, fresh []stock.Plan) error {
 	if len(changed) > 0 {
 		if _, err := s.exec(ctx, `WITH @p `+updatePlansSQLite, query.Args{"p": planTable.Rows(changed)}); err != nil {

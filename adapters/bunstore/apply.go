@@ -31,8 +31,8 @@ func (s *Store) Apply(ctx context.Context, changes []tasks.Change) (errs []error
 	return errs, nil
 }
 
-// applyInTx applies changes in one transaction on conn: pipelined if its driver is pgx, otherwise through
-// database/sql. The COMMIT has the context life, so the end of ctx does not interrupt it.
+// applyInTx applies changes in one transaction on conn. It uses a pipeline if the driver is pgx, otherwise
+// database/sql. The COMMIT has the context life, so the end of ctx does not interrupt the COMMIT.
 func (s *Store) applyInTx(ctx, life context.Context, conn bun.Conn, changes []tasks.Change) (errs []error, err error) {
 	isPgx, err := pgxconn.With(conn.Conn, s.sql, s.mode(), func(c pgxconn.Conn) (err error) {
 		errs, err = s.applyPipelined(ctx, life, c.Pipeline(), changes)
@@ -53,9 +53,9 @@ func (s *Store) applyInTx(ctx, life context.Context, conn bun.Conn, changes []ta
 //	1  BEGIN, locks, reads
 //	2  writes, COMMIT      the server skips the COMMIT if a write fails
 //
-// A refused change takes one more round trip. So does the COMMIT of a distributed store, and each
-// statement that the connection has not prepared yet. If all changes are refused, a ROLLBACK ends the transaction,
-// because a COMMIT would wait for the disk.
+// If a change is refused, one more round trip looks for an earlier call that made it. The COMMIT of a distributed store
+// is a round trip of its own, and so is the preparation of each statement that is new to the connection. If all changes
+// are refused, a ROLLBACK ends the transaction, because a COMMIT would wait for the disk.
 func (s *Store) applyPipelined(ctx, life context.Context, p *pgxconn.Pipeline, changes []tasks.Change) (errs []error, err error) {
 	defer func() {
 		if err != nil {
@@ -98,8 +98,8 @@ func (s session) apply(ctx context.Context, changes []tasks.Change) ([]error, er
 
 // lockAndCheck locks the rows of the changes, decides on the undecided changes, and checks each change. It returns a
 // changeset with the rows of the accepted changes, which the caller must write, and one error per change. The snapshots
-// and plans to read do not depend on the locked rows, so all queries go in one round trip. Each is a statement of its
-// own, because a statement that has waited for a lock still sees the rows from before the wait.
+// and plans to read do not depend on the locked rows, so all queries go in one round trip. Locks and reads are separate
+// statements, because a statement that has waited for a lock still sees the rows from before the wait.
 func (s session) lockAndCheck(ctx context.Context, run query.Runner, changes []tasks.Change) (changeset, []error, error) {
 	cs := newChangeset()
 	at, plans := time.Time{}, map[string]stock.Plan{}
@@ -133,7 +133,8 @@ func (oneServer) lockQueries(cs *changeset, changes []tasks.Change) []query.Quer
 	return []query.Query{statement("lock", query.Args{"about": about, "country": in}, query.Each(cs.lockedRow))}
 }
 
-// rowsTouched returns the keys and tasks of the changes (about), and the countries whose plans they change (in).
+// rowsTouched returns the keys and tasks of the changes (about), and the countries of the plans that the changes need
+// (in).
 func rowsTouched(changes []tasks.Change) (about, in query.Rows) {
 	about, in = query.Rows{Columns: "code text, id text"}, query.Rows{Columns: "code text"}
 	for _, c := range changes {
@@ -152,7 +153,8 @@ func rowsTouched(changes []tasks.Change) (about, in query.Rows) {
 	return about, in
 }
 
-// plansQuery returns the query that reads the plans that the changes may need; needed is false if they need none.
+// plansQuery returns the query that reads the plans that the changes may need. The result needed is false if they need
+// no plan.
 func plansQuery(at *time.Time, plans map[string]stock.Plan, changes []tasks.Change) (q query.Query, needed bool) {
 	moved, wanted, most := plansNeeded(changes)
 	type row struct {
@@ -164,15 +166,15 @@ func plansQuery(at *time.Time, plans map[string]stock.Plan, changes []tasks.Chan
 	})), len(moved.Values)+len(wanted.Values) > 0
 }
 
-// forgiveApplied sets the error of a refused change to nil if the history has the change's id: an earlier call has
-// made the change. This call may see the earlier change before a synchronous standby has it. The row locks
-// of this transaction are written to the log too, so its COMMIT waits for the standby. Therefore Apply
-// returns only after the standby has the earlier change.
+// forgiveApplied sets the error of a refused change to nil if the history has the change's id, because then an earlier
+// call has made the change. This transaction may see the earlier change before a synchronous standby has it. The row
+// locks of this transaction are in the log of the server too, after the earlier change. So the COMMIT of this
+// transaction waits until the standby has both.
 //
 // A distributed store has locked no key yet. There, forgiveApplied first locks the keys of the refused changes.
 func (d dialect) forgiveApplied(ctx context.Context, run query.Runner, changes []tasks.Change, errs []error) error {
 	refused := query.Rows{Columns: "code text, id text"}
-	places := map[taskKey][]int{} // of the refused changes
+	places := map[taskKey][]int{} // the indexes of the refused changes
 	for i, c := range changes {
 		if name := (taskKey{c.Code(), c.ID}); errs[i] != nil {
 			refused.Add(string(name.code), name.id)

@@ -13,8 +13,8 @@ import (
 
 var _ archive.Archiver = (*Store)(nil)
 
-// Archive implements [archive.Archiver] in one transaction. It waits for locks on keys only in a
-// distributed store; otherwise it skips locked keys. On SQLite all other writes wait while keep runs.
+// Archive implements [archive.Archiver] in one transaction. It skips keys that another transaction has locked, except
+// in a distributed store, where it waits for the lock. On SQLite all other writes wait while keep runs.
 func (s *Store) Archive(ctx context.Context, plans []archive.Plan, keep func(archive.Rows) error) (errs []error, err error) {
 	var refused error
 	err = s.transact(ctx, func(tx session) error {
@@ -33,8 +33,8 @@ func (s *Store) Archive(ctx context.Context, plans []archive.Plan, keep func(arc
 	return errs, nil
 }
 
-// archive deletes the rows of each key that it can lock and whose history matches its plan. Then it adds
-// the summary of the plan. All other keys get [tasks.ErrConflict].
+// archive deletes the rows of each key that it can lock and whose history matches its plan. Then it adds the summary of
+// the plan. The error of all other plans is [tasks.ErrConflict].
 func (s session) archive(ctx context.Context, plans []archive.Plan, keep func(archive.Rows) error) ([]error, error) {
 	want, entries := query.Rows{Columns: "code text"}, map[keys.Code]int{}
 	for _, c := range plans {
@@ -74,11 +74,12 @@ func (s session) archive(ctx context.Context, plans []archive.Plan, keep func(ar
 // lockArchivable implements [layout]. It locks the wanted keys that no other transaction has locked. It returns the
 // keys that can be archived:
 //
-//   - the number of the key's history entries is the one in the map entries;
+//   - the key has as many history entries as the map entries says;
 //   - every entry has been routed to the subscribers;
 //   - no delivery about the key is queued for a subscriber.
 //
-// A second statement checks this, because it sees the rows that others wrote before they released a lock.
+// A second statement checks these conditions, because only a new statement sees the rows that other transactions wrote
+// before they released a lock.
 func (oneServer) lockArchivable(ctx context.Context, s session, want query.Rows, entries map[keys.Code]int) (map[keys.Code]bool, error) {
 	free := query.Rows{Columns: "code text, entries bigint"}
 	err := s.runOnce(ctx, s.sqlOf("lock archivable"), query.Args{"want": want}, query.Each(func(code keys.Code) {
@@ -92,7 +93,8 @@ func (oneServer) lockArchivable(ctx context.Context, s session, want query.Rows,
 		query.Each(func(code keys.Code) { ours[code] = true }))
 }
 
-// deleteRows deletes the tasks in gone and the whole history of the keys in cut. It returns the deleted rows.
+// deleteRows deletes the tasks of the argument gone, and the whole history of the keys of the argument cut. It returns
+// the deleted rows.
 func (s session) deleteRows(ctx context.Context, gone, cut query.Rows) (archived archive.Rows, err error) {
 	args := query.Args{"r": query.InlineRows(gone), "gone": gone, "codes": gone.Texts("code")}
 	err = s.run(ctx, nil, statement("delete tasks", args, query.Append(&archived.Tasks)))

@@ -16,16 +16,16 @@ import (
 	"github.com/keyseat/keyseat/internal/safefile"
 )
 
-// errNotSQLite is the error of a backup of PostgreSQL, because its database is many files.
+// errNotSQLite refuses to back up PostgreSQL, whose database is many files.
 const errNotSQLite = dberr.Public("PostgreSQL is backed up with pg_dump or continuous archiving")
 
-// Backup writes a copy of an SQLite database, as it is at one moment, to a new file that only its owner can
-// read. The daemon continues to serve requests. The copy holds no deleted content, because SQLite builds
-// it row by row (VACUUM INTO). The copy is verified and on disk before it gets its name. If a file with
-// that name exists, Backup returns [fs.ErrExist]. The log of the database grows until the copy is complete.
+// Backup writes a copy of an SQLite database, as it is at one moment, to a new file that only its owner can read. The
+// daemon continues to serve requests. The copy holds no deleted content, because SQLite builds it row by row (VACUUM
+// INTO). Backup verifies the copy and flushes it to disk before the copy gets its name. If a file with that name
+// exists, Backup returns [fs.ErrExist]. The write-ahead log of the database grows until the copy is complete.
 //
-// Backup calls progress about ten times a second, if it is not nil. The arguments are the size of the copy so far
-// (done) and the size of the database, in bytes.
+// If progress is not nil, Backup calls it about ten times a second with two numbers of bytes: the size of the copy so
+// far (done) and the size of the database.
 func (s *Store) Backup(ctx context.Context, file string, progress func(done, size int64)) (c Contents, err error) {
 	if !s.isSQLite {
 		return c, errNotSQLite
@@ -77,9 +77,10 @@ func (s *Store) reportProgress(ctx context.Context, file string, progress func(d
 
 // Restore replaces an SQLite database with a backup. It returns [ErrAlreadyServed] if a process serves the database.
 //
-// Restore copies the backup and verifies the copy before it replaces anything. It does not change the backup. It keeps
-// the old database, with its log, and returns the new name of that file, or "" if no database existed. It leaves no log
-// next to the new database, because SQLite would copy the pages of that log into it.
+// Restore copies the backup and verifies the copy before it replaces anything. It does not change the backup. It
+// renames the old database and its log, and returns the new name of the old database as kept, or "" if no database
+// existed. It leaves no old log next to the new database, because SQLite would copy the pages of that log into the new
+// database.
 func Restore(ctx context.Context, backup, database string) (kept string, c Contents, err error) {
 	if target, err := filepath.EvalSymlinks(database); err == nil {
 		database = target
@@ -126,7 +127,7 @@ func copySQLite(ctx context.Context, backup, file string) (c Contents, err error
 	if err != nil {
 		return c, err
 	}
-	defer func() { _ = db.Close() }() // it was only read
+	defer func() { _ = db.Close() }() // the connection has only read
 	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", file); err != nil {
 		return c, fileError(backup, err)
 	}
@@ -156,7 +157,7 @@ func verify(ctx context.Context, file string) (c Contents, err error) {
 	if err != nil {
 		return c, err
 	}
-	defer func() { _ = db.Close() }() // it was only read
+	defer func() { _ = db.Close() }() // the connection has only read
 	damage, err := sqlitefile.FindDamage(ctx, db)
 	if err == nil && damage != "" {
 		err = dberr.Public("the file is damaged: " + damage)
@@ -179,7 +180,7 @@ func checkSchema(ctx context.Context, db *sql.DB) error {
 		err = dberr.Public("it is no database of keyseat")
 	}
 	if refused, is := errors.AsType[dberr.Refusal](err); is {
-		err = dberr.Public(refused) // without the name of the file, because the caller adds it
+		err = dberr.Public(refused) // without the name of the file, because the caller adds the name
 	}
 	return err
 }

@@ -9,15 +9,15 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A changeset holds the state against which a batch of changes is checked, and the rows to write. Each accepted
-// change updates the state, so that the next change is checked against the result.
+// A changeset holds the stored versions against which a batch of changes is checked, and the rows to write. Each
+// accepted change updates the versions, so that the next change is checked against its result.
 type changeset struct {
-	keys         map[keys.Code]int64 // versions
+	keys         map[keys.Code]int64 // the version of each key
 	tasks        map[taskKey]rowVersion
 	openTaskOf   map[keys.Code]string // the id of a key's open task
 	countries    map[stock.Country]bool
 	allocator    *stock.Allocator
-	applied      map[taskKey]bool  // accepted changes, by key and change id
+	applied      map[taskKey]bool  // the accepted changes, by the key's code and the change's id
 	snapshots    snapshotSet       // of the keys of undecided changes
 	readVersions map[taskKey]int64 // the stored versions of tasks, and of keys (with the id ""); only in a [distributed] layout
 
@@ -61,7 +61,7 @@ func (cs changeset) lockedRow(r lockedRow) {
 	}
 }
 
-// noteTask records the state of a task, and updates the key's open task.
+// noteTask records the version of a task, and updates openTaskOf.
 func (cs changeset) noteTask(code keys.Code, id string, now rowVersion) {
 	cs.tasks[taskKey{code, id}] = now
 	if now.endedAt.IsZero() {
@@ -77,8 +77,8 @@ func (cs changeset) noteTask(code keys.Code, id string, now rowVersion) {
 //   - wanted: per claimed country, the number of candidate plans to load;
 //   - most: the greatest of these numbers.
 //
-// The number of a country counts its claims, the plans that these claims exclude, and its transfers. Transfers
-// count, because a transfer may mark a candidate plan as faulty.
+// The number of a country counts its claims, the plans that these claims exclude, and its transfers. Transfers count,
+// because a transfer may record a fault of a candidate plan.
 func plansNeeded(changes []tasks.Change) (moved, wanted query.Rows, most int) {
 	moved, wanted = query.Rows{Columns: "id text, country text"}, query.Rows{Columns: "country text, n bigint"}
 	claims, candidates := map[stock.Country]bool{}, map[stock.Country]int{}
@@ -100,7 +100,8 @@ func plansNeeded(changes []tasks.Change) (moved, wanted query.Rows, most int) {
 }
 
 // loadPlans creates the allocator with the loaded plans. It leaves out the plans of a country that is not locked,
-// because another transaction may change them. Such a country was added after the locks were taken.
+// because another transaction may change such plans. Another transaction has added that country since the locks were
+// taken.
 func (cs *changeset) loadPlans(at time.Time, plans map[string]stock.Plan) {
 	loaded := make([]stock.Plan, 0, len(plans))
 	for _, p := range plans {
@@ -166,7 +167,7 @@ func (cs *changeset) validateTask(t tasks.Task) error {
 	return tasks.ErrConflict
 }
 
-// write adds the rows that a change writes, and updates the state of its key and task.
+// write adds the rows that a change writes, and updates the recorded versions of the key and the task.
 func (cs *changeset) write(c tasks.Change) {
 	if c.Key != nil {
 		key := *c.Key
@@ -193,7 +194,7 @@ func (cs *changeset) write(c tasks.Change) {
 	}
 }
 
-// A taskKey is the primary key of a task.
+// A taskKey is the primary key of a task. It also identifies a change, by the key's code and the change's id.
 type taskKey struct {
 	code keys.Code
 	id   string
@@ -219,7 +220,7 @@ func (w *rowset) task(t tasks.Task, isNew bool) {
 // A rowList has each row once, in its final state, because one statement can change a row only once.
 type rowList[K comparable, T any] struct {
 	rows  []T
-	index map[K]int // in rows
+	index map[K]int // the index of each row in rows
 }
 
 // put replaces the row with that name, or appends it.

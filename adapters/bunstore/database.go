@@ -28,7 +28,7 @@ type database struct {
 	disk   *sqlitefile.Disk // SQLite only
 }
 
-// maxTxRetries is the maximum number of runs of a transaction that conflicts with others.
+// maxTxRetries is the maximum number of runs of a transaction that conflicts with other transactions.
 const maxTxRetries = 8
 
 // retry calls run until it succeeds, up to maxTxRetries times. It stops early if another try would not help, see
@@ -56,7 +56,7 @@ func (d *database) session(on conn) session {
 	return session{dialect: d.dialect, layout: d.layout, on: on}
 }
 
-// mode returns what each transaction of a connection needs.
+// mode returns the [pgxconn.Mode] of the connections.
 func (d *database) mode() pgxconn.Mode {
 	m := pgxconn.Mode{Pooled: d.pooled}
 	if d.pooled {
@@ -93,15 +93,15 @@ func (d *database) writer() session {
 	return s
 }
 
-// runInTx runs queries in a transaction of their own, with its settings. It is a [query.Runner]. The queries run
-// again only if they were certainly not sent.
+// runInTx is a [query.Runner] that runs queries in a transaction of their own, with the settings of [database.mode].
+// The queries run again only if they were certainly not sent.
 func (d *database) runInTx(ctx context.Context, all ...query.Query) error {
 	return d.onPgx(ctx, pgxconn.Transaction, pgxconn.IfNotSent, func(run query.Runner) error { return run(ctx, all...) })
 }
 
-// onPgx calls do with a runner on a connection of the pool, without database/sql in between. After an error that
-// the check marks as not started, it tries again on another connection, up to maxTxRetries times in all. If the
-// driver is not pgx, do runs its queries through database/sql.
+// onPgx calls do with a runner on a connection of the pool, without database/sql in between. After an error that the
+// check marks as not started, it tries again on another connection, up to maxTxRetries times in all. If the driver is
+// not pgx, the runner uses database/sql.
 func (d *database) onPgx(ctx context.Context, runner pgxconn.RunnerFor, check pgxconn.RetryCheck, do func(run query.Runner) error) (err error) {
 	for range maxTxRetries {
 		err = d.withConn(ctx, func(conn bun.Conn) error {
@@ -126,7 +126,7 @@ func (d *database) withConn(ctx context.Context, run func(conn bun.Conn) error) 
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close() }() // this returns it to its pool
+	defer func() { _ = conn.Close() }() // this returns the connection to its pool
 	return run(conn)
 }
 
@@ -135,7 +135,8 @@ func (d *database) transact(ctx context.Context, do func(tx session) error) erro
 	return d.retryTx(ctx, func(life context.Context, conn bun.Conn) error { return d.inTx(life, conn, do) })
 }
 
-// execInTx executes statements in order, in one transaction. It returns the number of rows that the first one has changed.
+// execInTx executes statements in order, in one transaction. It returns the number of rows that the first statement has
+// changed.
 func (d *database) execInTx(ctx context.Context, args query.Args, statements ...string) (changed int64, err error) {
 	err = d.transact(ctx, func(tx session) error {
 		changed, err = tx.execAll(ctx, args, statements...)
@@ -144,8 +145,8 @@ func (d *database) execInTx(ctx context.Context, args query.Args, statements ...
 	return changed, err
 }
 
-// retryTx runs a transaction. It runs the transaction again after a conflict, or if the connection was dead: up
-// to maxTxRetries times in all. Each run has a connection to itself until it ends.
+// retryTx calls run, which must run a transaction on the connection that it gets. After a conflict, or if the
+// connection was dead, retryTx calls run again, up to maxTxRetries times in all.
 //
 // The end of ctx ends the statements of a run, but not its COMMIT, because the result of an interrupted
 // COMMIT would be unknown. The COMMIT has the context life, which ends after [dberr.TxTimeout].
@@ -167,7 +168,7 @@ func (d *database) retryTx(ctx context.Context, run func(life context.Context, c
 // inTx runs do in one transaction on conn. It rolls back after an error of do, otherwise it commits.
 func (d *database) inTx(life context.Context, conn bun.Conn, do func(tx session) error) error {
 	var options sql.TxOptions
-	if d.pooled { // sessions have no settings there, such as the isolation level
+	if d.pooled { // behind a pooler, sessions have no settings, such as the isolation level
 		options.Isolation = sql.LevelReadCommitted
 	}
 	tx, err := conn.BeginTx(life, &options)
@@ -187,14 +188,14 @@ func (d *database) inTx(life context.Context, conn bun.Conn, do func(tx session)
 		s.on = cachedTx{tx.Tx, d.stmts}
 	}
 	if err := do(s); err != nil {
-		_ = tx.Rollback() // the first error is more important
+		_ = tx.Rollback() // the error of do is more important
 		return err
 	}
 	return tx.Commit()
 }
 
-// stmtCache is a cache of prepared statements for SQLite. It keeps them from one transaction to the next, because
-// parsing a statement takes as long as running it for a few rows.
+// stmtCache is a cache of prepared statements for SQLite. It keeps the statements from one transaction to the next,
+// because to parse a statement takes as long as to run it for a few rows.
 type stmtCache struct {
 	mu       sync.Mutex
 	prepared map[string]*sql.Stmt // by text; nil until the statement is prepared
@@ -209,10 +210,10 @@ func (k *stmtCache) prepare(ctx context.Context, db *sql.DB) {
 	k.pending = nil
 	k.mu.Unlock()
 	for _, text := range wanted {
-		s, err := db.PrepareContext(ctx, text) //nolint:sqlclosecheck // it lives as long as the pool
+		s, err := db.PrepareContext(ctx, text) //nolint:sqlclosecheck // the statement lives as long as the pool
 		k.mu.Lock()
 		if k.prepared[text] = s; err != nil {
-			delete(k.prepared, text) // the next get adds it to pending again
+			delete(k.prepared, text) // the next get adds the text to pending again
 		}
 		k.mu.Unlock()
 	}

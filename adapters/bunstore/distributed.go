@@ -23,8 +23,8 @@ func NewDistributed(db *bun.DB) (*Store, error) {
 	return &Store{database: postgresDatabase(db, true)}, nil
 }
 
-// Distributed reports whether the rows of keys and tasks may be on many servers, see [Options.Distributed]. While one of
-// them is away, a statement about keys of several servers fails, and a statement about the other keys alone succeeds.
+// Distributed reports whether the rows of keys and tasks may be on many servers, see [Options.Distributed]. While a
+// server is away, a statement about any of its keys fails, and a statement about keys of the other servers succeeds.
 func (s *Store) Distributed() bool { return s.isDistributed }
 
 // lockArchivable implements [layout]. It waits for transactions that change the same keys.
@@ -51,8 +51,8 @@ func (distributed) lockArchivable(ctx context.Context, s session, want query.Row
 		named, query.Each(func(code keys.Code) { ours[code] = false }))
 }
 
-// distributedTables lists the tables to distribute by their column code. The second and third are colocated with the
-// first: the rows of one key are on one server.
+// distributedTables lists the tables to distribute by their column code. The second and third table are colocated with
+// the first table, so that all rows of one key are on one server.
 var distributedTables = []string{keyTable.Name, taskTable.Name, historyTable.Name}
 
 // A Distribution describes distributed tables.
@@ -60,17 +60,18 @@ type Distribution struct {
 	Tables  []string // the tables that [Store.Distribute] has distributed
 	Shards  int      // the number of shards of each table
 	Servers int      // the number of servers with shards
-	Workers int      // the same without the coordinator
+	Workers int      // the number of these servers without the coordinator
 }
 
 // shardsPerWorker is the default number of shards per worker. Each statement goes to every shard that has some of its
-// rows, so a large number of shards is slow. With more than one per worker, a new worker can take shards of the others.
+// rows, so a large number of shards is slow. With more than one shard per worker, a new worker can take shards of the
+// other workers.
 const shardsPerWorker = 2
 
-// Distribute distributes keyseat_keys, keyseat_tasks and keyseat_history over the workers of Citus 12 or
-// later. Each table gets the given number of shards; 0 means two per worker. The key's code decides the shard,
-// so all rows of a key are on one worker. The other tables stay on the coordinator. Distribute may be run
-// again, because it leaves tables alone that are distributed already.
+// Distribute distributes keyseat_keys, keyseat_tasks and keyseat_history over the workers of Citus 12 or later. Each
+// table gets the given number of shards; 0 means two per worker. The key's code decides the shard, so all rows of a key
+// are on one worker. The other tables stay on the coordinator. Distribute may run again, because it does not change a
+// table that is distributed already.
 //
 // No other program may use the database while Distribute runs. Afterwards every store must be opened with
 // [Options.Distributed].
@@ -105,8 +106,8 @@ func (s *Store) Distribute(ctx context.Context, shards int) (d Distribution, err
 	return d, s.wrap("distribute", err)
 }
 
-// distributeTable distributes one table. The tables after the first of [distributedTables] are colocated with it, and
-// have as many shards.
+// distributeTable distributes one table. The second and third of [distributedTables] are colocated with the first, and
+// have the same number of shards.
 func (s *Store) distributeTable(ctx context.Context, table string, shards int) error {
 	first := distributedTables[0]
 	if table != first {
@@ -120,7 +121,7 @@ func (s *Store) distributeTable(ctx context.Context, table string, shards int) e
 		}
 		shards = shardsPerWorker * max(1, workers) // without workers the coordinator has the shards
 	}
-	// It is colocated with no table of another program.
+	// The first table must not be colocated with a table of another program.
 	_, err := s.write.DB.ExecContext(ctx, `SELECT create_distributed_table($1, 'code', colocate_with => 'none', shard_count => $2)`, table, shards)
 	return err
 }

@@ -17,8 +17,8 @@ import (
 )
 
 // lockQueries implements [layout]. It locks countries, which are on one server, and reads keys and tasks without a
-// lock. The countries come first, because the wait for their locks can be long. Keys and tasks are read after
-// this wait, so that other transactions have little time to change them before the write.
+// lock. The countries come first, because the wait for their locks can be long. Keys and tasks are read after this
+// wait, so that other transactions have little time to change these rows before the write.
 func (distributed) lockQueries(cs *changeset, changes []tasks.Change) []query.Query {
 	about, in := rowsTouched(changes)
 	named := query.Args{"codes": about.Texts("code"), "ids": about.Texts("id")}
@@ -54,8 +54,9 @@ func (distributed) lockQueries(cs *changeset, changes []tasks.Change) []query.Qu
 	})
 }
 
-// The statements with which a distributed store writes. The two that begin with cas change a row only if it still has
-// the version that was read. Plans need no such check, because their countries are locked.
+// The statements with which a distributed store writes. The two statements that begin with cas (compare and set) change
+// a row only if the row still has the version that was read. Plans need no such check, because their countries are
+// locked.
 //
 // The history must be written by INSERT … SELECT. Citus commits a transaction with such a statement in two phases.
 // Otherwise, a transaction that writes on only one worker would commit on that worker first, and on the coordinator
@@ -68,8 +69,8 @@ var (
 	addHistorySQL = insertHistoryFrom("@r")
 )
 
-// compareAndSetSQL returns the SQL that updates the rows of @r that still meet the condition where. The argument also has
-// further assignments. The SQL returns the code of each updated row.
+// compareAndSetSQL returns the SQL that updates the stored rows x by the rows of @r, if x still meets the condition
+// where. The argument also has assignments beside those of the columns. The SQL returns the code of each updated row.
 func compareAndSetSQL[T any](t query.Table[T], where string, also ...string) string {
 	return "UPDATE " + t.Name + " AS x SET " + strings.Join(assignments(t, "r", also), ", ") +
 		" FROM @r WHERE x.code = r.code AND " + where + " AND x.code = ANY (@codes) RETURNING x.code"
@@ -79,8 +80,9 @@ func compareAndSetSQL[T any](t query.Table[T], where string, also ...string) str
 // have changed some of the rows. The whole transaction then runs again.
 func (distributed) write(ctx context.Context, run, last query.Runner, cs *changeset) error {
 	var all []query.Query
-	want, changed := 0, 0 // rows that the statements must return, and that they have returned
-	// add adds a statement about rows, if there are any. With counts, the statement must return each row.
+	want, changed := 0, 0 // the number of rows that the statements must return, and that they have returned
+	// The function add adds a statement if it has rows to write. If counts is true, the statement must return each of
+	// these rows.
 	add := func(sql string, rows query.Rows, counts bool) {
 		if len(rows.Values) == 0 {
 			return
@@ -114,7 +116,7 @@ func (distributed) write(ctx context.Context, run, last query.Runner, cs *change
 	return last(ctx)
 }
 
-// withReadVersions returns rows to write, each with the version that was read, in the column "was".
+// withReadVersions returns rows to write. The additional column "was" has the version of each row that was read.
 func withReadVersions[T any](cs *changeset, t query.Table[T], rows []T, name func(T) taskKey) query.Rows {
 	b := t.Rows(rows)
 	b.Columns += ", was bigint"
@@ -124,8 +126,9 @@ func withReadVersions[T any](cs *changeset, t query.Table[T], rows []T, name fun
 	return b
 }
 
-// unwrittenKeys returns the keys that get history entries but are not written themselves. [distributed.write] locks them
-// too. Otherwise a later entry of a key could become visible, and reach subscribers, before an earlier one.
+// unwrittenKeys returns the keys that get history entries but are not written themselves. [distributed.write] locks
+// these keys too. Otherwise a later entry of a key could become visible, and reach subscribers, before an earlier
+// entry.
 func (cs *changeset) unwrittenKeys() (codes []keys.Code) {
 	for _, e := range cs.rows.history {
 		if _, written := cs.rows.keys.index[e.Code]; !written {
@@ -152,8 +155,8 @@ func (distributed) importKeys(ctx context.Context, s session, _ *sql.Conn, b adm
 	})
 }
 
-// insertChunk inserts keys, each with its history entry, and returns 0. If a code exists already or comes
-// twice, it returns the place of the first such key, from 1, and the caller must roll back.
+// insertChunk inserts keys, each with its history entry, and returns 0. If a code exists already or comes twice, it
+// returns the position of the first such key in the slice, counted from 1. The caller must then roll back.
 func (s session) insertChunk(ctx context.Context, b adminstore.ImportBatch, now time.Time, some []keys.Key) (int, error) {
 	list := keyTable.Columns.List("%")
 	inserted := map[keys.Code]bool{}
@@ -166,7 +169,7 @@ func (s session) insertChunk(ctx context.Context, b adminstore.ImportBatch, now 
 		if err == nil && !inserted[k.Code] {
 			return i + 1, nil
 		}
-		delete(inserted, k.Code) // a later key with this code is a duplicate
+		delete(inserted, k.Code) // so that a later key with the same code counts as a duplicate
 		entries[i] = tasks.HistoryEntry{Change: b.ID, Event: b.Event(now, k.Code)}
 	}
 	if err == nil {

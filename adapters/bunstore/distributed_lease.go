@@ -13,16 +13,16 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// Processes that lease simultaneously choose the same tasks, and only one of them gets each task. After such
-// a collision, the store reads [oversample] times as many candidates as it wants, and chooses from them at
-// random. It does so for the next [contentionTTL] leases.
+// Processes that lease simultaneously choose the same tasks, and only one of them gets each task. After such a
+// collision, the store reads [oversample] times as many candidates as it wants, and chooses from these at random. It
+// does so for the next [contentionTTL] calls of Lease.
 const (
-	oversample    = 4  // factor
-	contentionTTL = 16 // leases
+	oversample    = 4  // a factor
+	contentionTTL = 16 // a number of calls of Lease
 )
 
-// lease implements [layout]. It chooses tasks without a lock, and leases the tasks that are still unchanged. If it
-// gets none of them, it chooses again, up to [maxTxRetries] times in all.
+// lease implements [layout]. It chooses tasks without a lock, and leases the tasks that are still unchanged. If no
+// chosen task is unchanged, it chooses again, up to [maxTxRetries] times in all.
 func (d distributed) lease(ctx context.Context, read, write query.Runner, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
 	for range maxTxRetries {
 		now, err := readTime(ctx, read)
@@ -58,8 +58,8 @@ func (d distributed) chooseCandidates(ctx context.Context, run query.Runner, n i
 	return all, err
 }
 
-// takeCandidates leases the chosen tasks that no other transaction has leased or changed, and returns them. The
-// leases end one microsecond apart, the first at the given time, so that they keep their order.
+// takeCandidates leases the chosen tasks that no other transaction has leased or changed, and returns them. The first
+// lease ends at the given time, and each further lease ends one microsecond later, so that the tasks keep their order.
 func (d distributed) takeCandidates(ctx context.Context, run query.Runner, chosen candidates, worker string, first time.Time) (taken candidates, err error) {
 	rows := query.Rows{Columns: "code text, id text, version bigint, fence bigint, since timestamptz, until timestamptz"}
 	for i := range chosen {
@@ -94,14 +94,15 @@ func (all candidates) views() (views []tasks.Snapshot) {
 
 // A candidate is a task that could be leased when it was read.
 type candidate struct {
-	view tasks.Snapshot // with a task
-	err  error          // from reading a part of the snapshot
+	view tasks.Snapshot // has a task
+	err  error          // the error of reading a part of the snapshot, or nil
 }
 
 type candidates []candidate
 
-// readCandidates returns up to n candidates: first the group late, then the group ahead. Within a group, the
-// candidate with the earliest time comes first. While a server is away, it returns tasks of the other servers.
+// readCandidates returns up to n candidates: first the late tasks, whose time has come, and then the tasks ahead, whose
+// times come from a clock that was set back later. In each group, the candidate with the earliest time comes first.
+// While a server is away, readCandidates returns late tasks of the other servers.
 func readCandidates(ctx context.Context, run query.Runner, n int, times query.Args) (all candidates, err error) {
 	at, ahead := times["at"].(time.Time), times["ahead"].(time.Time)
 	var limits struct{ first, last time.Time }
@@ -119,8 +120,8 @@ func readCandidates(ctx context.Context, run query.Runner, n int, times query.Ar
 	return all, err
 }
 
-// readLate returns up to n candidates of the group late. If other processes lease all of them between the two statements,
-// it returns [dberr.ErrRetry].
+// readLate returns up to n late tasks. If other processes lease all of these tasks between the two statements, it
+// returns [dberr.ErrRetry].
 func readLate(ctx context.Context, run query.Runner, n int, at time.Time) (candidates, error) {
 	var codes query.TextArray
 	err := run(ctx, statement("late codes", query.Args{"n": n, "at": at}, query.Append((*[]string)(&codes))))
@@ -134,8 +135,8 @@ func readLate(ctx context.Context, run query.Runner, n int, at time.Time) (candi
 	return all, err
 }
 
-// readViews returns the candidates of a statement. If only a part of a snapshot cannot be read, it sets the err of that
-// candidate.
+// readViews returns the candidates that a statement reads. If a part of a snapshot cannot be read, but the time of the
+// task can, readViews sets the err of that candidate.
 func readViews(ctx context.Context, run query.Runner, name string, args query.Args) (all candidates, err error) {
 	reader := query.NewReader[snapshotRow]()
 	err = run(ctx, statement(name, args, func(r query.Row) error {
@@ -150,12 +151,13 @@ func readViews(ctx context.Context, run query.Runner, name string, args query.Ar
 	return all, err
 }
 
-// lateOnShard returns the codes of the first late tasks of a shard as a JSON array. Citus replaces %%s by the shard.
+// lateOnShard returns the codes of the first late tasks of a shard as a JSON array. Citus replaces %%s by the name of
+// the shard.
 const lateOnShard = `SELECT json_agg(x.code) FROM (SELECT code FROM %%s WHERE ended_at IS NULL AND coalesce(leased_until, due) <= '%s'
 	ORDER BY coalesce(leased_until, due) LIMIT %d) x`
 
-// readReachable is like [readCandidates], for the tasks on servers that can be reached. It finds only late tasks. If it
-// can reach no server, it returns the error away.
+// readReachable is like [readCandidates], for the late tasks on the servers that can be reached. If no server can be
+// reached, it returns the error away.
 func readReachable(ctx context.Context, run query.Runner, n int, now time.Time, away error) (candidates, error) {
 	var codes query.TextArray
 	shards := 0

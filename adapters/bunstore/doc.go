@@ -1,9 +1,9 @@
 // Package bunstore keeps keys, tasks and plans in PostgreSQL or SQLite, through bun.
 //
 // A [Store] implements every port of a store: [tasks.Store], [adminstore.AdminStore], [outbox.Outbox],
-// [audit.Inspector], [archive.Archiver], [stats.TaskStats] and [activity.Store]. [Open] makes a Store from a URL. [New] makes a Store
-// from a bun.DB that its owner shares. [Store.In] joins a transaction of that owner. The names of all tables begin
-// with keyseat_.
+// [audit.Inspector], [archive.Archiver], [stats.TaskStats] and [activity.Store]. [Open] makes a Store from a URL. [New]
+// makes a Store from a bun.DB of the program that embeds keyseat. [Store.In] joins a transaction of that program. The
+// names of all tables begin with keyseat_.
 //
 //	Snapshots, Find, Stock  ──▶ one statement
 //	Keys, Tasks, Search     ──▶ one statement for the time, then those for the page
@@ -18,18 +18,19 @@
 //	Route, LeaseDeliveries  ──▶ one short transaction, if there is anything to do; history entries
 //	                            are marked for routing only while the outbox has a subscriber
 //
-// On Postgres, Apply takes two round trips: BEGIN, 1 and 2 travel together, and so do 4 and COMMIT. Step 3 is one
-// more round trip, but only if a change was refused. In a distributed store COMMIT is a round trip of its own. Each
-// statement is a round trip of its own if the pool's driver is not pgx's, or if the transaction is the caller's.
+// On Postgres, Apply takes two round trips: BEGIN and the steps 1 and 2 travel together, and so do step 4 and COMMIT.
+// If a change was refused, step 3 is one more round trip. In a distributed store COMMIT is a round trip of its own. If
+// the driver of the pool is not pgx, or if the transaction is the caller's, each statement is a round trip of its own.
 //
-// Frequent statements are planned once, perhaps while the tables are empty. Therefore they are written so
-// that the planner has no choice that is good only for empty tables.
+// Frequent statements are planned once, perhaps while the tables are empty. Therefore each statement leaves the planner
+// no choice that is good only for empty tables.
 //
 // The number of statements does not depend on the size of a batch. Rows travel as arrays on Postgres (a
 // single row as plain arguments), and as JSON on SQLite.
 //
-// A transaction that changes a plan's counters holds a lock on the row of the plan's country. Therefore a
-// claim sees every free slot, and no plan is oversold. Triggers add the change to the sums in that row, which Stock reads.
+// A transaction that changes a plan's counters holds a lock on the row of the plan's country. Therefore a claim sees
+// every free slot, and no plan is oversold. Triggers add the changes of the counters to the sums in that row, and Stock
+// reads these sums.
 //
 // A distributed store ([Options.Distributed]) is Postgres with the rows of keys and tasks on many servers.
 // It locks no key or task before it writes:
@@ -38,14 +39,14 @@
 //   - Step 4 writes each table by compare-and-set. If another transaction was faster, Apply starts again.
 //   - Lease chooses tasks first, and then takes the tasks that are still unchanged.
 //   - A poll for tasks or fresh history entries that finds nothing is one statement to all servers. A transaction about
-//     the keys that it finds goes only to the servers of these keys.
+//     keys goes only to the servers of these keys.
 //
 // [Store.Distribute] distributes the tables with Citus:
 //
 //	by the key's code   keyseat_keys, keyseat_tasks, keyseat_history
 //	on one server       all others
 //
-// The files by topic, and below the line the internal packages:
+// The files by topic, and then the internal packages:
 //
 //	tasks.Store                read.go, lease.go, apply.go (and changeset.go, write.go)
 //	other ports                adminstore.go, list.go, list_filter.go and import.go, outbox.go and outbox_delivery.go,
@@ -60,15 +61,16 @@
 //	internal/sqlitefile        the files of SQLite: locks, logs, damage
 //	internal/dberr             errors without stored values
 //
-// Long statements are in the folder sql. A statement that differs on SQLite is there twice. They run in psql and sqlite3 when each name with @ is replaced: after WITH by a table, such as
+// Long statements are in the folder sql. A statement that differs on SQLite is there twice. To run a statement in psql
+// or sqlite3, replace each name with @: after WITH by a table, such as
 //
 //	want (code, place) AS (VALUES ('A', 1), ('B', 2))
 //
-// and elsewhere by a value. Where they name k.*, t.*, p.*, h.* or m.*, the program names the columns of the models.
+// and elsewhere by a value. For k.*, t.*, p.*, h.* and m.*, the program writes the columns of the models.
 //
 // On Postgres the clock of the server decides which tasks are due, so that any number of processes agree.
 // On SQLite the clock of the process decides, because one process serves the file ([Store.AcquireServeLock]).
 //
-// Processes on Postgres share some short-lived data ([Store.CountUnknownKeys], [Store.CountLogins], [Store.Heartbeat]). It is in
-// unlogged tables, which are empty after a crash of the server.
+// Processes on Postgres share some short-lived data ([Store.CountUnknownKeys], [Store.CountLogins], [Store.Heartbeat]).
+// These data are in unlogged tables, which are empty after a crash of the server.
 package bunstore

@@ -28,9 +28,9 @@ import (
 // ImportKeys implements [adminstore.AdminStore]. It streams the keys, so that only a few are in memory at a time.
 // The daemon continues to serve requests and to issue keys during an import.
 //
-// On Postgres only one import of existing keys ([tasks.EventImported]) runs at a time; the others wait. Batches of
-// issued keys do not wait. On SQLite an import ends with a transaction that copies all keys into the table. All
-// other writes wait for it: for a million keys, seconds.
+// On Postgres only one import of existing keys ([tasks.EventImported]) runs at a time, and further imports wait.
+// Batches of issued keys do not wait. On SQLite an import ends with a transaction that copies all keys into the table.
+// All other writes wait for this transaction, which takes seconds for a million keys.
 func (s *Store) ImportKeys(ctx context.Context, b adminstore.ImportBatch, all iter.Seq2[keys.Key, error]) (err error) {
 	var broken error
 	from := initialKeys(all, &broken)
@@ -51,8 +51,9 @@ func (s *Store) ImportKeys(ctx context.Context, b adminstore.ImportBatch, all it
 	return s.wrap("import", err)
 }
 
-// initialKeys yields the keys of an import as they are first stored. It sets the fields that belong to the store: Version,
-// Task, NextTaskAt and FailedLogins. It ends with the first error of the sequence, which it also stores in broken.
+// initialKeys yields the keys of an import as they are first stored. It sets the fields that belong to the store:
+// Version, Task, NextTaskAt and FailedLogins. After the first error of the sequence it ends, and stores the error in
+// broken.
 func initialKeys(all iter.Seq2[keys.Key, error], broken *error) iter.Seq2[keys.Key, error] {
 	return func(yield func(keys.Key, error) bool) {
 		for k, err := range all {
@@ -89,7 +90,8 @@ func chunks(from iter.Seq2[keys.Key, error], do func(before int, some []keys.Key
 
 // recordBatch records a batch. It returns [adminstore.ErrBatch] if the batch is recorded already.
 //
-// An import calls it before it writes keys, so that another import with the same id waits until this one has ended.
+// An import calls recordBatch before it writes keys, so that another import with the same id waits until the first
+// import has ended.
 func (s session) recordBatch(ctx context.Context, b adminstore.ImportBatch) error {
 	n, err := s.exec(ctx, `INSERT INTO keyseat_batches (id, created_at) VALUES (@batch, @now) ON CONFLICT DO NOTHING`,
 		query.Args{"batch": b.ID})
@@ -181,7 +183,7 @@ func asRowError(err error) error {
 	if !found || server.Code != pgerrcode.UniqueViolation {
 		return err
 	}
-	_, where, _ := strings.Cut(server.Where, keyTable.Name) // such as "COPY keyseat_keys, line 5", in any language
+	_, where, _ := strings.Cut(server.Where, keyTable.Name) // for example "COPY keyseat_keys, line 5", in the language of the server
 	line, _ := strconv.Atoi(number.FindString(where))       // 0 if the text has no number
 	return adminstore.RowError{Row: line, Err: adminstore.ErrExists}
 }
@@ -200,7 +202,7 @@ func (d *database) stageKeys(ctx context.Context, b adminstore.ImportBatch, from
 	err = stage.runOnce(ctx, `SELECT 1 FROM keyseat_batches WHERE id = @batch`, query.Args{"batch": b.ID},
 		func(query.Row) error { return adminstore.ErrBatch })
 	if err != nil {
-		return err // checked first, because the keys of such a batch need not be read
+		return err // this check comes first, because the keys of a batch that is recorded already need not be read
 	}
 	const drop = `DROP TABLE IF EXISTS temp.keyseat_staged` // an earlier import may have failed to drop its table
 	list := keyTable.Columns.List("%")
@@ -209,7 +211,7 @@ func (d *database) stageKeys(ctx context.Context, b adminstore.ImportBatch, from
 		return err
 	}
 	// Drop the table even if ctx has ended, because the connection returns to its pool.
-	defer func() { _, _ = stage.exec(context.WithoutCancel(ctx), drop, nil) }() // the next import tries again
+	defer func() { _, _ = stage.exec(context.WithoutCancel(ctx), drop, nil) }() // if this fails, the next import drops the table
 	err = chunks(from, func(before int, some []keys.Key) error {
 		_, err := stage.exec(ctx, `WITH @k INSERT INTO temp.keyseat_staged SELECT k.place + @first, `+list+` FROM k`,
 			query.Args{"k": keyTable.Rows(some), "first": before + 1})

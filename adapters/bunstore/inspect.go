@@ -49,8 +49,8 @@ func (s *Store) Record(ctx context.Context, code keys.Code) (record audit.Record
 	return record, s.wrap("inspect", err)
 }
 
-// snapshot calls do in a read-only transaction whose statements all see the state that the first one sees.
-// Statements on many servers do not, because the servers share no snapshot.
+// snapshot calls do in a read-only transaction whose statements all see the data as of one moment. In a distributed
+// store they may not, because the servers share no snapshot.
 func (s *Store) snapshot(ctx context.Context, do func(tx session) error) error {
 	one := &sql.TxOptions{ReadOnly: true} // every transaction of SQLite has such a snapshot
 	if !s.isSQLite {
@@ -60,7 +60,7 @@ func (s *Store) snapshot(ctx context.Context, do func(tx session) error) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback() }() // there is nothing to commit
+	defer func() { _ = tx.Rollback() }() // a read-only transaction has nothing to commit
 	return do(s.session(tx))
 }
 
@@ -218,12 +218,12 @@ func (s session) fixCounters(ctx context.Context, c audit.CounterFix) error {
 	if err := s.writePlans(ctx, []stock.Plan{plan}, nil); err != nil {
 		return err
 	}
-	return s.insertRouted(ctx, []tasks.HistoryEntry{{Change: c.ID, Event: c.Event}}) // not routed, because the event is about no key
+	return s.insertRouted(ctx, []tasks.HistoryEntry{{Change: c.ID, Event: c.Event}}) // the outbox does not route the event, because it is about no key
 }
 
 // DeductExpired subtracts the free slots of plans that have expired from the stored sums of their countries. It changes
-// no result of [Store.Stock]. But Stock reads each plan that has expired since the last call, so a daemon calls
-// DeductExpired every minute. It writes nothing if no plan has expired.
+// no result of [Store.Stock], but makes Stock faster, because Stock reads each plan that has expired since the last
+// call of DeductExpired. A daemon calls DeductExpired every minute. It writes nothing if no plan has expired.
 func (s *Store) DeductExpired(ctx context.Context) error {
 	var countries []stock.Country
 	err := s.reader().runOnce(ctx, s.sqlOf("expired"), nil, query.Append(&countries))
@@ -233,8 +233,8 @@ func (s *Store) DeductExpired(ctx context.Context) error {
 	return s.wrap("deduct expired plans", err)
 }
 
-// changeSums locks the countries and runs a statement about them. Under the lock no other transaction changes their plans,
-// and the statement sees all earlier changes.
+// changeSums locks the countries and runs the statement of the given name, which changes their sums. Under the lock no
+// other transaction changes the plans of the countries, and the statement sees all earlier changes.
 func (s *Store) changeSums(ctx context.Context, countries []stock.Country, name string) error {
 	in := query.TextRows("code", countries)
 	return s.transact(ctx, func(tx session) error {

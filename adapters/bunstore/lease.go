@@ -33,8 +33,8 @@ func (s *Store) Lease(ctx context.Context, worker string, n int, ttl time.Durati
 	return views, s.wrap("lease", err)
 }
 
-// retryConflict runs a statement that writes, outside a transaction. Only in a distributed store it can conflict with
-// others; then it runs again, see [retry].
+// retryConflict calls run, which runs a statement that writes, outside a transaction. Only in a distributed store can
+// the statement conflict with other statements. Therefore [retry] calls run there.
 func (d *database) retryConflict(ctx context.Context, run func() error) error {
 	if d.isDistributed {
 		return retry(ctx, run)
@@ -42,7 +42,7 @@ func (d *database) retryConflict(ctx context.Context, run func() error) error {
 	return run()
 }
 
-// leaseSQLite leases tasks in a transaction. If there is nothing to lease, it writes nothing.
+// leaseSQLite leases tasks in a transaction. If no task can be leased, it begins no transaction.
 func (s *Store) leaseSQLite(ctx context.Context, worker string, n int, ttl time.Duration) (views []tasks.Snapshot, err error) {
 	s.wiper.WipeIfDue(ctx, false)
 	waiting, err := s.reader().dueTasks(ctx, query.Args{"n": n, "twice": 2 * ttl})
@@ -122,7 +122,8 @@ func (s *Store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration)
 	return errs, s.wrap("extend", err)
 }
 
-// extendEach extends each lease by itself. The error of a lease on a server that is away is the error of its statement.
+// extendEach extends each lease with a statement of its own, so that the error of a server that is away concerns only
+// the leases on that server.
 func (s *Store) extendEach(ctx context.Context, refs []tasks.Ref, ttl time.Duration) []error {
 	errs := make([]error, len(refs))
 	for i := range refs {
@@ -140,7 +141,7 @@ func (s session) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration
 	return errs, s.wrap("extend", err)
 }
 
-// extend extends or ends leases. A ttl of 0 ends them.
+// extend makes leases end ttl from now, or ends them now if ttl is 0.
 func (s session) extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
 	if len(refs) == 0 {
 		return nil, nil

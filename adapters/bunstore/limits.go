@@ -10,12 +10,12 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// CountUnknownKeys adds counts of unknown keys, per block of addresses, to the current one-minute window of
-// each block. A window starts with its first count. For each block CountUnknownKeys returns the new total and
-// the time left in the window, as arguments of report. It calls report only if the statement succeeded.
+// CountUnknownKeys adds counts of unknown keys, per block of addresses, to the current one-minute window of each block.
+// A window starts with its first count. Then CountUnknownKeys calls report for each block, with the new total of
+// unknown keys and the time that is left in the window. After an error it does not call report.
 //
-// CountUnknownKeys works on Postgres only, because an SQLite file has only one daemon. The counts are lost
-// when the server crashes.
+// CountUnknownKeys works on Postgres only, because the only daemon of an SQLite file can count in memory. The counts
+// are lost when the server crashes.
 func (s *Store) CountUnknownKeys(ctx context.Context, unknown map[netip.Prefix]int, report func(block netip.Prefix, unknown int, left time.Duration)) error {
 	counts := query.Rows{Columns: "block text, unknown bigint"}
 	for block, n := range unknown {
@@ -32,7 +32,7 @@ func (s *Store) CountUnknownKeys(ctx context.Context, unknown map[netip.Prefix]i
 		return s.wrap("count unknown keys", err)
 	}
 	for _, r := range rows {
-		block, _ := netip.ParsePrefix(r.Block) // an invalid prefix has a text that does not parse, so the result is invalid too
+		block, _ := netip.ParsePrefix(r.Block) // the text of an invalid prefix does not parse, which returns an invalid prefix again
 		report(block, int(r.Unknown), time.Duration(r.Left)*time.Microsecond)
 	}
 	return nil
@@ -41,8 +41,8 @@ func (s *Store) CountUnknownKeys(ctx context.Context, unknown map[netip.Prefix]i
 // Heartbeat records a heartbeat of the daemon with this name, valid for ttl from now. It returns the number of
 // daemons with a valid heartbeat, this one included. Like [Store.CountUnknownKeys] it works on Postgres only.
 //
-// Heartbeat also deletes expired heartbeats and the expired counts of CountUnknownKeys and CountLogins. In a distributed
-// store two calls cannot skip each other's rows, so they may deadlock. Heartbeat then runs again.
+// Heartbeat also deletes expired heartbeats and the expired counts of CountUnknownKeys and CountLogins. In a
+// distributed store two calls cannot skip each other's rows, so the two may deadlock. Then Heartbeat tries again.
 func (s *Store) Heartbeat(ctx context.Context, name string, ttl time.Duration) (daemons int, err error) {
 	beat := statement("heartbeat", query.Args{"name": name, "ttl": ttl, "twice": 2 * time.Minute}, query.Into(&daemons))
 	err = retry(ctx, func() error { return s.reader().runCached(ctx, beat) })
@@ -60,7 +60,7 @@ func (s *Store) CountLogins(ctx context.Context, tests []tasks.LoginTest) ([]tas
 		return counts, nil
 	}
 	totals, pairs := loginRows(tests)
-	type row struct { // of a login, or of a key: the other one is ""
+	type row struct { // the count of a login, with Code "", or the count of a key, with Login ""
 		Login string
 		Code  keys.Code
 		N     int64

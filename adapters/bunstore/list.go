@@ -15,8 +15,9 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// maxScanned limits the rows that the database reads for a page with a condition outside the ranges. maxLookedUp is the
-// limit if it looks up the key of each row, because each lookup can read a page of the disk.
+// maxScanned is the maximum number of rows that the database reads for a page if a condition is outside the ranges of
+// the [listing]. The maximum is maxLookedUp if the database must also look up the key of each row, because each lookup
+// can read from the disk.
 const (
 	maxScanned  = 2000
 	maxLookedUp = 500
@@ -39,8 +40,8 @@ func (s *Store) Tasks(ctx context.Context, f adminstore.TaskFilter, p adminstore
 	return readList(ctx, s, l, p, f.Position, appendSnapshots)
 }
 
-// readList reads a page. If the page is not full after [listing.scanLimit] rows, it sets Next to the position of the last row
-// that the database has read.
+// readList reads a page. If the page is not full after [listing.scanLimit] rows, readList sets Next to the position of
+// the last row that the database has read, so that the next page continues after that row.
 func readList[T any](
 	ctx context.Context, s *Store, l listing, p adminstore.Page, position func(T) adminstore.Position, appendTo func(*[]T) func(query.Row) error,
 ) (list adminstore.ListOf[T], err error) {
@@ -48,7 +49,7 @@ func readList[T any](
 		return list, nil
 	}
 	l.desc = (p.Order == adminstore.Newest) != p.Back
-	n := p.Limit + 1 // to find out whether more entries follow
+	n := p.Limit + 1 // the additional entry shows whether more entries follow
 	rest, scanned := l.rest, l.scanLimit(n)
 	if len(l.own) > 0 {
 		rest = append([]string{"page.ok"}, rest...)
@@ -77,8 +78,8 @@ func readList[T any](
 	return list, s.wrap("list", err)
 }
 
-// readOrdered calls read with a runner for queries that read the first rows of indexes. If an argument is a text that no
-// database can store, it is in no row, so the error is nil.
+// readOrdered calls read with a runner for queries that read the first rows of indexes. If an argument is a text that
+// no database can store, no row has this text. So readOrdered returns nil, and the result is empty.
 func (s *Store) readOrdered(ctx context.Context, read func(run query.Runner) error) error {
 	err := s.reader().retryRead(ctx, pgxconn.Ordered, read)
 	if errors.Is(err, query.ErrInvalidText) {
@@ -120,9 +121,10 @@ func (s *Store) rangesSQL(l *listing, after adminstore.Position, n int) string {
 	return strings.Join(parts, " UNION ALL ") + end
 }
 
-// limits returns alternative conditions on the position. A row of a range belongs to the list if it satisfies one of them.
-// Each requires that the row comes after the page before, and lies within the times of the filter. A comparison that
-// follows from another one is left out, because a database uses only one of them to find the first row.
+// limits returns alternative conditions on the position of a row. A row belongs to the rest of the list if it satisfies
+// any of them. Each condition requires that the row comes after the given position, and that its time is within the
+// times of the filter. A comparison that follows from another comparison is left out, because a database uses only one
+// comparison to find the first row.
 func (s *Store) limits(l *listing, after adminstore.Position) []string {
 	since, until, sign := l.since, l.until, ">"
 	if l.desc {
@@ -154,7 +156,7 @@ func (s *Store) limits(l *listing, after adminstore.Position) []string {
 		return []string{" AND " + l.id + " " + sign + " @id"}
 	}
 	l.args["at"] = after.At
-	if s.isSQLite { // it compares no pair with the expression of an index
+	if s.isSQLite { // SQLite cannot use an index on an expression to compare pairs
 		return []string{" AND " + l.at + " = @at AND " + l.id + " " + sign + " @id" + times, " AND " + l.at + " " + sign + " @at" + times}
 	}
 	return []string{fmt.Sprintf(" AND (%s, %s) %s (@at, @id)", l.at, l.id, sign) + times}
@@ -243,6 +245,6 @@ func (s *Store) searchQueries(q adminstore.Search, found *adminstore.Found) (all
 // codeEnd returns the expression for the end of the code of a key k, as in the index.
 func (d dialect) codeEnd() string { return d.either("right(k.code, 5)", "substr(k.code, -5)") }
 
-// prefixArgs returns the bounds of the texts that begin with the given one. No text has a greater character than the
-// one at the end.
+// prefixArgs returns the bounds of the texts that begin with the given text. The upper bound ends with the greatest
+// character of Unicode.
 func prefixArgs(text string) query.Args { return query.Args{"text": text, "end": text + "\U0010FFFF"} }

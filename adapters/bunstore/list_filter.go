@@ -21,25 +21,25 @@ import (
 //	  active, used    ──────────────────▶ ├ merged ──▶ own, rest ──▶ the page
 //	  success, used   ──────────────────▶ │  (at most maxScanned or maxLookedUp rows)
 //
-// A condition that belongs to no range is in own or in rest.
+// A condition that is not the condition of a range is in own or in rest.
 type listing struct {
 	from   string   // the table of the ranges, with its alias
 	at, id string   // the columns of [adminstore.Position]; at is "" for a list by code
 	code   string   // the column of the key's code
-	ranges []string // conditions
-	own    []string // further conditions on that table
-	rest   []string // conditions on the key k and the task t, which cost a lookup of both for each row
+	ranges []string // the condition of each range
+	own    []string // further conditions on the table of the ranges
+	rest   []string // conditions on the key k and the task t, because of which the database must look up both for each row
 	since  time.Time
 	until  time.Time // for at
 	desc   bool      // read in descending order
 	args   query.Args
 
-	columns string // of the result
-	join    string // of the positions, page, with the tables of these columns
+	columns string // the columns of the result
+	join    string // joins the positions (alias page) with the tables of these columns
 }
 
-// boughtAt returns the expression for the purchase date of a key k, as in the indexes. A key without one has the
-// zero time of Go.
+// boughtAt returns the expression for the purchase date of a key k, as in the indexes. For a key without a purchase
+// date it is the zero time of Go.
 func (d dialect) boughtAt() string {
 	return d.either(`coalesce(k.purchase_date, timestamptz '0001-01-01 00:00:00+00')`, `coalesce(k.purchase_date, -62135596800000000)`)
 }
@@ -48,7 +48,7 @@ func (d dialect) boughtAt() string {
 func (s *Store) keyListing(f adminstore.KeyFilter, o adminstore.Order) listing {
 	l := listing{from: "keyseat_keys k", at: s.boughtAt(), id: "k.code", code: "k.code", args: query.Args{}, since: f.BoughtAfter, until: f.BoughtBefore}
 	if since := (time.Time{}).Add(time.Microsecond); !l.until.IsZero() && l.since.IsZero() {
-		l.since = since // later than the key without a purchase date
+		l.since = since // later than the time of a key without a purchase date
 	}
 	switch {
 	case f.IsZero() && o == "":
@@ -83,7 +83,8 @@ func statusRanges(f adminstore.KeyFilter) (all []string) {
 	return all
 }
 
-// keyConditions returns the conditions of a filter on the status, used and revoked, as conditions without an index.
+// keyConditions returns the conditions of a filter on the status, used and revoked, for a list whose index does not
+// have these columns.
 func keyConditions(f adminstore.KeyFilter) (all []string) {
 	if len(f.Statuses) > 0 { // an unknown status could have quotes
 		known := slices.DeleteFunc(keys.Statuses(), func(s keys.Status) bool { return !slices.Contains(f.Statuses, s) })
@@ -98,9 +99,9 @@ func keyConditions(f adminstore.KeyFilter) (all []string) {
 	return all
 }
 
-// byTask returns the SQL of a list of keys by the country or plan of their latest tasks. The purchase date is then
-// a condition without an index. The latest task is found in the key, so that only keys of the page need a lookup of
-// the task.
+// byTask returns the SQL of a list of keys by the country or plan of their latest tasks. The index does not have the
+// purchase date, so the filter by date is a further condition. Of the tasks of a key, the condition k.task_id = page.id
+// selects the latest.
 func byTask(f adminstore.KeyFilter, keyed listing) listing {
 	l := taskListing(adminstore.TaskFilter{Country: f.Country, Plan: f.Plan})
 	l.rest = append(append(l.rest, "k.task_id = page.id"), keyConditions(f)...)
@@ -119,8 +120,8 @@ func byTask(f adminstore.KeyFilter, keyed listing) listing {
 	return l
 }
 
-// taskListing returns the SQL of a list of tasks. The indexes by plan and by country lack the open tasks, because
-// such a task changes often. Open tasks are a range of the index by outcome: their outcome is the empty text.
+// taskListing returns the SQL of a list of tasks. The indexes by plan and by country do not have open tasks, because
+// open tasks change often. The open tasks are a range of the index by outcome, because their outcome is the empty text.
 func taskListing(f adminstore.TaskFilter) listing {
 	l := listing{
 		from: "keyseat_tasks t", at: "t.created_at", id: "t.id", code: "t.code",
@@ -131,7 +132,7 @@ func taskListing(f adminstore.TaskFilter) listing {
 		return l
 	}
 	l.own = l.conditions(f)
-	var some []string // the condition that tasks have some outcomes only
+	var some []string // the condition on the outcome; nil if all outcomes are possible
 	if len(outcomes) <= len(tasks.AllOutcomes()) {
 		some = []string{oneOf("t.outcome", outcomes)}
 	}
@@ -153,7 +154,7 @@ func taskListing(f adminstore.TaskFilter) listing {
 		for _, o := range outcomes {
 			l.ranges = append(l.ranges, outcomeRange(o, f.Country))
 		}
-		if !open { // then the ranges include all conditions
+		if !open { // the ranges then have all conditions
 			l.own = nil
 		}
 	}
@@ -197,7 +198,7 @@ var openStates = map[adminstore.TaskState]string{
 	adminstore.RetryingTask: "t.leased_until IS NULL AND t.asked + t.lost > 0",
 }
 
-// conditions returns the conditions of a filter that are no range.
+// conditions returns the conditions of a filter on the state, the country and the plan.
 func (l *listing) conditions(f adminstore.TaskFilter) (all []string) {
 	if condition, found := openStates[f.State]; found {
 		all = append(all, condition)

@@ -18,9 +18,9 @@ import (
 // Migrate brings the schema up to date in one transaction. A process that dies in Migrate leaves
 // either the old schema or the new one.
 //
-// Migrate only reads a schema that is up to date. A role without the right to create tables may call it
-// then, also on a standby. A store without [Options.Distributed] gets [ErrDistributed] if the tables
-// are distributed. Many processes may call Migrate simultaneously: one migrates, the others wait for it.
+// If the schema is up to date, Migrate only reads it. Then Migrate also succeeds on a standby, and for a role that may
+// not create tables. A store without [Options.Distributed] gets [ErrDistributed] if the tables are distributed. Many
+// processes may call Migrate simultaneously: one process migrates, and the others wait for it.
 func (s *Store) Migrate(ctx context.Context) error {
 	err := s.reader().checkTables(ctx)
 	if err == nil {
@@ -70,8 +70,9 @@ func (s *Store) migrate(ctx context.Context, tx bun.Tx) error {
 	return nil
 }
 
-// has reports whether the database has every table and column that the migration adds. An older version of
-// keyseat committed a migration before it recorded it. If that process died in between, the record is missing.
+// has reports whether the database has every table and column that the migration adds. An older version of keyseat
+// committed a migration, and then recorded it in a second transaction. If that process died in between, the record is
+// missing.
 func (s schema) has(m migration) bool {
 	there := slices.Concat(s.tables, s.columns)
 	made := m.additions()
@@ -152,10 +153,10 @@ func (s *Store) checkMayMigrate(ctx context.Context, now schema) error {
 		"run `GRANT CREATE ON SCHEMA %[2]s TO %[1]s`, or `CREATE SCHEMA %[1]s AUTHORIZATION %[1]s`", u.name, u.schema)
 }
 
-// A role is the role of a connection to Postgres. Its name and schema are quoted for SQL.
+// A role is the role of a connection to Postgres. The name of the role and of its schema are quoted for SQL.
 type role struct {
 	name, schema        string
-	mayCreate, readOnly bool // may create tables in the schema; the server accepts no writes
+	mayCreate, readOnly bool // whether the role may create tables in the schema, and whether the server refuses writes
 }
 
 func (s *Store) currentRole(ctx context.Context) (u role, err error) {

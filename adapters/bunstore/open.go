@@ -31,9 +31,9 @@ import (
 //	postgres://…       a PostgreSQL server, or several hosts
 //	postgresql://…     the same
 //
-// Of several hosts Open uses the host that accepts writes. With [PoolerAuto] Open connects to a Postgres;
-// otherwise the first statement connects. Open creates no tables: [Store.Migrate] does. The errors of Open
-// never contain the URL, because it may contain a password.
+// Of several hosts Open uses the host that accepts writes. With [PoolerAuto] Open connects to a Postgres; otherwise the
+// first statement connects. [Store.Migrate] creates the tables. The errors of Open never contain the URL, because it
+// may contain a password.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	scheme, rest, _ := strings.Cut(url, ":")
 	switch scheme {
@@ -86,8 +86,8 @@ func unverifiedHosts(config *pgx.ConnConfig) (hosts []string) {
 	return hosts
 }
 
-// idleTime is the time after which an idle connection is closed. A server or a pooler has few
-// connections, and other processes wait for them, such as a command of an operator.
+// idleTime is the time after which an idle connection is closed. A server or a pooler has few connections, and other
+// processes, such as a command of an operator, may wait for one.
 const idleTime = 10 * time.Second
 
 // sessionSettings returns the SQL that sets up a session. The settings are not parameters of the connection, because
@@ -97,17 +97,18 @@ const idleTime = 10 * time.Second
 //
 //   - idle_in_transaction_session_timeout ends the transaction of a stopped process, because other
 //     processes need the rows that it has locked.
-//   - lock_timeout ends the wait for a row soon after its holder should have finished, because all
-//     changes of a batch wait together.
+//   - lock_timeout ends the wait for a locked row. Transactions are short, so a longer wait means that a process is
+//     stopped, and all changes of a batch wait together.
 //
 // Plans: the server plans a prepared statement once (a generic plan), because planning takes longer than running these
-// statements. The tables may have been empty at that moment. Therefore the settings leave the planner few bad choices:
+// statements. The tables may have been empty at that moment. Therefore the settings exclude plans that are good only
+// for empty tables:
 //
 //   - enable_seqscan is off, so that the server uses an index wherever one exists.
 //   - enable_bitmapscan is off, so that a query for the first few rows does not sort a whole index.
 //   - enable_memoize is off, because no statement looks up the same row twice.
-//   - jit is off. With enable_seqscan off, an unavoidable sequential scan has a huge estimated cost. The
-//     server would compile such a statement, and that takes even longer.
+//   - jit is off. With enable_seqscan off, an unavoidable sequential scan has a huge estimated cost. Because of that
+//     cost the server would compile the statement, which takes longer than running it.
 func sessionSettings(isDistributed bool) string {
 	plans := "SET plan_cache_mode = force_generic_plan"
 	if isDistributed {
@@ -151,7 +152,7 @@ func openSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	s.ownsDB, s.dedicated = true, o.Dedicated
 	s.disk.File.Store(file)
 	if o.Dedicated {
-		err = s.checkDedicated(ctx) // before the first write
+		err = s.checkDedicated(ctx) // this check comes before the first write
 	}
 	if err == nil {
 		err = s.enableWAL(ctx, path)
@@ -162,7 +163,8 @@ func openSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// findFile finds the file of an SQLite database, or makes it. It returns an error for a file that cannot be opened safely.
+// findFile finds the file of an SQLite database, or creates a missing file. It returns an error for a file that cannot
+// be opened safely.
 func findFile(ctx context.Context, path string) (*sqlitefile.File, error) {
 	if err := sqlitefile.Create(path); err != nil {
 		return nil, err
@@ -196,7 +198,8 @@ func dsn(path string, o Options) string {
 }
 
 // enableWAL switches the file to a write-ahead log, so that readers and the writer do not wait for each other. The file
-// keeps this mode. Only one process at a time switches it, because SQLite returns an error if two do so simultaneously.
+// keeps this mode. Only one process at a time may switch the mode, because SQLite returns an error if two processes do
+// so simultaneously.
 func (s *Store) enableWAL(ctx context.Context, path string) error {
 	return sqlitefile.WithMigrateLock(ctx, path, func() error {
 		var mode string

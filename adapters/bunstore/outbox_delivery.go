@@ -20,16 +20,16 @@ type freshEntry struct {
 	kind tasks.EventType
 }
 
-// Route implements [outbox.Outbox]. It locks the oldest fresh history entries. A second call waits for the lock and then
-// finds the entries after them. Therefore two entries of a key are never routed in the wrong order.
+// Route implements [outbox.Outbox]. It locks the oldest fresh history entries. A second call waits for the lock, and
+// then finds later entries. Therefore two entries of a key are never routed in the wrong order.
 //
 // A distributed store cannot lock history entries. It locks the subscribers instead, which are all on one server, and
-// markRouted checks that the entries are still fresh. The transaction reads only entries of the keys
-// that the first query found, from the servers of these keys.
+// markRouted checks that the entries are still fresh. The transaction reads only entries of keys that the query before
+// it has found, so that it needs only the servers of these keys.
 func (s *Store) Route(ctx context.Context, types []tasks.EventType, n int) (routed int, err error) {
 	var found []freshEntry
 	err = s.reader().runOnce(ctx, s.sqlOf("fresh"), query.Args{"n": n}, query.Append(&found))
-	if err != nil || len(found) == 0 { // a poll that finds nothing locks nothing
+	if err != nil || len(found) == 0 { // a poll that finds nothing begins no transaction
 		return 0, s.wrap("route", err)
 	}
 	var codes query.TextArray
@@ -67,8 +67,8 @@ func (s session) route(ctx context.Context, fresh []freshEntry, types []tasks.Ev
 	return s.markRouted(ctx, taken)
 }
 
-// markRouted marks history entries as no longer fresh. It returns [dberr.ErrRetry] if another process has routed some of
-// them, which can happen only in a distributed store.
+// markRouted marks history entries as no longer fresh. In a distributed store another process may have routed some of
+// these entries. Then markRouted returns [dberr.ErrRetry].
 func (s session) markRouted(ctx context.Context, taken query.Rows) error {
 	args := query.Args{"taken": taken, "r": query.InlineRows(taken), "codes": taken.Texts("code")}
 	n, err := s.execQuery(ctx, statement("mark routed", args, nil))
@@ -107,7 +107,7 @@ func (s *Store) LeaseDeliveries(ctx context.Context, subscriber, lease string, n
 	named := query.Args{"listener": subscriber, "lease": lease, "n": n, "ttl": ttl}
 	found := false
 	err = s.reader().runOnce(ctx, s.sqlOf("due deliveries"), named, func(query.Row) error {
-		found = true // stays true: this statement takes no locks, so it is not repeated after a deadlock
+		found = true // never reset, because a statement without locks is not repeated after a conflict
 		return nil
 	})
 	if err == nil && found {
@@ -120,7 +120,7 @@ func (s *Store) LeaseDeliveries(ctx context.Context, subscriber, lease string, n
 }
 
 // leaseDeliveries leases due deliveries. It skips rows that another transaction has locked. In a distributed store it
-// waits for them.
+// waits for the locks.
 func (s session) leaseDeliveries(ctx context.Context, named query.Args) ([]outbox.QueuedDelivery, error) {
 	var all []outbox.QueuedDelivery
 	err := s.runOnce(ctx, s.sqlOf("lease deliveries"), named, query.Each(func(q queueColumns) {
@@ -176,8 +176,8 @@ func (s *Store) CompleteDelivery(ctx context.Context, q outbox.QueuedDelivery, d
 // completeDelivery stores the progress of a queued delivery and ends its lease. It returns the number of written rows: 0
 // if the lease is no longer valid.
 //
-// completeDelivery deletes the queued delivery of a key when all its events are delivered. The next history entry of the
-// key adds it again.
+// completeDelivery deletes the queued delivery of a key when all events are delivered. The next history entry of the
+// key adds a new one.
 func (s session) completeDelivery(ctx context.Context, q outbox.QueuedDelivery) (int64, error) {
 	named := query.Args{"m": queueTable.Rows([]outbox.QueuedDelivery{q})}
 	n, err := s.exec(ctx, s.sqlOf("complete delivery"), named)

@@ -41,7 +41,8 @@ func (s session) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snap
 }
 
 // snapshotQueries returns queries that read the snapshots of keys. In a distributed store a statement cannot join the
-// wanted codes with the keys of many servers, so unknown keys have no rows, and the time comes from one server.
+// wanted codes with the keys of many servers. So the result has no rows for unknown keys, and a query of its own reads
+// the time.
 func (d dialect) snapshotQueries(codes []keys.Code, read *snapshotSet) []query.Query {
 	if d.isDistributed {
 		args := query.Args{"codes": codeTexts(codes)}
@@ -79,7 +80,7 @@ func inOrder(found []keys.Key, codes []keys.Code) []keys.Key {
 	if len(codes) == 1 && len(found) == 1 {
 		return found
 	}
-	places := make(map[keys.Code]int, len(found)) // a map of keys would allocate each
+	places := make(map[keys.Code]int, len(found)) // a map with keys as values would allocate each key
 	for i := range found {
 		places[found[i].Code] = i
 	}

@@ -18,16 +18,17 @@ import (
 //go:embed migrations
 var migrationFiles embed.FS
 
-// migrationTable is the table with the names of the applied migrations. In older versions of keyseat the
-// package bun/migrate created it. Its columns are still the same.
+// migrationTable is the table with the names of the applied migrations. Its columns are those of the package
+// bun/migrate, which created the table in older versions of keyseat.
 const migrationTable = "keyseat_migrations"
 
-// A migration is one step of the schema. The order of the names is the order of the steps.
+// A migration is one step of the schema. Migrations run in the order of their names.
 type migration struct{ name, sql string }
 
 var addition = regexp.MustCompile(`(?m)^(?:CREATE (?:UNLOGGED )?TABLE (\w+)|ALTER TABLE (\w+) ADD COLUMN (\w+))`)
 
-// additions lists the tables that the migration creates, and the columns that it adds to others, as table.column.
+// additions lists the tables that the migration creates, and the columns that it adds to existing tables, as
+// table.column.
 func (m migration) additions() (names []string) {
 	for _, found := range addition.FindAllStringSubmatch(m.sql, -1) {
 		names = append(names, cmp.Or(found[1], found[2]+"."+found[3]))
@@ -50,9 +51,9 @@ func (s session) migrations() (all []migration) {
 
 // A schema is the state of a database: its tables, and the applied and missing migrations.
 type schema struct {
-	tables  []string // on Postgres: of the current schema, without tables of extensions
-	columns []string // of all tables, as table.column; only if migrations are missing
-	applied []string // names of migrations
+	tables  []string // on Postgres, the tables of the current schema, without those of extensions
+	columns []string // the columns of all tables, as table.column; only read if migrations are missing
+	applied []string // the names of the applied migrations
 	missing []migration
 }
 
@@ -101,8 +102,8 @@ func (s schema) checkKnown(all []migration) error {
 // are distributed.
 var ErrDistributed error = dberr.Public("the tables are distributed by Citus: the store must be opened for that (--database-distributed)")
 
-// checkTables returns [ErrDistributed] if the tables are distributed, but the store is not. A distributed store accepts all
-// tables, because some databases distribute them by other means than Citus.
+// checkTables returns [ErrDistributed] if the tables are distributed, but the store is not. A distributed store accepts
+// all tables, because some databases distribute tables without Citus.
 func (s session) checkTables(ctx context.Context) error {
 	if s.isSQLite || s.isDistributed {
 		return nil

@@ -19,10 +19,10 @@ import (
 var ErrAlreadyServed error = sqlitefile.ErrServed
 
 // AcquireServeLock makes this process the server of an SQLite file until it calls release. A file has only one such
-// process: a second one gets [ErrAlreadyServed]. AcquireServeLock also ends all leases of the previous process, so that this
-// process can lease those tasks immediately.
+// process. If another process serves the file, the error is [ErrAlreadyServed]. AcquireServeLock also ends all leases
+// of the previous process, so that this process can lease the tasks immediately.
 //
-// Any number of processes may serve a Postgres. There it does nothing.
+// For a Postgres AcquireServeLock does nothing, because any number of processes may serve a Postgres.
 func (s *Store) AcquireServeLock(ctx context.Context) (release func() error, err error) {
 	if !s.isSQLite {
 		return func() error { return nil }, nil
@@ -36,7 +36,7 @@ func (s *Store) AcquireServeLock(ctx context.Context) (release func() error, err
 		return nil, s.wrap("serve", err)
 	}
 	if err := s.expireLeases(ctx); err != nil {
-		_ = lock.Unlock() // the other error is more important
+		_ = lock.Unlock() // the error of expireLeases is more important
 		return nil, s.wrap("serve", err)
 	}
 	return lock.Unlock, nil
@@ -50,10 +50,10 @@ func (s *Store) expireLeases(ctx context.Context) error {
 	return err
 }
 
-// FingerprintKey returns the key for fingerprints of codes. Every store on the database returns the same one: the
-// first call stores fresh, and later calls ignore it.
+// FingerprintKey returns the key for fingerprints of codes. Every store on the database returns the same key: the first
+// call stores the key fresh, and later calls ignore their argument.
 //
-// The key is in the database, because a reader of the database has the codes anyway.
+// The key may be in the database, because a reader of the database has the codes anyway.
 func (s *Store) FingerprintKey(ctx context.Context, fresh keys.FingerprintKey) (key keys.FingerprintKey, err error) {
 	secret, err := s.reader().fingerprintSecret(ctx)
 	if err == nil && secret == "" {
@@ -86,7 +86,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	var shut string
 	err := s.read.DB.QueryRowContext(ctx, `SHOW transaction_read_only`).Scan(&shut)
 	if err == nil && shut == "on" {
-		err = dberr.Public("the server is read-only") // it is a standby, or its settings forbid writes
+		err = dberr.Public("the server is read-only") // the server is a standby, or its settings forbid writes
 	}
 	return s.wrap("ping", err)
 }
@@ -95,7 +95,8 @@ func (s *Store) Ping(ctx context.Context) error {
 //
 //   - The file was moved, removed or replaced.
 //   - The database does not answer.
-//   - The last write failed, and a write that changes nothing fails too, or the disk has no room for a change.
+//   - The last write failed, and writes still fail: a write that changes nothing fails too, or the disk has no room for
+//     a change.
 func (d *database) pingSQLite(ctx context.Context) error {
 	file := d.disk.File.Load()
 	if file != nil {
@@ -152,17 +153,17 @@ func (d *database) filePath(ctx context.Context) (path string, err error) {
 // A Sealing records the master key with which daemons encrypt. All daemons that use one file of master keys share a
 // record.
 type Sealing struct {
-	KeyFile string // the machine and the path
+	KeyFile string // the machine and the path of the file of master keys
 	KeyID   string
 	Left    time.Duration // the rest of the time for which the record is valid; negative: it has expired
 }
 
-// sealingKept is the time from the expiry of a record to its deletion. An expired record shows that daemons have used
-// the file a short time ago.
+// sealingKept is the time from the expiry of a record to its deletion. Until its deletion, an expired record shows
+// which file daemons have used a short time ago.
 const sealingKept = time.Hour
 
-// RecordSealing records that the daemons with the given file of master keys encrypt with the given key. The record is
-// valid for ttl from now. It replaces the earlier record of the same file.
+// RecordSealing records that the daemons with the given file of master keys encrypt with the given master key. The
+// record is valid for ttl from now, and replaces the earlier record of the same file.
 func (s *Store) RecordSealing(ctx context.Context, keyFile, keyID string, ttl time.Duration) error {
 	_, err := s.execInTx(ctx, query.Args{"file": keyFile, "key": keyID, "ttl": ttl, "kept": sealingKept},
 		`INSERT INTO keyseat_sealing (key_file, key_id, until) VALUES (@file, @key, @now + @ttl)
@@ -227,7 +228,7 @@ func (s *Store) DurabilityRisks(ctx context.Context) ([]DurabilityRisk, error) {
 }
 
 // durabilityRisks returns the risks of settings; set maps their names to their values. The argument multiHost is true
-// if the URL names several hosts. Then the operator expects failovers.
+// if the URL names several hosts, which means that the operator expects failovers.
 func durabilityRisks(set map[string]string, multiHost bool) (all []DurabilityRisk) {
 	standbys := strings.TrimSpace(set["synchronous_standby_names"]) != ""
 	for _, known := range []struct {

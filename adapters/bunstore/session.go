@@ -21,8 +21,8 @@ import (
 // A conn is a pool, a connection or a transaction. It runs statements.
 type conn = bun.IConn
 
-// A session is a conn with the dialect and the layout of its database. It does the work of the methods of
-// [Store]. A method that needs a transaction expects the conn to be one.
+// A session is a conn with the dialect and the layout of its database. It does the work of the methods of [Store]. If a
+// method needs a transaction, the conn must be a transaction.
 type session struct {
 	dialect
 	layout layout
@@ -34,13 +34,13 @@ type session struct {
 }
 
 // A layout is where the rows of keys, tasks and the history are: on one server ([oneServer]) or on many
-// ([distributed]). It has the methods whose steps differ between the two.
+// ([distributed]). It has the methods whose steps differ between these two.
 type layout interface {
 	// lease does the work of [tasks.Store]. The runner write runs each query in a transaction.
 	lease(ctx context.Context, read, write query.Runner, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error)
 
-	// lockQueries returns queries that read the rows of the changes into c. They lock the rows that the layout locks
-	// before a write.
+	// lockQueries returns queries that read the rows of the changes into c. The queries also lock those rows that the
+	// layout locks before a write.
 	lockQueries(c *changeset, changes []tasks.Change) []query.Query
 	// write writes the rows of c. The runner last runs the last queries, and may commit the transaction.
 	write(ctx context.Context, run, last query.Runner, c *changeset) error
@@ -61,9 +61,9 @@ type oneServer struct{}
 // the server that runs the transaction. The layout also suits a database without SKIP LOCKED. A statement about
 // the three tables follows these rules:
 //
-//   - It locks only the rows that it writes. The store reads rows without a lock and writes them by
-//     compare-and-set on version and fence. If another transaction was faster, the store runs its own again.
-//   - It names the codes as an array, so that Citus skips the servers that have none of them.
+//   - It locks only the rows that it writes. The store reads rows without a lock and writes them by compare-and-set on
+//     version and fence. If another transaction was faster, the store runs its own transaction again.
+//   - It names the codes as an array, so that Citus skips the servers that have none of these codes.
 //   - It gets each time as an argument, because each server has its own clock.
 //
 // Two transactions that write the same rows in different orders may deadlock. The database detects this and
@@ -76,10 +76,11 @@ type distributed struct {
 //
 //   - The server plans a statement each time, because Citus needs the arguments to plan a statement on several servers.
 //   - Citus sends SET LOCAL to the workers.
-//   - Citus opens one connection to each worker for a statement. By default it opens several if the statement is about
-//     several shards, and spends more time on connections than on the statement.
+//   - Citus opens one connection to each worker for a statement. By default it would open several connections for a
+//     statement about several shards, and would spend more time on connections than on the statement.
 //
-// Behind a pooler in transaction mode, each transaction has the last two, because sessions have no settings there.
+// Behind a pooler in transaction mode, sessions have no settings. There each transaction sets the last two
+// (pooledCitusSettings).
 const (
 	distributedSettings = `SET plan_cache_mode = force_custom_plan;
 		SET citus.propagate_set_commands = 'local';
@@ -92,8 +93,8 @@ const (
 // Without the timeout, a locked row would delay all changes of a batch until the context ends.
 const workerSettings = `SET LOCAL lock_timeout = '2s'`
 
-// whereCodes returns a condition, after AND, by which only the servers with one of the @codes are asked for rows of a
-// table. It returns "" where one server has all rows. Citus does not skip a server because of a join with the codes.
+// whereCodes returns AND with a condition because of which Citus reads a table only on the servers that have one of the
+// @codes. A join with the codes would not make Citus skip a server. The result is "" if one server has all rows.
 func (s session) whereCodes(table string) string {
 	if !s.isDistributed {
 		return ""
@@ -101,8 +102,8 @@ func (s session) whereCodes(table string) string {
 	return "AND " + table + ".code = ANY (@codes)"
 }
 
-// retryRead calls do with a runner on a connection of the pool, and again on another one if the first was dead. In a
-// session without [database.onPgx], do runs its queries on the conn.
+// retryRead calls do with a runner on a connection of the pool. If the connection was dead, it calls do again with
+// another connection. In a session without [database.onPgx], do runs its queries on the conn.
 func (s session) retryRead(ctx context.Context, runner pgxconn.RunnerFor, do func(run query.Runner) error) error {
 	if s.onPgx == nil {
 		return do(s.runCached)
@@ -110,9 +111,9 @@ func (s session) retryRead(ctx context.Context, runner pgxconn.RunnerFor, do fun
 	return s.onPgx(ctx, runner, pgxconn.IfDead, do)
 }
 
-// runCached is a [query.Runner] for frequent statements: pgx prepares them, so that PostgreSQL plans them once, except
-// behind a pooler in transaction mode. Otherwise pgx prepares nothing. That suits the queries of bun: their texts may
-// contain values, and each text would be prepared separately.
+// runCached is a [query.Runner] for frequent statements. Except behind a pooler in transaction mode, pgx prepares these
+// statements, so that PostgreSQL plans each only once. Other statements are not prepared: the texts of bun's queries
+// may contain values, and each text would be prepared separately.
 func (s session) runCached(ctx context.Context, all ...query.Query) error {
 	var options []any
 	if !s.isSQLite && !s.pooled {
@@ -126,7 +127,7 @@ func (s session) runCached(ctx context.Context, all ...query.Query) error {
 	return nil
 }
 
-// runOnce runs a rare statement, whose plan is not kept. It calls scan for every row of the result.
+// runOnce runs a rare statement, which is not prepared. It calls scan for every row of the result.
 func (s session) runOnce(ctx context.Context, sql string, args query.Args, scan func(query.Row) error) error {
 	return s.run(ctx, nil, query.Query{SQL: sql, Args: args, Scan: scan})
 }
@@ -163,7 +164,7 @@ func (s session) execQuery(ctx context.Context, q query.Query) (int64, error) {
 	return result.RowsAffected()
 }
 
-// execAll executes statements in order. It returns the number of rows that the first one has changed.
+// execAll executes statements in order. It returns the number of rows that the first statement has changed.
 func (s session) execAll(ctx context.Context, args query.Args, statements ...string) (changed int64, err error) {
 	for i, sql := range statements {
 		n, err := s.exec(ctx, sql, args)
@@ -193,8 +194,8 @@ type dialect struct {
 	sql           query.Dialect
 	isSQLite      bool
 	isDistributed bool   // the layout is [distributed]
-	pooled        bool   // a pooler in transaction mode is in between: see [PoolerTransaction]
-	path          string // of the SQLite file, for error texts; "" if unknown
+	pooled        bool   // the connections lead to a pooler in transaction mode: see [PoolerTransaction]
+	path          string // the path of the SQLite file, for error texts; "" if unknown
 }
 
 func sqliteDialect(clock func() time.Time, path string) dialect {
@@ -209,11 +210,11 @@ func (d dialect) either(postgres, sqlite string) string {
 	return postgres
 }
 
-// forUpdate returns the clause that locks the selected rows of a table until the transaction ends. It is empty on SQLite:
-// there, a transaction that writes has locked the whole database.
+// forUpdate returns the clause that locks the selected rows of a table until the transaction ends. The clause is empty
+// on SQLite, because a transaction that writes locks the whole database there.
 func (d dialect) forUpdate(table string) string { return d.either(" FOR UPDATE OF "+table, "") }
 
-// wrap returns the error of an operation with a text that names the database and holds no stored value.
+// wrap converts the error of an operation to an error whose text names the database and holds no stored value.
 func (d dialect) wrap(operation string, err error) error {
 	if err == nil {
 		return nil

@@ -14,7 +14,7 @@ type snapshotSet struct {
 	found map[keys.Code]tasks.Snapshot
 }
 
-// of returns the snapshot of a key, which need not exist.
+// of returns the snapshot of a key. If the set has none, the snapshot has a key that does not exist.
 func (s *snapshotSet) of(code keys.Code) tasks.Snapshot {
 	v := s.found[code]
 	v.At = s.at
@@ -29,8 +29,8 @@ func (s *snapshotSet) update(code keys.Code, change func(*tasks.Snapshot)) {
 	}
 }
 
-// add returns a function that reads the rows of snapshots into the set. The time of a row is NULL if another query reads
-// the time.
+// add returns a function that reads the rows of snapshots into the set. In a distributed store the time of a row is
+// NULL, because another query reads the time.
 func (s *snapshotSet) add() func(query.Row) error {
 	return query.Each(func(row snapshotRow) {
 		if !row.At.IsZero() {
@@ -53,7 +53,7 @@ type snapshotRow struct {
 func (r snapshotRow) snapshot() tasks.Snapshot {
 	v := tasks.Snapshot{At: r.At, Key: r.Key}
 	if r.Task.ID != "" {
-		task := r.Task // without the rest of the row
+		task := r.Task // a copy, so that the pointer does not keep the whole row in memory
 		v.Task = &task
 	}
 	return v

@@ -10,10 +10,10 @@ import (
 //go:embed sql
 var sqlFiles embed.FS
 
-// statements has the statements of the folder sql by name. A line "-- name: NAME" begins each of them. There k.* (keys),
-// t.* (tasks), p.* (plans), h.* (history) and m.* (queued deliveries) stand for the columns of these tables, in the order of
-// models.go. If there is a statement with the name and " sqlite", SQLite runs that one. A distributed store runs the one with
-// " distributed".
+// statements has the statements of the folder sql by name. Each statement begins with a line "-- name: NAME". In a
+// statement, k.* (keys), t.* (tasks), p.* (plans), h.* (history) and m.* (queued deliveries) stand for the columns of
+// these tables, in the order of models.go. Instead of the statement NAME, SQLite runs the statement "NAME sqlite" if it
+// exists, and a distributed store runs the statement "NAME distributed" if it exists.
 var statements = func() map[string]query.Query {
 	columns := strings.NewReplacer(
 		"k.*", keyTable.Columns.List("k.%"), "t.*", taskTable.Columns.List("t.%"), "p.*", planTable.Columns.List("p.%"),
@@ -36,7 +36,8 @@ var statements = func() map[string]query.Query {
 	return all
 }()
 
-// must returns a value of an embedded file. The files were there when the program was built.
+// must returns a value that was read from an embedded file. An error is not possible, because the files are part of the
+// program.
 func must[T any](value T, err error) T {
 	if err != nil {
 		panic(err)

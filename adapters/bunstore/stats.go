@@ -16,8 +16,9 @@ import (
 
 var _ stats.TaskStats = (*Store)(nil)
 
-// CountByHour implements [stats.TaskStats]. It counts the tasks in the ranges that list them. No task is in two ranges.
-// Without a filter there is one range. Its condition names all outcomes, because its index begins with the outcome.
+// CountByHour implements [stats.TaskStats]. It counts the tasks in the ranges of [taskListing], and no task is in two
+// ranges. Without a filter it uses one range instead, which names all outcomes because the index begins with the
+// outcome.
 func (s *Store) CountByHour(ctx context.Context, from time.Time, n int, f stats.Filter) (counts []stats.HourCount, err error) {
 	end := from.Add(time.Duration(max(0, min(n, stats.MaxHours))) * time.Hour)
 	l := taskListing(adminstore.TaskFilter{Country: f.Country, Plan: f.Plan})
@@ -82,8 +83,8 @@ type queueModel struct {
 	Due     int       `bun:"due_tasks,scanonly"`
 	Leased  int       `bun:"leased,scanonly"`
 	Waiting int       `bun:"waiting,scanonly"`
-	DueAt   time.Time `bun:"due_at,scanonly"`  // of the task that is due first
-	Created time.Time `bun:"created,scanonly"` // of the oldest task
+	DueAt   time.Time `bun:"due_at,scanonly"`  // when the first task became or becomes due
+	Created time.Time `bun:"created,scanonly"` // when the oldest task was accepted
 
 	Unattempted int `bun:"unattempted,scanonly"`
 	Attempted   int `bun:"attempted,scanonly"`

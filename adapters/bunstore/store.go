@@ -48,9 +48,9 @@ func (o Options) filled() Options {
 // A Pooler is the kind of connection pooler between a store and its PostgreSQL server.
 type Pooler string
 
-// The kinds of poolers. With a pooler in transaction mode each transaction may run on another server
-// connection, which other programs also use. The store then changes no setting beyond its transaction and
-// prepares no statement. This mode is correct behind every pooler, but slower.
+// The kinds of poolers. With a pooler in transaction mode each transaction may run on another server connection, which
+// other programs also use. The store then changes settings only for one transaction, and prepares no statement.
+// PoolerTransaction is correct behind every pooler, but slower.
 const (
 	PoolerAuto        Pooler = pgxconn.PoolerAuto        // [Open] connects and detects the pooler
 	PoolerNone        Pooler = pgxconn.PoolerNone        // each connection is a server connection
@@ -65,7 +65,7 @@ type Store struct {
 	multiHost  bool // the URL names several servers
 	dedicated  bool // the database is for keyseat only: see [Options.Dedicated]
 	pooler     Pooler
-	unverified []string             // see UnverifiedHosts
+	unverified []string             // see [Store.UnverifiedHosts]
 	wiper      *sqlitefile.WALWiper // wipes erased secrets from the log; SQLite only
 	logins     *logincount.Counter  // SQLite only
 }
@@ -79,11 +79,11 @@ var (
 // New returns a store on a database that the caller has opened. The caller also closes the database.
 //
 //   - Postgres: the driver is the package stdlib of pgx, and the pool allows two connections or more.
-//   - SQLite: the driver is modernc.org/sqlite, with _txlock=immediate, a busy timeout and
-//     _pragma=secure_delete(1). New returns an error without secure_delete, because SQLite would keep erased
-//     secrets in the file. It also returns an error if other users of the machine can read or write the file.
+//   - SQLite: the driver is modernc.org/sqlite, with _txlock=immediate, a busy timeout and _pragma=secure_delete(1).
+//     Without secure_delete New returns an error, because SQLite would keep erased secrets in the file. New also
+//     returns an error if other users of the machine can read or write the file.
 func New(db *bun.DB) (*Store, error) {
-	switch db.Dialect().Name() { //nolint:exhaustive // the others are refused
+	switch db.Dialect().Name() { //nolint:exhaustive // other databases are refused
 	case known.PG:
 		return &Store{database: postgresDatabase(db, false)}, nil
 	case known.SQLite:
@@ -96,7 +96,8 @@ func New(db *bun.DB) (*Store, error) {
 	return nil, errors.New("bunstore: the database is neither PostgreSQL nor SQLite")
 }
 
-// sqliteStore returns a store on the pools of an SQLite file. It counts logins in memory, because a file has one daemon.
+// sqliteStore returns a store on the pools of an SQLite file. It counts logins in memory, because only one daemon uses
+// the file.
 func sqliteStore(read, write *bun.DB, now func() time.Time, path string) *Store {
 	return &Store{
 		database: database{dialect: sqliteDialect(now, path), layout: oneServer{}, read: read, write: write, disk: &sqlitefile.Disk{}},

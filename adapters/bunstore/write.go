@@ -17,7 +17,7 @@ type tableWrite struct {
 	name   string
 	rows   query.Rows
 	sql    string
-	sqlite string // the same for SQLite
+	sqlite string // the statement for SQLite
 }
 
 // tableWrites returns the statements for the tables that have rows to write, in order. Tasks are updated before new
@@ -33,11 +33,11 @@ func (cs *changeset) tableWrites() []tableWrite {
 	return slices.DeleteFunc(all, func(w tableWrite) bool { return len(w.rows.Values) == 0 })
 }
 
-// errLost means that a locked row was missing when it was to be written.
+// errLost is the error of a write that has not found a row, although the transaction had locked the row.
 const errLost = dberr.Public("a row has vanished while it was locked")
 
-// write writes the rows of a changeset. It returns errLost if a locked row is missing. In a distributed store it
-// returns [dberr.ErrRetry] if other transactions have changed some of the rows.
+// write writes the rows of a changeset. The error is [errLost] if a locked row is missing, and [dberr.ErrRetry] if
+// other transactions have changed rows of a distributed store.
 func (s session) write(ctx context.Context, cs *changeset) error {
 	if !s.isSQLite {
 		return s.layout.write(ctx, s.runCached, s.runCached, cs)
@@ -63,16 +63,16 @@ func (oneServer) write(ctx context.Context, _, last query.Runner, cs *changeset)
 	return err
 }
 
-// writeAllQuery combines all writes into one statement, or none if there are no writes. For the writes k and t it
-// has this form:
+// writeAllQuery combines all writes into one statement. Without writes it returns no statement. For the writes k and t
+// the statement has this form:
 //
 //	WITH @k, k_done AS (UPDATE … RETURNING 1), @t, t_done AS (UPDATE … RETURNING 1)
 //	SELECT 1 / CASE WHEN (SELECT count(*) FROM k_done) + (SELECT count(*) FROM t_done) = @want THEN 1 ELSE 0 END
 //
-// The writes run in order, because each count reads its write to the end before the next count starts. If the number of
-// written rows is wrong, the statement divides by zero, because an SQL expression cannot raise an error of its own. The
-// server then skips all statements that were sent after it. Therefore the client can send a COMMIT directly after it,
-// without waiting for its result.
+// The writes run in order, because the server finishes each count before it starts the next count. If the number of
+// written rows is wrong, the statement divides by zero, because an SQL expression has no other way to raise an error.
+// After an error the server skips all statements that were sent later. Therefore the client can send the COMMIT without
+// waiting for the result of the statement.
 func writeAllQuery(writes []tableWrite) []query.Query {
 	if len(writes) == 0 {
 		return nil
@@ -120,21 +120,22 @@ var (
 // immutable lists the columns that never change.
 var immutable = map[string]bool{"code": true, "id": true, "seq": true}
 
-// updateByCtid returns the SQL that overwrites stored rows with the rows of from. It finds them by their physical
-// position (ctid), which cannot change because the rows are locked. For the keys it is:
+// updateByCtid returns the SQL that overwrites stored rows with the rows of the table from. It finds a stored row by
+// its physical position (ctid), which cannot change because the row is locked. For the keys the SQL is:
 //
 //	UPDATE keyseat_keys AS x SET version = k.version, …
 //	FROM k JOIN LATERAL (SELECT o.ctid AS place FROM keyseat_keys o WHERE o.code = k.code LIMIT 1) o ON true
 //	WHERE x.ctid = o.place
 //
-// The server plans this once, perhaps while the tables are empty. The LATERAL join fixes the order of the join.
+// The server plans the statement once, perhaps while the tables are empty. The LATERAL join prescribes the order of the
+// join.
 func updateByCtid[T any](t query.Table[T], from, where string, also ...string) string {
 	return updateSet(t, from, also) +
 		" JOIN LATERAL (SELECT o.ctid AS place FROM " + t.Name + " o WHERE " + where + " LIMIT 1) o ON true WHERE x.ctid = o.place"
 }
 
-// updateByKey returns SQL that does the same, but finds the stored rows x by their keys. SQLite needs it, because
-// it has no ctid. Rare statements for PostgreSQL use it too:
+// updateByKey is [updateByCtid], except that the SQL finds the stored rows x by their keys. It is for SQLite, which has
+// no ctid, and for rare statements of PostgreSQL:
 //
 //	UPDATE keyseat_keys AS x SET version = k.version, … FROM k WHERE x.code = k.code
 func updateByKey[T any](t query.Table[T], from, where string, also ...string) string {
@@ -145,7 +146,7 @@ func updateSet[T any](t query.Table[T], from string, also []string) string {
 	return "UPDATE " + t.Name + " AS x SET " + strings.Join(assignments(t, from, also), ", ") + " FROM " + from
 }
 
-// assignments returns the assignments in also, and then an assignment for each column that may change.
+// assignments returns the assignments of the argument also, and then one assignment for each column that may change.
 func assignments[T any](t query.Table[T], from string, also []string) []string {
 	set := also
 	t.Columns.Each(func(name, _ string) {
@@ -156,7 +157,7 @@ func assignments[T any](t query.Table[T], from string, also []string) []string {
 	return set
 }
 
-// insertSQL returns the SQL that inserts the rows of from in their order. It leaves out the column seq, which the
+// insertSQL returns the SQL that inserts the rows of the table from, in order. It leaves out the column seq, which the
 // database numbers itself.
 func insertSQL[T any](t query.Table[T], from string) string {
 	var names []string
@@ -169,11 +170,11 @@ func insertSQL[T any](t query.Table[T], from string) string {
 	return "INSERT INTO " + t.Name + " (" + list + ") SELECT " + list + " FROM " + from + " ORDER BY place"
 }
 
-// hasSubscribersSQL is true if a subscription exists that has not expired. Only then are history entries written as
-// fresh, which means that [Store.Route] has yet to route them.
+// hasSubscribersSQL is true if a subscription exists that has not expired. If it is true, new history entries are
+// fresh, which means that [Store.Route] must still route them.
 const hasSubscribersSQL = `EXISTS (SELECT 1 FROM keyseat_listeners l WHERE l.until > @now)`
 
-// insertHistoryFrom returns the SQL that inserts history entries in their order.
+// insertHistoryFrom returns the SQL that inserts the history entries of the table from, in order.
 func insertHistoryFrom(from string) string {
 	list := historyTable.Columns.List("%")
 	return "INSERT INTO " + historyTable.Name + " (" + list + ", fresh) SELECT " + list + ", " + hasSubscribersSQL + " FROM " + from + " ORDER BY place"

@@ -24,10 +24,10 @@ import (
 	lib "modernc.org/sqlite/lib"
 )
 
-// TxTimeout is the time limit of one transaction, COMMIT included. The text of an error names it.
+// TxTimeout is the time limit of one transaction, COMMIT included. The text of the error names this limit.
 const TxTimeout = 10 * time.Second
 
-// A Public error has a text that may be shown, because it holds no stored value.
+// A Public error has a text that may be shown, because the text holds no stored value.
 type Public string
 
 // Error returns the text.
@@ -45,7 +45,7 @@ type wrapped struct {
 func (e wrapped) Error() string { return e.text }
 func (e wrapped) Unwrap() error { return e.cause }
 
-// A Refusal is an error for the operator. Its text is complete without the name of an operation.
+// A Refusal is an error for the operator. [Wrap] adds nothing to its text.
 type Refusal string
 
 // Error returns the text.
@@ -68,7 +68,8 @@ func Wrap(system, operation string, err error) error {
 	return wrapped{d.publicText(system + ", " + operation), d.cause}
 }
 
-// publicErrors lists errors whose text has no stored value. text is the text that an operator reads instead.
+// publicErrors lists errors without stored values. The field text is the text that an operator reads instead of the
+// error's own.
 var publicErrors = []struct {
 	error
 	text string
@@ -84,7 +85,7 @@ var publicErrors = []struct {
 	{net.ErrClosed, "the connection is closed"},
 }
 
-// describe returns a description without stored values. It uses the first of these that exists:
+// describe returns a description without stored values. It uses the first of these texts that exists:
 //
 //  1. The text of a [Public] error.
 //  2. The description of an error of a driver, a file or the network ([describeDriver]).
@@ -131,8 +132,8 @@ func describeDriver(err error, d *description) bool {
 	return true
 }
 
-// A NotStartedError means that the same statements may run again on another connection, because the first one failed.
-// Either nothing was executed, not even the BEGIN, or it does no harm to execute the statements twice.
+// A NotStartedError means that a connection failed, and that the same statements may run again on another connection.
+// Either the server has executed nothing, not even the BEGIN, or it does no harm to execute the statements twice.
 type NotStartedError struct{ Err error }
 
 // Error returns the text of the error of the connection.
@@ -147,8 +148,8 @@ func NotStarted(err error) bool {
 	return dead || errors.Is(err, driver.ErrBadConn)
 }
 
-// Retryable reports whether a transaction may succeed if it runs once more. This includes a unique violation:
-// another transaction wrote the other row after this one had taken its snapshot.
+// Retryable reports whether a transaction may succeed if it runs once more. This includes a unique violation, because
+// another transaction may have inserted the same row after this transaction began.
 func Retryable(err error) bool {
 	switch SQLState(err) {
 	case pgerrcode.SerializationFailure, pgerrcode.DeadlockDetected, pgerrcode.UniqueViolation:

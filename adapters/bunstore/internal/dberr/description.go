@@ -21,8 +21,8 @@ type description struct {
 	what   string // what happened
 	code   string // the database's name for the error, or ""
 	advice string // what the operator can do, or ""
-	placed bool   // the text in what already names the file or server
-	cause  error  // see [wrapped]
+	placed bool   // the text of what already names the file or server
+	cause  error  // the field cause of [wrapped]
 }
 
 // publicText returns one line: first what happened, then where, then what the operator can do.
@@ -49,7 +49,8 @@ func describePath(err *fs.PathError) description {
 	return d
 }
 
-// quotes lists patterns of quoted values in error texts, and their replacements, in the order of use.
+// quotes lists patterns of quoted values in error texts, and their replacements, in the order in which [redact] uses
+// them.
 var quotes = []struct {
 	found *regexp.Regexp
 	shown string
@@ -64,8 +65,8 @@ var quotes = []struct {
 	{regexp.MustCompile(`\*?\b[a-z]\w*\.[A-Z]\w*`), "a Go value"}, // the name of a Go type does not help an operator
 }
 
-// redact removes quoted values from the text of an unknown error, because a driver may quote a value that
-// it cannot read or write. The result has at most 300 bytes and "…", and is never empty.
+// redact removes quoted values from the text of an unknown error, because a driver may quote a value that it cannot
+// read or write. It cuts the text after 300 bytes, and replaces an empty text.
 func redact(text string) string {
 	for _, q := range quotes {
 		text = q.found.ReplaceAllString(text, q.shown)
@@ -79,7 +80,7 @@ func redact(text string) string {
 	return text
 }
 
-// reason returns the reason that the system or the network gives, without the addresses that Go puts before it.
+// reason returns the reason that the system or the network gives, without the addresses that Go puts before the reason.
 func reason(err error) string {
 	var (
 		number syscall.Errno
@@ -165,8 +166,9 @@ var (
 	sqliteSchema = regexp.MustCompile(`no such (?:table|index): (?:main\.)?keyseat_\w+|(?:table|index) keyseat_\w+ already exists|no such column: [\w.]+|duplicate column name: \w+`)
 )
 
-// describeSQLite describes an extended result code: the words come from its primary code, the name from the extended
-// code. A message may quote a value of the statement, so only a message about the schema is shown.
+// describeSQLite describes an extended result code of SQLite. The text comes from the primary code, and the name from
+// the extended code. Of the message it shows only a part about the schema, because the message may quote a value of the
+// statement.
 func describeSQLite(result int, message string) description {
 	primary := result & 0xff
 	words, found := sqliteErrors[primary]

@@ -13,16 +13,16 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// quotesNothing lists classes of SQLSTATE, and single codes, whose messages never quote a value of a
-// statement. They name roles, databases, tables, settings and the like. The list does not have 22 (data),
-// 23 (constraints) or 42601 (syntax), for example.
+// quotesNothing lists classes of SQLSTATE, and single codes, whose messages never quote a value of a statement. Such
+// messages name roles, databases, tables, settings and the like. Messages of 22 (data), 23 (constraints) and 42601
+// (syntax), for example, quote values.
 var quotesNothing = []string{
 	"08", "0A", "0L", "0P", "25", "26", "28", "3D", "3F", "40", "53", "54", "55", "57", "58", "F0",
 	pgerrcode.InsufficientPrivilege, pgerrcode.DuplicatePreparedStatement, pgerrcode.DataCorrupted, pgerrcode.IndexCorrupted,
 }
 
-// quotesNames lists codes whose messages name a table or the like. A statement may take such a name from a
-// value ('x'::regclass), so the description shows only names of keyseat.
+// quotesNames lists codes whose messages name a table or the like. A statement may take such a name from a value
+// ('x'::regclass), so the description shows only names that begin with keyseat_.
 var quotesNames = []string{
 	pgerrcode.UndefinedTable, pgerrcode.UndefinedColumn, pgerrcode.UndefinedFunction, pgerrcode.UndefinedObject,
 	pgerrcode.DuplicateTable, pgerrcode.DuplicateColumn, pgerrcode.DuplicateObject, pgerrcode.DuplicateSchema,
@@ -63,8 +63,8 @@ var serverAdvice = map[string]string{
 	pgerrcode.DuplicatePreparedStatement:        "a pooler in transaction mode mixes prepared statements up: set --database-pooler transaction",
 }
 
-// describeServer describes an error of the server. It always has the SQLSTATE with its standard name. It
-// has the server's message only if that message cannot quote a value.
+// describeServer describes an error of the server. The description always has the SQLSTATE with its standard name. It
+// has the server's message only if the message cannot quote a value.
 func describeServer(err *pgconn.PgError) description {
 	d := description{code: "SQLSTATE " + err.Code, advice: serverAdvice[err.Code]}
 	name := conditionName(err.Code)
@@ -113,7 +113,8 @@ func describeConnect(err *pgconn.ConnectError) description {
 	return all
 }
 
-// branches returns the errors that [errors.Join] has joined in err, or else the only error in err.
+// branches returns the errors that [errors.Join] has joined in err. If err has no joined errors, it returns the error
+// that err wraps.
 func branches(err *pgconn.ConnectError) []error {
 	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(inner) {
 		if joined, is := inner.(interface{ Unwrap() []error }); is {
@@ -158,7 +159,8 @@ func describeTry(err error) (place string, d description) {
 
 var camel = regexp.MustCompile(`([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])`)
 
-// conditionName returns the standard name of a SQLSTATE, or "". For 42501 it is insufficient_privilege.
+// conditionName returns the standard name of a SQLSTATE, such as insufficient_privilege for 42501, or "" for an unknown
+// one.
 func conditionName(code string) string {
 	return strings.ToLower(camel.ReplaceAllString(pgerrcode.Name(code), "$1${3}_$2$4"))
 }
@@ -167,15 +169,15 @@ func conditionName(code string) string {
 var errURL = errors.New("the database URL is not valid: want postgres://user:password@host:port/database?sslmode=…, " +
 	"special characters in the password percent-encoded")
 
-// DescribeURL returns an error that names the wrong parameter of the URL. Of all values it quotes only the
-// path of a file.
+// DescribeURL converts the error of a URL that cannot be parsed. The new error names the wrong parameter, and quotes no
+// value except the path of a file.
 func DescribeURL(err error) error {
 	parse, found := errors.AsType[*pgconn.ParseConfigError](err)
 	if !found {
 		return errURL
 	}
 	problem := parse.Error()
-	if at := strings.LastIndex(problem, "`: "); at >= 0 { // the text before it quotes the URL
+	if at := strings.LastIndex(problem, "`: "); at >= 0 { // the text before this separator quotes the URL
 		problem = problem[at+len("`: "):]
 	}
 	const wrong = "the database URL is not valid: "

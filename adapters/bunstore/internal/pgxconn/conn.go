@@ -21,13 +21,13 @@ type Conn struct {
 	mode    Mode
 }
 
-// A Mode describes what a connection needs for each transaction.
+// A Mode has the settings that each transaction of a connection needs.
 type Mode struct {
-	Pooled     bool     // a pooler in transaction mode is in between, so nothing is prepared
+	Pooled     bool     // the connection leads to a pooler in transaction mode, so nothing is prepared
 	TxSettings []string // statements that set parameters after BEGIN
 }
 
-// With calls do with the connection of pgx inside conn. If the driver is another one, for example a driver that
+// With calls do with the connection of pgx inside conn. If the driver of conn is not pgx, for example a driver that
 // wraps pgx, With does nothing and returns isPgx false.
 func With(conn *sql.Conn, d query.Dialect, m Mode, do func(Conn) error) (isPgx bool, err error) {
 	err = conn.Raw(func(driver any) error {
@@ -40,7 +40,7 @@ func With(conn *sql.Conn, d query.Dialect, m Mode, do func(Conn) error) (isPgx b
 	return isPgx, err
 }
 
-// prepare compiles a query and prepares it, if the connection has not prepared it yet.
+// prepare compiles a query. If the connection has not prepared the text yet, prepare also prepares it.
 func (c Conn) prepare(ctx context.Context, q query.Query) (string, []any, error) {
 	text, values, err := query.Compile(c.dialect, q)
 	if err == nil && !c.mode.Pooled {
@@ -52,8 +52,8 @@ func (c Conn) prepare(ctx context.Context, q query.Query) (string, []any, error)
 // A prepareFunc returns the text of a query and the values of its parameters, ready to send.
 type prepareFunc func(context.Context, query.Query) (text string, values []any, err error)
 
-// send sends queries in one round trip and reads their results. It first calls prepare for each query with a Scan. A
-// query without Scan is sent as it is.
+// send sends queries in one round trip and reads their results. It first calls prepare for each query with a Scan. The
+// SQL of a query without a Scan is sent as it is.
 func (c Conn) send(ctx context.Context, prepare prepareFunc, all ...query.Query) error {
 	var batch pgx.Batch
 	for _, q := range all {
@@ -81,10 +81,10 @@ func readRows(rows pgx.Rows, q query.Query) error {
 	return rows.Err()
 }
 
-// Rollback ends a failed transaction. It closes the connection if that fails.
+// Rollback ends a failed transaction. If the ROLLBACK fails, it closes the connection.
 func (c Conn) Rollback(ctx context.Context) {
 	if _, err := c.pgx.Exec(ctx, "ROLLBACK"); err != nil {
-		_ = c.pgx.Close(ctx) // otherwise its rows would stay locked until the pool uses the connection again
+		_ = c.pgx.Close(ctx) // otherwise the rows of the transaction would stay locked until the pool uses the connection again
 	}
 }
 
@@ -92,7 +92,7 @@ func (c Conn) Rollback(ctx context.Context) {
 type RetryCheck func(ctx context.Context, c Conn, err error) error
 
 // IfDead is a [RetryCheck] that wraps an error if the connection was closed. The server may have executed the
-// statements all the same. Therefore IfDead is only for statements that may run twice.
+// statements before that. Therefore IfDead is only for statements that may run twice.
 func IfDead(ctx context.Context, c Conn, err error) error {
 	if err != nil && c.pgx.IsClosed() && ctx.Err() == nil {
 		return dberr.NotStartedError{Err: err}
@@ -108,7 +108,7 @@ func IfNotSent(_ context.Context, _ Conn, err error) error {
 	return err
 }
 
-// A RunnerFor returns a runner for a connection: [Statements], [Scans], [Ordered] or [Transaction].
+// A RunnerFor returns a runner for a connection. It is [Statements], [Scans], [Ordered] or [Transaction].
 type RunnerFor func(Conn) query.Runner
 
 // Statements returns a runner that sends each query separately, as a prepared statement.
@@ -119,7 +119,7 @@ func Statements(c Conn) query.Runner {
 			if err != nil {
 				return err
 			}
-			rows, _ := c.pgx.Query(ctx, text, values...) // rows returns the error
+			rows, _ := c.pgx.Query(ctx, text, values...) // readRows returns the error
 			if err := readRows(rows, q); err != nil {
 				return err
 			}
@@ -128,12 +128,12 @@ func Statements(c Conn) query.Runner {
 	}
 }
 
-// Scans returns a runner for queries that read whole tables. The server plans them when they run, and may use
-// sequential scans, which the session switches off.
+// Scans returns a runner for queries that read whole tables. The server plans each query when the query runs. It may
+// use sequential scans, although the session switches them off.
 func Scans(c Conn) query.Runner { return c.set(`SELECT set_config('enable_seqscan', 'on', true)`) }
 
-// Ordered returns a runner for queries that read the first rows of an index. The server plans them when they run. It
-// does not sort if an index has the order, even if the statistics promise few rows.
+// Ordered returns a runner for queries that read the first rows of an index. The server plans each query when the query
+// runs. It reads in the order of the index and does not sort, even if the statistics promise few rows.
 func Ordered(c Conn) query.Runner {
 	return c.set(`SELECT set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)`)
 }
@@ -162,8 +162,8 @@ func Transaction(c Conn) query.Runner {
 }
 
 // PooledSettings is the SQL that sets parameters for one transaction behind a pooler in transaction mode, where
-// sessions have no settings. It leaves all kinds of scans on, because PostgreSQL plans each statement with its
-// arguments there.
+// sessions have no settings. It switches off no kind of scan, because without prepared statements PostgreSQL plans each
+// statement with its arguments.
 const PooledSettings = `SELECT set_config('lock_timeout', '2s', true),
 	set_config('idle_in_transaction_session_timeout', '10s', true), set_config('jit', 'off', true)`
 
@@ -189,10 +189,10 @@ type Pipeline struct {
 // Pipeline returns a transaction that has not begun yet.
 func (c Conn) Pipeline() *Pipeline { return &Pipeline{Conn: c} }
 
-// Run sends all queries in one round trip, the first time together with BEGIN. It is a [query.Runner].
+// Run is a [query.Runner] that sends all queries in one round trip. The first call also sends BEGIN.
 //
-// If the connection is dead at the first call, the error is a [dberr.NotStartedError], because the transaction
-// may run again. Errors of later calls are returned as they are.
+// If the connection is dead at the first call, the error is a [dberr.NotStartedError], because the transaction may run
+// again. Run does not change the errors of later calls.
 func (p *Pipeline) Run(ctx context.Context, all ...query.Query) error {
 	if p.started {
 		return p.send(ctx, p.prepare, all...)

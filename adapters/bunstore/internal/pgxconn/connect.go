@@ -1,10 +1,10 @@
-// Package pgxconn connects to PostgreSQL, and runs queries on a connection of pgx without database/sql in between.
-// That is faster: database/sql waits for the result of each statement, and watches each with a goroutine.
+// Package pgxconn connects to PostgreSQL, and runs queries on a connection of pgx without database/sql in between. That
+// is faster, because database/sql waits for the result of each statement, and watches each statement with a goroutine.
 //
 // [Open] returns a pool. It detects a pooler between the program and the server.
 //
 //	*sql.Conn ── With ──▶ Conn
-//	                        Statements   each statement alone; the server keeps its plan
+//	                        Statements each statement alone; the server keeps its plan
 //	                        Scans        statements that read whole tables
 //	                        Transaction  a whole transaction in one round trip
 //	                        Pipeline     a transaction; one round trip for the queries of one call of Run
@@ -16,10 +16,10 @@
 //
 // If a statement fails, the server skips all statements that were sent after it, also the COMMIT.
 //
-// Behind a pooler in transaction mode a connection keeps nothing from one transaction to the next. There
-// nothing is prepared, and the settings of the session travel with each BEGIN.
+// Behind a pooler in transaction mode a connection keeps nothing from one transaction to the next. There nothing is
+// prepared, and each BEGIN is sent with the settings that a session has otherwise.
 //
-// A connection may be dead without the pool knowing it. A [RetryCheck] decides whether the statements may run
+// A connection may be dead although the pool does not know it. A [RetryCheck] decides whether the statements may run
 // again on another connection.
 package pgxconn
 
@@ -56,15 +56,15 @@ type Pool struct {
 	MultiHost bool   // the configuration names several hosts
 }
 
-// Open returns a pool for a configuration, which it changes. The settings are SQL that sets up a session. Open sets
-// up no session behind a pooler in transaction mode. With [PoolerAuto] it connects and detects the pooler;
-// otherwise the first statement connects.
+// Open returns a pool for a configuration, and changes the configuration. The argument settings is SQL that sets up a
+// session. Behind a pooler in transaction mode, no session is set up. With [PoolerAuto] Open connects and detects the
+// pooler; otherwise the first statement connects.
 func Open(ctx context.Context, c *pgx.ConnConfig, pooler, settings string) (Pool, error) {
 	c.DefaultQueryExecMode = pgx.QueryExecModeExec
 	multiHost := followPrimary(c)
 	finder := &poolerFinder{pooler, settings}
 	if _, named := c.RuntimeParams["application_name"]; !named {
-		finder.settings += "; SET application_name = keyseat" // a connection parameter would be visible to other clients of a pooler
+		finder.settings += "; SET application_name = keyseat" // not a connection parameter, because a pooler would show it to other clients
 	}
 	setStartupParams(c)
 	pool := stdlib.OpenDB(*c, stdlib.OptionAfterConnect(finder.connected))
@@ -101,9 +101,9 @@ func followPrimary(c *pgx.ConnConfig) (multiHost bool) {
 	return multiHost
 }
 
-// startup holds parameters of each connection. PgBouncer keeps them for each of its clients in every mode,
-// so no other client sees them. DateStyle and TimeZone have the spelling that the server reports.
-// With another spelling PgBouncer would set them again for each transaction.
+// startup holds the parameters with which each connection starts. PgBouncer supports these parameters in every mode,
+// and applies them only to the client that sent them. DateStyle and TimeZone have the spelling that the server reports.
+// With another spelling PgBouncer would set both again for each transaction.
 var startup = map[string]string{
 	"client_encoding":             "UTF8",
 	"standard_conforming_strings": "on",
@@ -111,8 +111,8 @@ var startup = map[string]string{
 	"TimeZone":                    "UTC",
 }
 
-// setStartupParams puts the parameters of startup into a configuration. They replace parameters of the same names
-// from the URL or the environment.
+// setStartupParams puts the parameters of startup into a configuration. These replace parameters of the same names from
+// the URL or the environment.
 func setStartupParams(c *pgx.ConnConfig) {
 	for given := range c.RuntimeParams {
 		for name := range startup {
@@ -127,8 +127,8 @@ func setStartupParams(c *pgx.ConnConfig) {
 }
 
 // checkStartupParams returns an error if the server, or the pooler in front of it, has not accepted the parameters.
-// Without them text could be stored wrongly. A value that is quoted in the text of a statement could also end its
-// own quotes (SQL injection).
+// Without the parameters, texts could be stored wrongly, and a value that is quoted in the text of a statement could
+// end its own quotes (SQL injection).
 func checkStartupParams(conn *pgconn.PgConn) error {
 	for _, name := range []string{"client_encoding", "standard_conforming_strings", "DateStyle"} {
 		if got := conn.ParameterStatus(name); got != startup[name] {
@@ -176,7 +176,7 @@ func (f *poolerFinder) find(ctx context.Context, pool *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	if f.pooler != PoolerAuto { // the first connection has detected it
+	if f.pooler != PoolerAuto { // the first connection has detected that no pooler is in between
 		return one.Close()
 	}
 	defer discard(one)
@@ -190,19 +190,19 @@ func (f *poolerFinder) find(ctx context.Context, pool *sql.DB) error {
 
 // discard closes a connection that is not set up, instead of returning it to its pool.
 func discard(conn *sql.Conn) {
-	_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // this error makes the pool drop the connection
+	_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // because of this error the pool drops the connection
 	_ = conn.Close()
 }
 
 const (
 	poolerTries = 8
-	poolerWait  = 2 * time.Second // the wait for a second server connection
+	poolerWait  = 2 * time.Second // the time limit of [holdsSession]
 )
 
-// holdsSession reports whether a connection keeps its server connection while another is in a transaction.
-// It makes several tries and returns false if the connection changes or shares its server connection in
-// any of them. It also returns false if the pooler gives no second server connection in time. That is safe,
-// because the mode for transactions is always correct.
+// holdsSession reports whether connection one keeps its server connection while connection two is in a transaction. It
+// makes several tries, and returns false if one changes its server connection or shares it with two in any of the
+// tries. It also returns false if the pooler gives no second server connection in time. False is the safe result,
+// because [PoolerTransaction] is correct behind every pooler.
 //
 // Each try reads the process id of the server (pid) in this order:
 //
@@ -225,8 +225,8 @@ func holdsSession(ctx context.Context, pool *sql.DB, one *sql.Conn) (bool, error
 	return true, nil
 }
 
-// sharesServer makes one try: it reports whether connection one changes its server connection or shares the
-// server connection of two.
+// sharesServer makes one try of [holdsSession]. It reports whether connection one changes its server connection or
+// shares it with connection two.
 func sharesServer(ctx context.Context, one, two *sql.Conn) (shared bool, err error) {
 	var first, second, third, other uint32
 	err = errors.Join(one.QueryRowContext(ctx, backendPID).Scan(&first), one.QueryRowContext(ctx, backendPID).Scan(&second))

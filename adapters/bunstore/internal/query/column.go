@@ -19,8 +19,8 @@ import (
 // A column converts one field of a struct to and from a column of the database. NULL reads as the zero value.
 // A stored value of another type is an error, whose text does not quote the value.
 //
-// Each column implements [sql.Scanner]. The methods that take types of pgtype read a value that pgx has
-// decoded. They cost half as much.
+// Each column implements [sql.Scanner]. The methods that take types of pgtype read a value that pgx has decoded. These
+// methods take half the time of Scan.
 type column interface {
 	sql.Scanner
 	value() any // string, int64, bool, time.Time, []byte; or nil for NULL
@@ -50,8 +50,8 @@ func columnOfType(t reflect.Type) (kind string, of func(field reflect.Value) col
 	return "", nil
 }
 
-// pointer returns the address of a field whose underlying type is T. It is called for every field of every row, and
-// a conversion of package reflect takes twice as long.
+// pointer returns the address of a field whose underlying type is T. It is unsafe but fast: a conversion with package
+// reflect takes twice as long, for every field of every row.
 func pointer[T any](field reflect.Value) *T {
 	return (*T)(field.Addr().UnsafePointer())
 }
@@ -168,15 +168,15 @@ func (c bytesCol) Scan(from any) error {
 	case nil:
 		*c.to = nil
 	case []byte:
-		*c.to = bytes.Clone(from) // because the driver uses its buffer again
+		*c.to = bytes.Clone(from) // the driver uses its buffer again for the next row
 	default:
 		return typeError("bytes")
 	}
 	return nil
 }
 
-// A listCol is stored as a JSON array. An empty slice is "". Its Scan only reads the text, because an error of Scan would
-// end the query; decode then sets the slice.
+// A listCol is stored as a JSON array, or as "" for an empty slice. Scan only reads the text, because an error of Scan
+// would end the query. Then decode sets the slice.
 type listCol struct {
 	to   *[]string
 	text string
@@ -208,13 +208,13 @@ func typeError(what string) error {
 
 // A field is a field of a struct that is a column.
 type field struct {
-	name, options string // of its tag for bun
+	name, options string // from the tag of the field for bun
 	kind          string // the type of PostgreSQL
-	index         []int  // of the field in the struct
+	index         []int  // the index of the field in the struct, for [reflect.Value.FieldByIndex]
 	column        func(field reflect.Value) column
 }
 
-// fieldsOf returns the columns of a struct. The fields of a nested struct that is no column itself stand in its place.
+// fieldsOf returns the columns of a struct. A nested struct that is not the type of a column is replaced by its fields.
 func fieldsOf(t reflect.Type) []field {
 	if known, found := fieldCache.Load(t); found {
 		return known.([]field)
@@ -226,7 +226,8 @@ func fieldsOf(t reflect.Type) []field {
 
 var fieldCache sync.Map // []field by reflect.Type
 
-// appendFields appends the fields of a struct at an index in the outer struct. The prefix begins the names of its columns.
+// appendFields appends the fields of a struct. The argument index is the place of this struct in the outer struct. The
+// names of its columns begin with the prefix.
 func appendFields(all []field, t reflect.Type, index []int, prefix string) []field {
 	for i := range t.NumField() {
 		f := t.Field(i)

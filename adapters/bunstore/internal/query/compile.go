@@ -37,18 +37,19 @@ type compiled struct {
 }
 
 type bindParam struct {
-	name    string // of the argument
+	name    string // the name of the argument
 	convert func(arg any) any
 }
 
-// cache holds the compiled statements, because compiling one takes longer than binding its arguments. It stays
-// small, because bunstore has few texts, and each has few forms.
+// cache holds the compiled statements, because compiling one takes longer than binding its arguments. It stays small,
+// because bunstore has few texts, and each text compiles to few statements.
 var cache sync.Map // *compiled by cacheKey
 
-// A cacheKey also lists the row sets of no row (none) and of one row (one), because they compile to shorter SQL.
+// A cacheKey also lists the names of the [Rows] without a row (none) and with one row (one), because these compile to
+// shorter SQL.
 type cacheKey struct{ dialect, sql, none, one string }
 
-// rowSetsOfSize returns the sorted names of the row sets that have exactly that number of rows.
+// rowSetsOfSize returns the sorted names of the [Rows] that have exactly n rows.
 func rowSetsOfSize(args Args, n int) string {
 	var names []string
 	for name, value := range args {
@@ -93,7 +94,7 @@ type compiler struct {
 	compiled
 }
 
-// replacement returns the SQL for "@name", and adds the parameters that it has.
+// replacement returns the SQL for "@name", and adds the bind parameters of that SQL.
 func (c *compiler) replacement(name string, value any) string {
 	bind := func(convert func(any) any) string {
 		c.params = append(c.params, bindParam{name, convert})
@@ -114,11 +115,11 @@ func (c *compiler) replacement(name string, value any) string {
 	return c.scalarSQL(value, bind)
 }
 
-// ErrInvalidText is the error of a statement with a text that no database stores.
+// ErrInvalidText is the error of a statement that has a text among its arguments that no database stores.
 const ErrInvalidText = dberr.Public("a text is not UTF-8, or has a NUL")
 
-// ValidText reports whether the database stores the texts of an argument unchanged. It returns false for texts
-// that are not UTF-8 or contain a NUL. If the database changed them, two keys could become one.
+// ValidText reports whether the database stores the texts of an argument unchanged. It returns false for texts that are
+// not UTF-8 or contain a NUL. If a database changed such texts when it stores them, two codes could become equal.
 func ValidText(value any) bool {
 	switch value := value.(type) {
 	case string:

@@ -13,22 +13,23 @@ import (
 // A Dialect writes the parts of a statement that differ between PostgreSQL and SQLite: parameters, row sets
 // and the current time. [Postgres], [Distributed] and [SQLite] return one.
 type Dialect interface {
-	// name is a part of the cache key. Dialects that compile a statement to different texts have different names.
+	// name is a part of the cache key. Two dialects that compile a statement to different texts have different names.
 	name() string
 	// statement returns the text of a query for this database.
 	statement(Query) string
-	// now returns the value of "@now", if the SQL of nowSQL has a parameter for it.
+	// now returns the value of "@now", or nil if the SQL of nowSQL has no parameter.
 	now() any
 	// nowSQL returns the SQL of "@now".
 	nowSQL(bindFunc) string
 	// placeholder returns the SQL of the n-th parameter, counted from 1.
 	placeholder(n int) string
-	// inSQL returns the condition that a column has one of the values of ?, which is a [TextArray].
+	// inSQL returns the condition that a column has one of the values of a [TextArray]. In the SQL, ? stands for the
+	// array.
 	inSQL(column string) string
 	// scalarSQL returns the SQL of a single value.
 	scalarSQL(value any, bind bindFunc) string
-	// rowsSQL returns the SQL for FROM that yields the columns of n rows, and then their order. With [anyNumber] it does
-	// not depend on the number.
+	// rowsSQL returns the SQL for FROM that yields n rows: their columns, and then the position of the row. With
+	// [anyNumber] the SQL is the same for every number of rows.
 	rowsSQL(columns Columns, n int, bind bindFunc) string
 }
 
@@ -71,8 +72,8 @@ func (p postgres) statement(q Query) string {
 
 func (postgres) now() any { return nil }
 
-// nowSQL returns statement_timestamp(). It is not now(), because now() is the time at which the transaction
-// began. That can be long ago if the program that embeds keyseat began it.
+// nowSQL returns statement_timestamp(). The function now() would return the time at which the transaction began. That
+// can be long ago if the program that embeds keyseat began the transaction.
 func (postgres) nowSQL(bindFunc) string { return "statement_timestamp()" }
 
 func (postgres) placeholder(n int) string { return "$" + strconv.Itoa(n) }
@@ -94,8 +95,8 @@ func (postgres) scalarSQL(value any, bind bindFunc) string {
 
 func (postgres) inSQL(column string) string { return column + " = ANY (?)" }
 
-// rowsSQL passes each value of a single row as an argument, not as an array. One change would need 60
-// arrays, and the server would spend a large part of the statement's time to unpack them.
+// rowsSQL passes each value of a single row as an argument, not as an array. For one change the server would have to
+// unpack 60 arrays, which would be a large part of the time of the statement.
 func (p postgres) rowsSQL(columns Columns, n int, bind bindFunc) string {
 	switch n {
 	case 0:
@@ -205,7 +206,7 @@ func encodeRows(rows [][]any) string {
 	return encodeJSON(out)
 }
 
-// encodeJSON cannot fail: the texts are valid UTF-8, and all other values can be encoded.
+// encodeJSON returns a value as JSON. It cannot fail, because all values of the package can be encoded.
 func encodeJSON(value any) string {
 	text, _ := json.Marshal(value)
 	return string(text)

@@ -13,7 +13,7 @@
 // A [Table] pairs the columns of a database table with the fields of a struct. [Table.Rows] converts structs to an
 // argument of a query.
 //
-// Statements are written for PostgreSQL. Where SQLite needs another one, [Query.SQLite] has it.
+// Statements are written for PostgreSQL. Where SQLite needs another statement, [Query.SQLite] has that statement.
 //
 // A [Select] is a query that bun writes for a model.
 //
@@ -31,12 +31,12 @@ import (
 // A Query is a statement with its arguments. Scan is called for every row of the result.
 type Query struct {
 	SQL  string
-	Rare bool // the text has many forms, so its compiled form is not cached
+	Rare bool // the statement is not cached, because its text is built from the arguments and has many variants
 	Args Args
 	Scan func(Row) error
 
-	// The statements for SQLite and for a distributed PostgreSQL, or "" where SQL suits. Queries with the same SQL have
-	// the same ones, because the compiled form is cached by SQL.
+	// The statements for SQLite and for a distributed PostgreSQL, or "" where SQL suits. Queries with the same SQL must
+	// have the same values here, because the compiled statement is cached by SQL.
 	SQLite, Distributed string
 }
 
@@ -51,8 +51,8 @@ type Runner func(ctx context.Context, all ...Query) error
 //	TextArray                               an array, for "= ANY (@codes)"
 //	InlineRows                              a table in FROM
 //
-// Values of other types must be columns of [Rows]. A given text must always have arguments of the same types,
-// because its compiled form is cached.
+// Values of other types must be columns of [Rows]. A given text must always have arguments of the same types, because
+// the compiled statement is cached.
 //
 // The text "@now" needs no argument. It is the current time of the [Dialect].
 //
@@ -62,11 +62,11 @@ type Runner func(ctx context.Context, all ...Query) error
 //	Args{"want": Rows{Columns: "code text", Values: [][]any{{"A"}, {"B"}}}}
 type Args map[string]any
 
-// Rows is a small table whose values are bind parameters. The text of a statement does not depend on the
-// number of rows. There are two exceptions: no row and one row compile to shorter texts.
+// Rows is a small table whose values are bind parameters. The text of a statement does not depend on the number of
+// rows. There are two exceptions: Rows without a row and with one row compile to shorter texts.
 type Rows struct {
-	Columns Columns // the compiled table has one more, "place": the order of the rows
-	Values  [][]any // of each row
+	Columns Columns // the compiled table has one more column, "place": the position of the row
+	Values  [][]any // the values of each row
 }
 
 // TextRows returns rows with one column of texts.
@@ -100,7 +100,7 @@ func columnOf[T any](rows [][]any, i int) []T {
 		switch value := row[i].(type) {
 		case T:
 			all[n] = value
-		case time.Time: // T is then *time.Time, so that a nil pointer can stand for NULL
+		case time.Time: // then T is *time.Time, so that a nil pointer can stand for NULL
 			all[n] = any(&value).(T)
 		}
 	}
@@ -125,18 +125,18 @@ func (c Columns) Each(do func(name, kind string)) {
 	}
 }
 
-// List returns the names, each in the given format: "k.%" gives "k.code, k.version".
+// List returns the names of the columns, each in the given format. For example, "k.%" gives "k.code, k.version".
 func (c Columns) List(format string) string {
 	var names []string
 	c.Each(func(name, _ string) { names = append(names, strings.ReplaceAll(format, "%", name)) })
 	return strings.Join(names, ", ")
 }
 
-// A Row is a row of a statement's result. It copies its columns into variables, as [sql.Rows.Scan] does.
+// A Row is a row of a statement's result: a function that copies the columns into variables, as [sql.Rows.Scan] does.
 type Row func(into ...any) error
 
 // A Reader reads rows into a variable. Its type T is the type of a column, or a struct whose fields are the columns in
-// order. A struct in T stands for its own fields.
+// order. A struct in T that is not the type of a column stands for its fields.
 type Reader[T any] struct {
 	row   struct{ Value T } // a struct, so that T can also be the type of a column
 	into  []any
@@ -159,7 +159,7 @@ func NewReader[T any]() *Reader[T] {
 	return r
 }
 
-// Read returns the value of a row. After an error it has the fields before the one that cannot be read.
+// Read returns the value of a row. After an error the value has the fields before the field that cannot be read.
 func (r *Reader[T]) Read(row Row) (T, error) {
 	var none T
 	r.row.Value = none
@@ -172,7 +172,7 @@ func (r *Reader[T]) Read(row Row) (T, error) {
 	return r.row.Value, err
 }
 
-// Each returns a function that reads rows of type T, see [Reader], and calls use with each.
+// Each returns a function that reads a row as a value of type T, see [Reader], and calls use with the value.
 func Each[T any](use func(T)) func(Row) error {
 	r := NewReader[T]()
 	return func(row Row) error {

@@ -70,7 +70,7 @@ type Select struct {
 	args *binder
 }
 
-// NewSelect returns a query that reads rows into a model. The connection runs it.
+// NewSelect returns a query that reads rows into a model. It runs on the given connection.
 func NewSelect(d Dialect, on bun.IConn, model any) Select {
 	args, db := &binder{dialect: d}, postgresModels
 	if _, is := d.(sqlite); is {
@@ -79,7 +79,8 @@ func NewSelect(d Dialect, on bun.IConn, model any) Select {
 	return Select{db.NewSelect().Conn(boundConn{on, args}).Model(model), args}
 }
 
-// Bind returns an argument of bun that becomes a bind parameter. The types are those of [Args], except for rows.
+// Bind returns an argument of bun that becomes a bind parameter. The value has one of the types of [Args], except
+// [Rows] and [InlineRows].
 func (q Select) Bind(value any) bun.Safe {
 	if !ValidText(value) {
 		q.args.err = ErrInvalidText
@@ -101,7 +102,7 @@ func (q Select) WhereIn(column string, values TextArray) {
 type binder struct {
 	dialect Dialect
 	values  []any
-	err     error // a value cannot be stored
+	err     error // is [ErrInvalidText] if a value cannot be stored
 }
 
 func (b *binder) bind(value any) bindFunc {
@@ -125,7 +126,7 @@ func (c boundConn) QueryContext(ctx context.Context, text string, _ ...any) (*sq
 	return c.IConn.QueryContext(ctx, text, c.args.values...)
 }
 
-// The databases of bun that generate the SQL for the models. They have no connections.
+// The databases of bun that generate the SQL for the models. They have no connections: a [boundConn] runs the SQL.
 var (
 	postgresModels = bun.NewDB(nil, withModels(pgdialect.New()))
 	sqliteModels   = bun.NewDB(nil, withModels(sqlitedialect.New()))

@@ -7,12 +7,13 @@
 //	keyseat.db-migrate      locked by a process that enables WAL mode or restores a backup
 //	keyseat.db.master-key   the master keys of keyseatd; this package does not use them
 //
-// SQLite trusts the names of these files. The next write damages the database in two cases:
+// SQLite finds the log by its name, and does not check that it belongs to the database. The next write damages the
+// database in two cases:
 //
 //   - The log next to the database belongs to another database.
 //   - Two programs open the database under different names, and so with two logs.
 //
-// The functions of this package return an error before that.
+// In both cases the functions of this package return an error before the write.
 package sqlitefile
 
 import (
@@ -78,17 +79,17 @@ func (f *File) InPlace() error {
 	return nil
 }
 
-// Create creates a missing file that only its owner can read and write. SQLite gives the files next to it
-// the same mode. If root creates the file, it gets the owner of its folder, because the service that owns
-// the folder must be able to use it.
+// Create creates a missing file that only its owner can read and write. SQLite gives the files next to it the same
+// mode. If root creates the file, the file gets the owner of its folder, because the service that owns the folder must
+// be able to use the file.
 func Create(path string) error {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && logSize(path) > 0 {
-		// SQLite would delete the log when it creates a new database there.
+		// SQLite would delete the log when it creates a new database with this name.
 		return dberr.Public(fmt.Sprintf("%s is missing, but its log %s%s is there and may hold accepted tasks: "+
 			"put the database back, or run `keyseatd restore`", path, path, walSuffix))
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
-	if errors.Is(err, fs.ErrExist) { // O_EXCL follows no symbolic link
+	if errors.Is(err, fs.ErrExist) { // this second call follows a symbolic link, unlike O_EXCL
 		if f, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600); err == nil {
 			err = f.Close()
 		}
@@ -119,7 +120,7 @@ func logSize(path string) int64 {
 	return info.Size()
 }
 
-// A Disk holds the state of an SQLite file on its disk, for the method Ping of bunstore.Store.
+// A Disk records whether an SQLite file can be written, for the method Ping of bunstore.Store.
 type Disk struct {
 	File   atomic.Pointer[File]  // nil until the path is known
 	Failed atomic.Pointer[error] // the last error of [Disk.Note]; nil after Ping has found that writes succeed again
@@ -136,7 +137,7 @@ func (d *Disk) Note(err error) {
 	}
 }
 
-// changeRoom is the number of bytes that [File.HasRoom] needs. It is more than a change writes to the log.
+// changeRoom is the number of bytes that [File.HasRoom] needs. A change writes less than that to the log.
 const changeRoom = 64 << 10
 
 // HasRoom returns an error if the disk of a file has no room for a change.
@@ -149,7 +150,7 @@ func (f *File) HasRoom() error {
 	return errors.Join(err, probe.Close(), os.Remove(probe.Name()))
 }
 
-// URI returns the URI of a file with the options v for opening it.
+// URI returns the URI with which SQLite opens a file. The options v are its query.
 func URI(path string, v url.Values) string {
 	path = strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(filepath.ToSlash(path))
 	return "file:" + path + "?" + v.Encode()
@@ -158,15 +159,15 @@ func URI(path string, v url.Values) string {
 // LinkNew gives a new file its name. It returns [fs.ErrExist] if a file with that name exists. On a file
 // system without hard links it replaces that file.
 func LinkNew(temp, file string) error {
-	err := os.Link(temp, file) // unlike a rename it does not replace a file
+	err := os.Link(temp, file) // unlike a rename, this does not replace a file
 	if err == nil || errors.Is(err, fs.ErrExist) {
 		return errors.Join(err, os.Remove(temp))
 	}
 	return os.Rename(temp, file) // the file system has no hard links
 }
 
-// WriteNew creates a temporary file in the folder of file and calls write for it. When the content is on
-// disk, it calls place, which gives the file its name. After an error the temporary file is removed.
+// WriteNew creates a temporary file in the folder of file and calls write for it. When the content is on disk, it calls
+// place, which must give the file its name. After an error the temporary file is removed.
 func WriteNew(file string, mode fs.FileMode, write func(temp *os.File) error, place func(temp, file string) error) error {
 	temp, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*.part")
 	if err != nil {
@@ -180,9 +181,10 @@ func WriteNew(file string, mode fs.FileMode, write func(temp *os.File) error, pl
 	}, place)
 }
 
-// SetAside gives the old database a second name, and moves its log to that name. It returns the name as kept, or ""
-// if no database exists. The path still names the old database, until the caller renames the new one to it. On a file
-// system without hard links, no file has the path until then. The caller must hold the lock of [WithMigrateLock].
+// SetAside gives the old database a second name, and renames its log accordingly. It returns the second name as kept,
+// or "" if no database exists. The old database keeps its first name too, until the caller renames the new database to
+// that name. On a file system without hard links, no file has the first name until then. The caller must hold the lock
+// of [WithMigrateLock].
 func SetAside(database string) (kept string, err error) {
 	kept = database + ".before-" + time.Now().UTC().Format("20060102T150405Z")
 	err = os.Link(database, kept)
@@ -204,8 +206,8 @@ func SetAside(database string) (kept string, err error) {
 	return kept, nil
 }
 
-// NewFileRights returns the mode and the owner for a new file next to a database: those of the database. If the
-// database does not exist, the new file is for the owner of the folder only.
+// NewFileRights returns the mode and the owner for a new file next to a database. They are those of the database. If
+// the database does not exist, only the owner of the folder can use the new file.
 func NewFileRights(database string) (fs.FileMode, fs.FileInfo, error) {
 	old, err := os.Stat(database)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -19,33 +19,35 @@ import (
 	"github.com/keyseat/keyseat/internal/safefile"
 )
 
-// wipeInterval is the minimum time between two truncations of SQLite's write-ahead log. While tasks are polled,
-// an erased secret stays in the log for about that time at most.
+// wipeInterval is the minimum time between two truncations of SQLite's write-ahead log. While the daemon polls for
+// tasks, an erased secret stays in the log for at most about wipeInterval.
 const wipeInterval = 5 * time.Second
 
-// A WALWiper records whether SQLite's write-ahead log may still contain erased secrets. The database file
-// overwrites deleted data, but its log keeps the old pages until it is truncated.
+// A WALWiper records whether SQLite's write-ahead log may still contain erased secrets. SQLite overwrites deleted data
+// in the database file, but the log keeps the old pages until the log is truncated.
 type WALWiper struct {
 	db    *sql.DB // the pool of the writer
 	mu    sync.Mutex
 	left  bool      // the log may hold secrets that a previous process erased
 	dirty bool      // the log may hold secrets that this process erased
-	last  time.Time // the last time that isDue returned true because of dirty
+	last  time.Time // when isDue last returned true because of dirty
 }
 
 // NewWALWiper returns a WALWiper for a log that may hold erased secrets, because the previous process may have died
 // before it truncated the log.
 func NewWALWiper(db *sql.DB) *WALWiper { return &WALWiper{db: db, left: true} }
 
-// WipeIfDue truncates the log if that is due. The argument erased is true if the caller has just erased a secret.
-// Polls call it too, so that the last secret is wiped. A nil WALWiper does nothing.
+// WipeIfDue truncates the log if that is due. The argument erased is true if the caller has just erased a secret. Each
+// poll for tasks calls WipeIfDue too, so that the last erased secret does not stay in the log. A nil WALWiper does
+// nothing.
 func (w *WALWiper) WipeIfDue(ctx context.Context, erased bool) {
 	if w != nil && w.isDue(erased, time.Now()) {
 		_ = w.Wipe(ctx) // a later call tries again
 	}
 }
 
-// Wipe truncates the log. If that fails or readers prevent it, a later call tries again. A nil WALWiper does nothing.
+// Wipe truncates the log. If that fails or readers prevent it, a later call of WipeIfDue tries again. A nil WALWiper
+// does nothing.
 func (w *WALWiper) Wipe(ctx context.Context) error {
 	if w == nil {
 		return nil
@@ -65,7 +67,7 @@ func (w *WALWiper) isDue(erased bool, now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.dirty = w.dirty || erased
-	if w.left { // last stays as it is, so that the first secret of this process does not wait
+	if w.left { // w.last does not change, so that the first secret that this process erases is wiped immediately
 		w.left, w.dirty = false, false
 		return true
 	}
@@ -76,14 +78,14 @@ func (w *WALWiper) isDue(erased bool, now time.Time) bool {
 	return true
 }
 
-// truncate truncates the log, and reports whether readers prevented it. It waits only 50 ms for readers, because
-// all writes wait for it. During a long read the log is not truncated; a later call does it.
+// truncate truncates the log, and reports whether readers prevented it. It waits at most 50 ms for readers, because all
+// writes wait for truncate. During a long read it does not truncate the log; a later call does.
 func (w *WALWiper) truncate(ctx context.Context) (busy bool, err error) {
 	conn, err := w.db.Conn(ctx)
 	if err != nil {
 		return false, err
 	}
-	defer func() { _ = conn.Close() }() // this returns it to its pool
+	defer func() { _ = conn.Close() }() // this returns the connection to its pool
 	var usual, failed, pages, moved int
 	if err := conn.QueryRowContext(ctx, "PRAGMA busy_timeout").Scan(&usual); err != nil {
 		return false, err
@@ -99,30 +101,30 @@ func (w *WALWiper) truncate(ctx context.Context) (busy bool, err error) {
 // CheckLeftLog returns an error if the database was replaced while the log of the old one stayed next to it.
 // SQLite would copy pages of the old database into the new one.
 //
-// This is possible only if no process serves the database and the file was changed after its log. Then
-// CheckLeftLog reads the database together with the log, and returns an error if the result is damaged.
+// CheckLeftLog checks only a database that no process serves and whose file was changed after its log. It reads the
+// database together with the log, and returns an error if the result is damaged.
 func CheckLeftLog(ctx context.Context, path string) error {
 	changed, err := changedAt(path)
 	log, logErr := os.Stat(path + walSuffix)
 	if err != nil || logErr != nil || log.Size() == 0 || !changed.After(log.ModTime()) || isServed(path) {
 		return nil
 	}
-	db, err := OpenReadOnly(path) // a connection that writes would do the damage when it closes
+	db, err := OpenReadOnly(path) // a connection that can write would copy the log into the database when it closes
 	if err != nil {
 		return err
 	}
-	defer func() { _ = db.Close() }() // it was only read
+	defer func() { _ = db.Close() }() // the connection has only read
 	damage, err := FindDamage(ctx, db)
 	if err != nil || damage == "" {
-		return ctx.Err() // the store gets any other error again when it uses the file
+		return ctx.Err() // any other error occurs again when the store uses the file
 	}
 	return dberr.Public(fmt.Sprintf("%s does not belong to the log %s%s (%s): the database was replaced and the log of the old one was left; "+
 		"if %s is the right copy, remove %s%s and %s%s, else run `keyseatd restore`",
 		path, path, walSuffix, damage, path, path, walSuffix, path, shmSuffix))
 }
 
-// OpenReadOnly opens a file without changing it. If no log is next to the file, OpenReadOnly does not even
-// lock it. Such a file may be on a read-only medium.
+// OpenReadOnly opens a file without changing it. If no log is next to the file, the connection also does not lock the
+// file, so that the file may be on a read-only medium.
 func OpenReadOnly(file string) (*sql.DB, error) {
 	v := url.Values{"mode": {"ro"}, "_busy_timeout": {"10000"}}
 	if logSize(file) == 0 {
@@ -152,17 +154,17 @@ const (
 	migrateLock = "-migrate" // a process that enables WAL mode or restores a backup holds this lock
 )
 
-// Times for waiting for a lock.
+// The times of the wait for a lock.
 const (
-	lockPoll  = 10 * time.Millisecond  // between two tries
-	serveWait = 300 * time.Millisecond // in all; longer than [isServed] holds the lock
+	lockPoll  = 10 * time.Millisecond  // the time between two tries
+	serveWait = 300 * time.Millisecond // the whole wait, which is longer than [isServed] holds the lock
 )
 
 // ErrServed is the error of a process that wants to serve an SQLite file that another daemon serves.
 var ErrServed error = dberr.Public("another daemon serves this database")
 
 // newLock returns a lock whose file is next to the database. A new file gets the database's owner and similar
-// permissions. Otherwise a file that root has created would lock the service out.
+// permissions. Otherwise the service could not open a lock file that root has created.
 func newLock(path, suffix string) (*flock.Flock, error) {
 	mode, like, err := NewFileRights(path)
 	if err != nil {
@@ -170,7 +172,7 @@ func newLock(path, suffix string) (*flock.Flock, error) {
 	}
 	f, err := os.OpenFile(path+suffix, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err == nil {
-		mode = mode&0o660 | 0o600 // a user that can read the file can hold the lock
+		mode = mode&0o660 | 0o600 // no other user, because a process that can read the file can hold the lock
 		err = errors.Join(f.Chmod(mode), safefile.ChownLike(f, like), f.Close())
 	}
 	if err != nil && !errors.Is(err, fs.ErrExist) {
@@ -210,12 +212,12 @@ func isServed(path string) bool {
 	if err != nil {
 		return false
 	}
-	_ = lock.Unlock() // closing the file unlocks it too
+	_ = lock.Unlock() // does not fail for a file that this process has locked
 	return !taken
 }
 
-// WithMigrateLock runs do while this process may enable WAL mode for a database or replace it. It waits for other
-// processes that do so.
+// WithMigrateLock runs do while this process holds the lock for enabling WAL mode or replacing the database. It waits
+// for other processes that hold the lock.
 func WithMigrateLock(ctx context.Context, path string, do func() error) error {
 	lock, err := newLock(path, migrateLock)
 	if err != nil {
@@ -224,6 +226,6 @@ func WithMigrateLock(ctx context.Context, path string, do func() error) error {
 	if _, err := lock.TryLockContext(ctx, lockPoll); err != nil {
 		return err
 	}
-	defer func() { _ = lock.Unlock() }() // closing the file unlocks it too
+	defer func() { _ = lock.Unlock() }() // does not fail for a file that this process has locked
 	return do()
 }
