@@ -15,7 +15,7 @@ import (
 
 // An action changes one key, plan or task. It is an operation of the admin API that the operator confirms first.
 type action struct {
-	Noun, Verb   string // POST /admin/v1/{noun}s/{id}/{verb}
+	Noun, Verb   string // as in the path /admin/v1/{noun}s/{id}/{verb} of the admin API
 	Button       string
 	Question     string
 	Consequences string // for the page that asks for confirmation
@@ -100,8 +100,8 @@ func (r *request) confirmAction() error {
 }
 
 // confirmation builds the confirmation for the action of the path and the object that form names. The error is
-// errNotFound for an unknown action or an empty id. It is [tasks.ErrNoKey] for a reference that does not open, and
-// [tasks.ErrNoTask] if the task to resolve does not exist.
+// errNotFound for an unknown action or an empty id. It is [tasks.ErrNoKey] for a reference that cannot be decrypted,
+// and [tasks.ErrNoTask] if the task to resolve does not exist.
 func (r *request) confirmation(form url.Values) (confirmation, error) {
 	a, is := findAction(r.req.PathValue("noun"), r.req.PathValue("verb"))
 	id := form.Get(a.IDParam())
@@ -126,8 +126,8 @@ func (r *request) confirmation(form url.Values) (confirmation, error) {
 	return c, nil
 }
 
-// doAction performs the action through the admin API. Then it redirects to the page of the object. The
-// confirmation page shows an error.
+// doAction performs the action through the admin API. Then it redirects to the page of the object. If the admin API
+// returns an error, doAction shows the confirmation page with this error.
 func (r *request) doAction() error {
 	c, err := r.confirmation(r.req.PostForm)
 	if err != nil {
@@ -146,20 +146,21 @@ func (r *request) doAction() error {
 	return nil
 }
 
-// act performs an action on the object with that id or code through the admin API. Only resolve has an outcome.
+// act performs an action, through the admin API, on the object whose id or code is target. It uses the outcome only for
+// the action resolve.
 func (r *request) act(a action, target, outcome string) error {
 	body := map[string]string{}
 	if a.Verb == "resolve" {
 		body["outcome"] = outcome
 	}
 	if a.Verb == "restock" {
-		return r.callAdmin(http.MethodPut, objectPath(a.Noun+"s", target), body, nil, nil) // every edit puts the plan back
+		return r.callAdmin(http.MethodPut, objectPath(a.Noun+"s", target), body, nil, nil) // every edit puts the plan back into stock
 	}
 	return r.callAdmin(http.MethodPost, objectPath(a.Noun+"s", target, a.Verb), body, nil, nil)
 }
 
 // target returns the id or the code of the object that a form names, and the name of the object on pages. The error is
-// [tasks.ErrNoKey] for a reference that does not open.
+// [tasks.ErrNoKey] for a reference that cannot be decrypted.
 func (r *request) target(a action, id string) (target, subject string, err error) {
 	if a.Noun != "key" {
 		return id, id, nil
@@ -185,7 +186,7 @@ func (r *request) taskActions(v tasks.Snapshot) []action {
 	})
 }
 
-// allowed reports whether a rule of package tasks allows its change on v. It stores nothing.
+// allowed reports whether a rule of package tasks, such as [tasks.Reset], allows its change of v. It stores nothing.
 func allowed(decide func(tasks.Snapshot, string) (tasks.Change, error), v tasks.Snapshot) bool {
 	_, err := decide(v, "")
 	return err == nil
@@ -201,7 +202,8 @@ func (r *request) newBulkForm(noun string, ids []string, verbs map[string]bool) 
 	return bulkForm{strings.Join(ids, ","), r.allowedActions(noun, verbs)}
 }
 
-// A bulk is an action on several objects of a list. It has two steps: the first one asks for confirmation.
+// A bulk is an action on several objects of a list. The first request asks for confirmation, and the second request
+// performs the action.
 type bulk struct {
 	action
 	IDs      []string // ids, or references to keys
@@ -234,7 +236,7 @@ func (b bulk) Heading() string {
 	return text
 }
 
-// bulkAction handles both steps.
+// bulkAction handles both requests of an action on several objects.
 func (r *request) bulkAction() error {
 	form := r.req.PostForm
 	a, is := findAction(form.Get("noun"), form.Get("verb"))
@@ -262,8 +264,8 @@ func (r *request) bulkAction() error {
 	return r.render(status, page{"bulk", a.Button, a.Noun + "s", b})
 }
 
-// doBulk performs the action on each object through the admin API. It continues after an object that does not allow the
-// action.
+// doBulk performs the action on each object through the admin API. If the admin API refuses the action on one object,
+// doBulk continues with the next object.
 func (r *request) doBulk(b *bulk, outcome string) error {
 	b.Tried = true
 	for _, id := range b.IDs {

@@ -17,7 +17,7 @@ import (
 
 // An outcomeGroup is a group of outcomes that the chart shows as one series.
 type outcomeGroup struct {
-	Name     string // also selects the color
+	Name     string // identifies the group in templates and style sheets, and so selects its color
 	Label    string
 	outcomes []tasks.Outcome
 }
@@ -37,10 +37,10 @@ var outcomeGroups = []outcomeGroup{
 // A chartRange is a period that the chart can cover, up to now.
 type chartRange struct {
 	Name, Label string
-	hours, step int           // its length, and the length of one column
-	part        string        // the part of a time that labels a column
-	layout      string        // the layout of that label, without script
-	maxAge      time.Duration // a longer period is read less often, because it is larger
+	hours, step int           // length of the period, and length of one column, in hours
+	part        string        // the part of a column's time that the script shows as its label
+	layout      string        // the layout of the label if the script does not run
+	maxAge      time.Duration // how long the charts are reused; longer for a longer period, because its read takes longer
 }
 
 var chartRanges = []chartRange{
@@ -49,13 +49,14 @@ var chartRanges = []chartRange{
 	{"30d", "30 days", 30 * 24, 24, "date", "01-02", 5 * time.Minute},
 }
 
-// A chartSelection selects the content of the charts: a period, and the tasks of the chart of outcomes.
+// A chartSelection selects the content of the charts: the period of both charts, and the tasks in the chart of
+// outcomes.
 type chartSelection struct {
 	chartRange
 	stats.Filter
 }
 
-// findRange returns the range with that name, or the first one.
+// findRange returns the range with the given name, or the first range if there is none.
 func findRange(name string) chartRange {
 	i := slices.IndexFunc(chartRanges, func(r chartRange) bool { return r.Name == name })
 	return chartRanges[max(i, 0)]
@@ -66,7 +67,8 @@ func (r chartRange) start(now time.Time) time.Time {
 	return now.Truncate(time.Hour).Add(time.Duration(1-r.hours) * time.Hour)
 }
 
-// An hour counts the tasks that were accepted in one column's time, per outcome group.
+// An hour is a column of the chart. It counts the tasks that were accepted in the time of the column, per outcome
+// group.
 type hour struct {
 	chartRange
 	From   time.Time
@@ -78,7 +80,7 @@ func (h hour) Label() template.HTML {
 	return template.HTML(`<time datetime="` + view.Time{Time: h.From}.String() + `" data-part="` + h.part + `">` + h.From.Format(h.layout) + `</time>`) //nolint:gosec // nothing but digits
 }
 
-// A sum is the number of tasks of one kind with one outcome, also in the period before.
+// A sum is the number of tasks of one kind with one outcome, in the period of the chart and in the previous period.
 type sum struct {
 	Outcome tasks.Outcome
 	Kind    tasks.Kind
@@ -86,11 +88,11 @@ type sum struct {
 	Before  int
 }
 
-// A series is an outcome group of a chart.
+// A series is one outcome group of the chart, with its numbers of tasks.
 type series struct {
 	outcomeGroup
 	Total  int    // number of tasks
-	Before int    // number of tasks in the period before
+	Before int    // number of tasks in the previous period
 	URL    string // of the list of the tasks
 }
 
@@ -100,14 +102,15 @@ type outcomeChart struct {
 	Hours     []hour
 	Sums      []sum // the most frequent first
 	All       int
-	AllBefore int // number of tasks in the period before
+	AllBefore int // number of tasks in the previous period
 	Range     chartRange
 	Ranges    []chartRange
 	Filter    stats.Filter
 }
 
-// newOutcomeChart groups the counts by column and outcome group. The first column begins at from.
-func newOutcomeChart(r chartSelection, from time.Time, counts, before []stats.HourCount) *outcomeChart {
+// newOutcomeChart groups the counts of the selected period by column and outcome group, and adds up the counts of the
+// previous period. The first column begins at the time from.
+func newOutcomeChart(r chartSelection, from time.Time, counts, previous []stats.HourCount) *outcomeChart {
 	chart := &outcomeChart{Hours: make([]hour, r.hours/r.step), Range: r.chartRange, Ranges: chartRanges, Filter: r.Filter}
 	for _, g := range outcomeGroups {
 		chart.Groups = append(chart.Groups, series{outcomeGroup: g, URL: g.url(r.Filter, from)})
@@ -125,7 +128,7 @@ func newOutcomeChart(r chartSelection, from time.Time, counts, before []stats.Ho
 		chart.All += c.Tasks
 		chart.sum(c).Tasks += c.Tasks
 	}
-	for _, c := range before {
+	for _, c := range previous {
 		if i := findGroup(c.Outcome); i >= 0 {
 			chart.Groups[i].Before += c.Tasks
 			chart.AllBefore += c.Tasks
@@ -188,7 +191,7 @@ type overviewData struct {
 	Levels      []stock.Level
 	recent      []tasks.Snapshot // the newest tasks
 	Unavailable []view.Plan
-	MorePlans   bool // there may be more such plans
+	MorePlans   bool // there may be more unavailable plans
 }
 
 // charts are the charts of the overview.
@@ -209,8 +212,8 @@ func (c cached[T]) isFresh(now time.Time, maxAge time.Duration) bool {
 	return age >= 0 && age < maxAge
 }
 
-// overviewCache holds the last data. Only one request reads the store at a time, and the data is reused for
-// [maxAge]. Therefore many open overviews cost the store no more than one.
+// overviewCache holds the data that was read last. Only one request reads the store at a time, and the data is reused
+// for [maxAge]. Therefore many open overviews cost the store no more than one open overview.
 type overviewCache struct {
 	mu     sync.Mutex
 	last   cached[overviewData]
@@ -218,7 +221,7 @@ type overviewCache struct {
 	sold   map[stock.Country]cached[stats.Sold]
 }
 
-// The bounds of the cache: the age of its data, and the number of selections.
+// The bounds of the cache: how long data is reused, and the number of selections whose charts are held.
 const (
 	maxAge          = 2 * time.Second
 	maxCachedCharts = 64

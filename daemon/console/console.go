@@ -1,13 +1,13 @@
 // Package console is the web interface for operators. It shows the state of the shop and the history of a
 // key, and it has buttons for the actions of the admin API.
 //
-// [Console] handles the path / and the paths below /console/. An operator signs in with a token of the
-// admin API and gets a session, which is a cookie. Each request looks the token up again. Therefore a
-// session ends when the token's line is removed from the file.
+// [Console] handles the path / and the paths below /console/. An operator signs in with a token of the admin API and
+// gets a session, which is a cookie. Each request looks the token up again. Therefore a session ends when its token is
+// removed from the file of tokens.
 //
-// Pages read from the store. Changes go through the admin API itself, in the same process and with the
-// session's own token. Therefore a change from the console has the same role checks, rules, history and
-// audit log as any other. Only an import of a CSV file goes to the store, as on the command line.
+// Pages read from the store. Changes go through the admin API itself, in the same process and with the session's own
+// token. Therefore a change from the console has the same role checks, rules, history and audit log as a change by
+// another client. Only an import of a CSV file is written to the store directly, as on the command line.
 //
 //	browser ─▶ Console ─▶ session, token ─▶ page ◀── tasks.Engine, adminstore, stats
 //	               │
@@ -44,7 +44,7 @@ import (
 
 // Options configure a console. API, Tokens, Engine and AdminStore are required.
 type Options struct {
-	API            http.Handler // an [admin.API] with the same tokens: the console sends every change but imports to it
+	API            http.Handler // an [admin.API] with the same tokens, which makes every change except imports
 	Tokens         admin.Tokens
 	Engine         tasks.Engine // the console uses its read methods only, and its Sealer for references to keys
 	AdminStore     adminstore.AdminStore
@@ -91,7 +91,8 @@ type ProxyUsers struct {
 	Roles        []GroupRole
 }
 
-// A GroupRole is the role of the operators in a group. An operator in several groups has the role that comes first.
+// A GroupRole is the role of the operators in a group. For an operator in several groups, the first GroupRole of
+// [ProxyUsers] counts.
 type GroupRole struct {
 	Group string // "*" for every operator
 	Role  admin.Role

@@ -15,8 +15,8 @@ const maxDurations = 2000
 type durationChart struct {
 	Kinds   []kindDurations
 	Buckets []durationBucket
-	Tasks   int  // number of the attempts
-	Limited bool // there are older tasks that were not read
+	Tasks   int  // number of attempts in the chart
+	Limited bool // there may be older tasks that were not read
 }
 
 // kindDurations summarizes the attempts of a kind.
@@ -26,7 +26,8 @@ type kindDurations struct {
 	Median, P95, Longest time.Duration
 }
 
-// A durationBucket counts the attempts that took up to Most and longer than the bucket before, per kind.
+// A durationBucket counts, per kind, the attempts that took longer than Most of the previous bucket, and up to its own
+// Most.
 type durationBucket struct {
 	Most   time.Duration // 0: any duration
 	Counts []int
@@ -72,13 +73,13 @@ type connectorStats struct {
 	Bars              []bucketBar
 }
 
-// A bucketBar is the bar of a bucket of a histogram. X is the index of the bucket. Height is its count, in percent of the
-// highest one, and Top is the rest to 100.
+// A bucketBar is the bar of a bucket of a histogram. X is the index of the bucket. Height is the count of the bucket in
+// percent of the largest count, and Top is 100 minus Height.
 type bucketBar struct{ X, Top, Height float64 }
 
 func newConnectorStats(all []metrics.ConnectorStats) (stats []connectorStats) {
 	for _, a := range all {
-		attempts := int(a.Count) //nolint:gosec // the number of calls is far smaller
+		attempts := int(a.Count) //nolint:gosec // the number of calls fits into an int
 		mean := a.Total / time.Duration(attempts)
 		stats = append(stats, connectorStats{a, attempts, mean, a.Quantile(0.5), a.Quantile(0.95), bucketBars(a.Buckets)})
 	}

@@ -38,7 +38,7 @@ func (r *request) submitOrder() error {
 		Count: keys.Trim(form.Get("count")), OrderID: keys.Trim(form.Get("order_id")),
 		Note: keys.Trim(form.Get("note")), ID: form.Get("id"),
 	}
-	step := form.Get("step") // "" to confirm, issue or csv
+	step := form.Get("step") // "": ask for confirmation; "issue": show the keys; "csv": send them as a file
 	if step == "" {
 		o.ID = rand.Text()
 		return r.showOrder(http.StatusOK, o)
@@ -133,7 +133,7 @@ func (r *request) findPlan(id string) (stock.Plan, error) {
 	return found[0], nil
 }
 
-// savePlan adds or edits a plan through the admin API. Both put the plan into stock.
+// savePlan adds or edits a plan through the admin API, which then also puts the plan into stock.
 func (r *request) savePlan() error {
 	form := r.req.PostForm
 	f := planForm{
@@ -153,7 +153,8 @@ func (r *request) savePlan() error {
 	return nil
 }
 
-// putPlan sends the plan of a form to the admin API. The error is an [apiError] if a new plan exists already.
+// putPlan sends the plan of a form to the admin API. The error is an [apiError] if the form is not valid, or if a plan
+// with the id of a new plan exists already.
 func (r *request) putPlan(f planForm) error {
 	refused := func(detail string) error {
 		return apiError{http.StatusUnprocessableEntity, "The plan is not valid", detail}

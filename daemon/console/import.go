@@ -25,12 +25,12 @@ import (
 const maxFile = 1 << 20
 
 // A fileImport is an import of a CSV file. It has two steps. The first step checks the file, and shows a page with a
-// verdict for each row. That page contains the file. The second step imports it.
+// verdict for each row. That page contains the file, and the second step imports this file.
 type fileImport struct {
 	Noun    string // plan or key
 	Columns string
 	Text    string // the checked file in base64, "" before it is checked
-	ID      string // of the import: keys are imported once
+	ID      string // the idempotency key of the import, so that a file of keys is imported once
 	Rows    []verdict
 	Counts  []verdictCount
 	Invalid int // number of invalid rows
@@ -53,8 +53,8 @@ func (r *request) showImport(status int, f fileImport) error {
 	return r.render(status, page{"import", "Import " + f.Noun + "s", f.Noun + "s", f})
 }
 
-// importFile handles both steps. An invalid file is shown again with its verdicts, and nothing is stored. Only a file of
-// plans can be stored in part: the error is then a [csvfile.PartError].
+// importFile handles both steps of an import. For an invalid file, it shows the verdicts again and stores nothing. If
+// only a part of a file of plans was stored, the error is a [csvfile.PartError].
 func (r *request) importFile(f fileImport, check func(*fileImport, []byte) error, store func(fileImport, []byte) (int, error)) error {
 	if !r.token.Role.Allows(admin.Write) {
 		return r.showImport(http.StatusForbidden, f)
@@ -81,8 +81,8 @@ func (r *request) importFile(f fileImport, check func(*fileImport, []byte) error
 	return nil
 }
 
-// submittedFile returns the file of the form: uploaded, or from the page with the verdicts. A file that is too large
-// counts as empty.
+// submittedFile returns the file that the form contains: an uploaded file, or the file in the page with the verdicts. A
+// file that is too large counts as empty.
 func (r *request) submittedFile() ([]byte, error) {
 	if text := r.req.PostFormValue("text"); text != "" {
 		return base64.StdEncoding.DecodeString(text)
@@ -99,7 +99,7 @@ func (r *request) submittedFile() ([]byte, error) {
 	return text, err
 }
 
-// showChecked shows the verdicts. An error about the file is a verdict too. Any other error is returned.
+// showChecked shows the verdicts of a file. If err is about the file, it is shown too. Any other error is returned.
 func (r *request) showChecked(f *fileImport, err error) error {
 	part, line := csvfile.PartError{}, csvfile.LineError{}
 	switch {

@@ -36,7 +36,7 @@ func (r *request) newKeyRow(v tasks.Snapshot) (keyRow, error) {
 // yesNo are the options of a field for a property that a key has or has not.
 var yesNo = []option{{"", "any"}, {"yes", "yes"}, {"no", "no"}}
 
-// parseYesNo returns the property of a field, or nil for any.
+// parseYesNo parses the value of such a field. It returns nil for the option "any".
 func parseYesNo(text string) *bool {
 	if text == "" {
 		return nil
@@ -109,7 +109,8 @@ type keyPage struct {
 }
 
 // showKey shows the explanation of a key. It shows the whole code only if the role of the operator allows that, and
-// then logs it. A refresh of an open page does not replace the code, so it does not get the code.
+// then records this in the audit log. A refresh of an open page gets no code, because the script leaves the shown code
+// as it is.
 func (r *request) showKey() error {
 	code, err := r.codeOfPage()
 	if err != nil {
@@ -181,8 +182,8 @@ type keyGroup struct {
 	bulkForm      // empty; the templates of the rows read it
 }
 
-// search finds keys, tasks and plans by the text of the form. If only one key or only one task is found, it redirects
-// to its page. The form is a POST, so that a code is in no URL.
+// search finds keys, tasks and plans by the text of the form. If the only result is a key or a task, it redirects to
+// the page of that key or task. The form is a POST, so that no URL contains a code.
 func (r *request) search() error {
 	text := keys.Trim(r.req.PostFormValue("q"))
 	found, err := r.AdminStore.Search(r.req.Context(), adminstore.ParseSearch(text, r.token.Role.Allows(admin.Export), maxFound))
@@ -206,9 +207,10 @@ func (r *request) search() error {
 	return nil
 }
 
-// newSearchResults converts the results of a search. A whole code or the whole id of a task is the only result.
+// newSearchResults converts the results of a search. If the text is a whole code or the whole id of a task, that key or
+// task is the only result.
 func (r *request) newSearchResults(text string, found adminstore.Found) (s searchResults, err error) {
-	code, _ := keys.ParseTyped(text) // a malformed code equals none
+	code, _ := keys.ParseTyped(text) // for a malformed text it is "", which no key has
 	if len(found.Codes) > 0 && found.Codes[0].Key.Code == code {
 		found = adminstore.Found{Codes: found.Codes[:1]}
 	} else if len(found.Tasks) > 0 && found.Tasks[0].Task.ID == text {

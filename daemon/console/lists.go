@@ -46,7 +46,7 @@ func (s *selection[T]) page(r *request) ([]T, error) {
 	if text, err := view.OpenCode(r.Engine.Sealer, query.Get("after")+query.Get("before")); err == nil {
 		at, id, _ := strings.Cut(string(text), "~")
 		p.Back, p.After.ID = query.Get("before") != "", id
-		p.After.At, _ = time.Parse(time.RFC3339Nano, at) // the console sealed it: a time, or nothing for the zero time
+		p.After.At, _ = time.Parse(time.RFC3339Nano, at) // the console sealed this text: a valid time, or "" for the zero time
 	}
 	list, err := s.read(p)
 	if err != nil {
@@ -109,8 +109,9 @@ var (
 	untilField   = filterField{Name: "until", Label: "Until", Hint: "2026-11-30"}
 )
 
-// newListing returns the frame of the list at a path. It reads the values of the fields, and of the parameters that kept
-// names, from the query. The links keep these values, and the link without filters keeps only the parameters in kept.
+// newListing returns the frame of the list at a path. From the query it reads the values of the fields, and of the
+// parameters whose names are in kept. The links to other pages have all these values. The link without filters has only
+// the parameters in kept.
 func (r *request) newListing(path string, kept []string, fields ...filterField) (l listing) {
 	query, all, tab := r.req.URL.Query(), url.Values{}, url.Values{}
 	l.Path, l.First = path, query.Get("after") == "" && query.Get("before") == ""
@@ -174,7 +175,7 @@ func (l *listing) time(name string, parse func(string) (time.Time, error)) time.
 	return at
 }
 
-// country returns the value of the field country, or "" if it is empty or not valid.
+// country returns the value of the field country, or "" if the field is empty or not valid.
 func (l *listing) country() stock.Country {
 	text := l.value("country")
 	if text == "" {
@@ -187,7 +188,7 @@ func (l *listing) country() stock.Country {
 	return c
 }
 
-// valuesOf returns the values of a field, which have commas between them. Each must be one of the allowed values.
+// valuesOf returns the values of a field, which are separated by commas. Each value must be one of the allowed values.
 func valuesOf[T ~string](l *listing, name string, allowed []T) (all []T) {
 	if l.value(name) == "" {
 		return nil
@@ -201,7 +202,7 @@ func valuesOf[T ~string](l *listing, name string, allowed []T) (all []T) {
 	return all
 }
 
-// toOptions returns an option for each value, after an option for any value.
+// toOptions returns the option "any", and then an option for each value.
 func toOptions[T ~string](all []T) []option {
 	options := []option{{"", "any"}}
 	for _, v := range all {
@@ -213,8 +214,9 @@ func toOptions[T ~string](all []T) []option {
 // exportsCodes reports whether exports of this operator contain whole codes.
 func (r *request) exportsCodes() bool { return r.token.Role.Allows(admin.Export) }
 
-// export sends the list as a file: as JSON, or as the CSV that write writes. The function row returns the row in JSON and
-// the row in CSV of an entry. If rows have codes and the operator gets whole codes, the audit log has the number of rows.
+// export sends the list as a file, in JSON or in the CSV that the function write makes. For an entry of the list, the
+// function row returns the row in JSON and the row in CSV. If the file contains whole codes, export records the number
+// of rows in the audit log.
 func export[T, J, C any](
 	r *request, s selection[T], name string, hasCodes bool, row func(T) (J, C), write func(io.Writer, iter.Seq2[C, error]) error,
 ) error {

@@ -75,7 +75,8 @@ func (r *request) firstSteps(o overview) ([]firstStep, error) {
 	return steps, err
 }
 
-// readCached returns the data of the overview and its charts. It reads each of them unless it did so a short time ago.
+// readCached returns the data of the overview and its charts. It reads the store only for data and charts that are not
+// in the cache, or are too old.
 func (c *Console) readCached(ctx context.Context, s chartSelection) (overviewData, charts, error) {
 	c.cache.mu.Lock()
 	defer c.cache.mu.Unlock()
@@ -120,8 +121,7 @@ func (c *Console) readOverview(ctx context.Context, now time.Time) (d overviewDa
 	return d, err
 }
 
-// The limits of readUnavailablePlans: plansPerRead plans per read, maxPlansRead plans, and maxUnavailable
-// plans in the result.
+// The limits of readUnavailablePlans: the plans of one read, the plans of all reads, and the plans in the result.
 const (
 	plansPerRead   = 1000
 	maxPlansRead   = 20 * plansPerRead
@@ -151,9 +151,9 @@ func (c *Console) readUnavailablePlans(ctx context.Context, d *overviewData) err
 	return nil
 }
 
-// readCharts reads the tasks of a period and those of the period before. It also reads the durations of attempts over all
-// daemons. A task has the times of its first attempt and of its end. So the duration is known of a task that ended with
-// its first attempt.
+// readCharts reads the numbers of tasks in a period and in the period before. It also reads the durations of the
+// attempts of all daemons. The store has the times of a task's first attempt and of its end. So it knows the duration
+// of an attempt only if the task ended with its first attempt.
 func (c *Console) readCharts(ctx context.Context, s chartSelection, now time.Time) (read charts, err error) {
 	from := s.start(now)
 	if c.TaskStats != nil {
@@ -173,8 +173,8 @@ func (c *Console) readCharts(ctx context.Context, s chartSelection, now time.Tim
 	return read, err
 }
 
-// countHours counts the tasks of the hours of a selection. It reads the hours in several parts, because one read is
-// limited.
+// countHours counts the tasks of the hours of a selection. It reads up to [stats.MaxHours] hours at a time, because the
+// store allows no longer read.
 func (c *Console) countHours(ctx context.Context, from time.Time, s chartSelection) (all []stats.HourCount, _ error) {
 	for first := 0; first < s.hours; first += stats.MaxHours {
 		part, err := c.TaskStats.CountByHour(ctx, from.Add(time.Duration(first)*time.Hour), min(s.hours-first, stats.MaxHours), s.Filter)

@@ -63,7 +63,7 @@ func (f frame) MenuEntries() []menuEntry {
 	return slices.DeleteFunc(slices.Clone(menu), func(e menuEntry) bool { return !f.Token.Role.Allows(e.role) })
 }
 
-// Parent returns the main page that the page is below, or nil for a main page itself.
+// Parent returns the menu entry that leads back from this page to its main page, or nil if this page is a main page.
 func (f frame) Parent() *menuEntry {
 	for _, e := range menu {
 		if e.Name == f.Menu && f.name != e.Name {
@@ -76,8 +76,8 @@ func (f frame) Parent() *menuEntry {
 //go:embed pages/*.html
 var pageFiles embed.FS
 
-// templates parses each page template together with the frame and the shared parts, at the first page and not at the
-// start of every command.
+// templates has the template of each page, parsed together with the frame and the shared parts. They are parsed for the
+// first page, because most commands of the program show no page.
 var templates = sync.OnceValue(func() map[string]*template.Template {
 	all := map[string]*template.Template{}
 	for _, name := range []string{"signin", "error", "overview", "keys", "key", "plans", "plan", "import", "stock", "search", "bulk", "tasks", "task", "activity", "issue", "issued", "confirm"} {
@@ -93,7 +93,7 @@ func (r *request) render(status int, p page) error {
 	if r.session != nil {
 		f.FormSecret, f.ByProxy = r.session.formSecret, r.session.proxyUser != ""
 	}
-	if r.session != nil && !r.isRefresh() { // a refresh shows no note
+	if r.session != nil && !r.isRefresh() { // a refresh does not show the note
 		if note := r.session.note.Swap(nil); note != nil {
 			f.Note = *note
 		}
@@ -230,8 +230,8 @@ func formatProse(sentence string) template.HTML {
 	}))
 }
 
-// cssClasses maps a status, outcome or state to a CSS class. The class adds a color to the word, which stays visible. Other
-// words have no class: after invalid_credentials, for example, the shop is not at fault.
+// cssClasses maps a status, outcome or state to a CSS class, which gives the word a color. An outcome such as
+// invalid_credentials has no class, because no operator has to act on it.
 var cssClasses = map[string]string{
 	"live": "good", "success": "good", "settled": "good", "success_renew": "good",
 	"open": "busy", "in_queue": "busy", "pending": "busy", "held": "busy", "waiting": "busy", "running": "busy", "retrying": "busy",

@@ -54,7 +54,7 @@ func (r *request) send(status int, contentType string, text []byte) {
 
 const csvType = "text/csv; charset=utf-8"
 
-// sendFile sends the file that write writes, for the browser to save.
+// sendFile sends the output of the function write as a file that the browser saves.
 func (r *request) sendFile(name, contentType string, write func(io.Writer) error) error {
 	var b bytes.Buffer
 	if err := write(&b); err != nil {
@@ -67,7 +67,8 @@ func (r *request) sendFile(name, contentType string, write func(io.Writer) error
 
 func (r *request) client() netip.Addr { return ratelimit.ClientAddress(r.req, r.Proxies) }
 
-// audit writes a line and an entry of the audit log about an action with a token. The admin API logs its own changes.
+// audit writes a line and an entry of the audit log about an action with a token. The admin API does this itself for
+// the changes that go through it.
 func (r *request) audit(action string, token admin.Token, others ...slog.Attr) {
 	attrs := []slog.Attr{slog.String("action", action), slog.String("token", token.Name), slog.String("client", r.client().String())}
 	log := auditlog.Log{Lines: r.Log, Entries: r.Activity, Errors: r.Log, Limiter: &r.failedLog}
@@ -109,8 +110,8 @@ func toPageError(err error) pageError {
 
 const cookieName = "keyseat_console"
 
-// cookieName returns the name of the session's cookie. Over TLS, its prefix makes browsers refuse a cookie of that
-// name from another host, or without Secure.
+// cookieName returns the name of the session's cookie. Over TLS, the name has the prefix __Host-. Browsers refuse a
+// cookie with that prefix if another host sets it, or if it lacks the attribute Secure.
 func (r *request) cookieName() string {
 	if r.encrypted() {
 		return "__Host-" + cookieName

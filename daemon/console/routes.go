@@ -73,7 +73,7 @@ func (c *Console) routes() http.Handler {
 	return sameSite.Handler(mux)
 }
 
-// contentPolicy lets a page load files of the console only, and forbids every site to frame it.
+// contentPolicy lets a page load only files of the console, and forbids every site to show the page in a frame.
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 

@@ -22,7 +22,7 @@ import (
 var proxyUserPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[!-~]{1,64}$`) })
 
 // proxyToken returns a token without a secret for the operator that a trusted proxy names, or the zero Token. The error
-// is a page if the operator has no role.
+// is a [pageError] if the headers do not name exactly one operator, or if the operator has no role.
 func (r *request) proxyToken() (admin.Token, error) {
 	names := r.req.Header.Values(r.ProxyUsers.UserHeader)
 	if r.ProxyUsers.UserHeader == "" || len(names) == 0 || !ratelimit.FromProxy(r.req, r.Proxies) {
@@ -50,7 +50,7 @@ func (r *request) proxyToken() (admin.Token, error) {
 }
 
 // authenticateByProxy finds or starts the session of the operator that a trusted proxy names. It returns false if no
-// proxy names one.
+// proxy names an operator.
 func (r *request) authenticateByProxy() (bool, error) {
 	token, err := r.proxyToken()
 	if err != nil || token.Role == "" {
@@ -77,8 +77,8 @@ func (r *request) showSignIn(status int, message string) error {
 	return r.render(status, page{"signin", "Sign in", "", signInBody{message, r.SignInLink}})
 }
 
-// signIn opens a session for a valid token. Wrong tokens are limited per client address. Tokens are too
-// long to guess, so the limit only keeps repeated attempts from making noise.
+// signIn starts a session for a valid token. The number of wrong tokens is limited per client address. Tokens are too
+// long to guess, so this limit only reduces the load and the log lines of repeated attempts.
 func (r *request) signIn() error {
 	client := r.client()
 	if wait := r.guesses.Blocked(client); wait > 0 {

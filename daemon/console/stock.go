@@ -18,10 +18,10 @@ import (
 // A stockBar holds the slots of a country and their bar in the chart.
 type stockBar struct {
 	stock.Level
-	Low        bool   // the free slots are few, by the threshold of the webhooks
-	LowAt      string // that threshold, or "–"
-	DaysLeft   string // until no slot is free, at the rate of the last sales, or "–"
-	SoldPerDay string // that rate
+	Low        bool   // the free slots are at or below the threshold of the webhooks
+	LowAt      string // the threshold of the webhooks, or "–"
+	DaysLeft   string // days until no slot is free, at the rate of the last sales, or "–"
+	SoldPerDay string // the rate of the last sales
 	Segments   []segment
 }
 
@@ -55,13 +55,13 @@ type stockTable struct {
 	Sum       stockBar   // the total of all countries
 	LowAt     bool       // a country has a threshold
 	DaysLeft  bool       // the rate of the sales is known
-	Sales     bool       // show that rate, and a link to the outcomes of each country
+	Sales     bool       // show the rate of the sales, and a link to the outcomes of each country
 }
 
 // shownCountries is the number of countries that the overview shows.
 const shownCountries = 10
 
-// newStockTable returns the table of the n emptiest countries.
+// newStockTable returns the table of the n countries with the fewest free slots.
 func (c *Console) newStockTable(ctx context.Context, levels []stock.Level, n int) (stockTable, error) {
 	t := stockTable{Countries: len(levels)}
 	var total stock.Level
@@ -135,15 +135,16 @@ func (r *request) showStock() error {
 	return r.render(http.StatusOK, page{"stock", "Stock", "overview", table})
 }
 
-// The rate of sales is that of the last soldPeriod, or of the newest maxSold slots. It is read once in soldMaxAge.
+// The rate of the sales covers the slots that were sold in the last soldPeriod, but not more than the newest maxSold of
+// them. A rate that was read is reused for soldMaxAge.
 const (
 	soldPeriod = 7 * 24 * time.Hour
 	maxSold    = 200
 	soldMaxAge = time.Minute
 )
 
-// readSold returns the delivered slots of the countries of bars. It reads the countries that it has not
-// read a short time ago.
+// readSold returns the sold slots of the countries in bars. It reads the store only for countries whose last read is
+// older than [soldMaxAge].
 func (c *Console) readSold(ctx context.Context, bars []stockBar) (map[stock.Country]stats.Sold, error) {
 	c.cache.mu.Lock()
 	defer c.cache.mu.Unlock()
@@ -199,7 +200,8 @@ func (r *request) listPlans() error {
 	return r.render(http.StatusOK, page{"plans", "Plans", "plans", l})
 }
 
-// newPlanRow returns the row of a plan. An expired plan needs a later time to be put back, so it is put back with the form.
+// newPlanRow returns the row of a plan. The button that puts an expired plan back into stock opens the form, because
+// the plan needs a later expiry.
 func (r *request) newPlanRow(p stock.Plan) planRow {
 	now := r.Now()
 	expired := p.HasExpired(now)

@@ -51,15 +51,15 @@ func (r *request) selectTasks() (s selection[tasks.Snapshot]) {
 		State: state, Plan: s.value("plan"), Country: s.country(),
 		Outcomes: valuesOf(&s.listing, "outcome", tasks.AllOutcomes()),
 		Since:    s.time("since", csvfile.ParseTime),
-		Until:    s.time("until", csvfile.ParseEnd), // the whole day, as for the command line
+		Until:    s.time("until", csvfile.ParseEnd), // a date includes its whole day, as on the command line
 	}
 	s.order, s.position = taskOrder(state), f.Position
 	s.read = func(p adminstore.Page) (adminstore.List, error) { return r.AdminStore.Tasks(r.req.Context(), f, p) }
 	return s
 }
 
-// taskOrder returns the order of a list of tasks. Open and suspect tasks have the oldest first, because operators
-// process them in that order.
+// taskOrder returns the order of a list of tasks. A list of open or suspect tasks begins with the oldest task, because
+// operators process these tasks in that order.
 func taskOrder(s adminstore.TaskState) adminstore.Order {
 	switch s {
 	case adminstore.OpenTask, adminstore.WaitingTask, adminstore.RunningTask, adminstore.RetryingTask, adminstore.SuspectTask:
@@ -117,14 +117,14 @@ func (r *request) showTask() error {
 	return r.render(http.StatusOK, page{"task", "Task " + found.Task.ID, "tasks", r.newTaskPage(found)})
 }
 
-// An activityList is one page of the activity.
+// An activityList is one page of the entries of the audit log.
 type activityList struct {
 	listing
 	Entries []view.ActivityEntry
 }
 
-// selectActivity returns the list of the entries that the query selects. It is empty if the console has no
-// store of the activity.
+// selectActivity returns the list of the entries of the audit log that the query selects. The list is empty if the
+// console has no store of these entries.
 func (r *request) selectActivity() (s selection[activity.Entry]) {
 	s.listing = r.newListing("/console/activity", nil,
 		filterField{Name: "actor", Label: "Who"},
