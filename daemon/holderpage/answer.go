@@ -1,19 +1,13 @@
 package holderpage
 
 import (
-	"cmp"
-	"context"
-	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/keyseat/keyseat/internal/httpclient"
-	"github.com/keyseat/keyseat/tasks"
 )
 
-// An Answer is the API's answer to a form. It is the data of the template "answer".
+// An Answer is the API's answer to a form, and the data of the template "answer".
 type Answer struct {
 	Do      string `json:"-"` // the call: info, upgrade or renew
 	Key     string `json:"-"` // the key as the reader typed it
@@ -36,50 +30,8 @@ type Answer struct {
 	UsedDate     *time.Time `json:"used_date"`     // nil: never used, or not known
 }
 
-// newAnswer parses a response of the API. A body that is not JSON comes from a handler before the API; its
-// Answer has the status "error" and no message.
-func (p *Page) newAnswer(ctx context.Context, t *texts, f form, response *httpclient.Recorder) Answer {
-	var a Answer
-	if json.Unmarshal(response.Body.Bytes(), &a) != nil {
-		a = Answer{Status: "error"}
-	}
-	a.Do, a.Key, a.Code, a.Wait = f.Do, f.Key, response.Status(), response.Header().Get("Retry-After")
-	a.Text = cmp.Or(t.messages[a.Message], a.Message) // a sentence that the API does not document stays as it is
-	a.Field = refusalFields[tasks.Refusal(sentences()[a.Message])]
-	a.Task, a.Waited = p.openTask(ctx, a)
-	return a
-}
-
-// A taskAger returns the age of a key's open task. [daemon.API] is one.
-//
-// [daemon.API]: https://pkg.go.dev/github.com/keyseat/keyseat/daemon#API
-type taskAger interface {
-	TaskAge(ctx context.Context, key string) (age time.Duration, open bool)
-}
-
-// openTask returns the kind of the open task and its age. If the key in the queue is used, the task is
-// a renew, because an upgrade needs a key that is not used. It reads the age only after the API has answered for
-// this key, so the limits on unknown keys apply.
-func (p *Page) openTask(ctx context.Context, a Answer) (kind string, waited *Delay) {
-	switch a.State() {
-	case stateAccepted:
-		return a.Do, newWaited(0)
-	case stateInQueue:
-		kind = doUpgrade
-		if a.Used == 1 {
-			kind = doRenew
-		}
-		if api, is := p.api.(taskAger); is {
-			if age, open := api.TaskAge(ctx, a.Key); open {
-				waited = newWaited(age)
-			}
-		}
-	}
-	return kind, waited
-}
-
-// The states of an [Answer]: the statuses of a key, and further states of the page. Each has texts with its
-// name, such as "headline-active".
+// The states of an [Answer]: the statuses of a key, and further states of the page. Each state has texts with its name,
+// such as "headline-active".
 const (
 	stateActive        = "active"
 	stateInQueue       = "in_queue"
@@ -158,7 +110,7 @@ type Delay struct {
 	Unit   string // second, minute, hour or day
 }
 
-// newWaited returns an age, rounded down. Less than a minute is 0 minutes.
+// newWaited returns the age of a task as a Delay, rounded down. An age below a minute is 0 minutes.
 func newWaited(age time.Duration) *Delay {
 	switch hours := int(age.Hours()); {
 	case hours >= 24:
@@ -169,7 +121,8 @@ func newWaited(age time.Duration) *Delay {
 	return &Delay{max(0, int(age.Minutes())), "minute"}
 }
 
-// Delay returns how long the reader must wait before the next call is useful, rounded up, or nil if it is not known.
+// Delay returns how long the reader must wait before the next call is useful, rounded up. It returns nil if the API
+// does not say.
 func (a Answer) Delay() *Delay {
 	seconds, err := strconv.Atoi(a.Wait)
 	switch {
@@ -185,3 +138,22 @@ func (a Answer) Delay() *Delay {
 
 // Link reports whether the invite is a URL that a browser can open.
 func (a Answer) Link() bool { return strings.HasPrefix(a.Invite, "https://") }
+
+// sampleAnswers returns answers in all states.
+func sampleAnswers() []Answer {
+	var all []Answer
+	for _, status := range []string{stateActive, stateInQueue, stateSuccess, stateFailedUpgrade, stateSuccessRenew, stateFailed, stateNotExist, "error"} {
+		all = append(all, Answer{
+			Do: doInfo, Code: http.StatusOK, Status: status, Message: "m", Text: "t", Field: "key", Task: doRenew, Waited: newWaited(2 * time.Hour),
+			Used: 1, Username: "u", UsedDate: &time.Time{},
+		})
+	}
+	all = append(all,
+		Answer{Do: doInfo, Code: http.StatusOK, Status: stateActive},
+		Answer{Do: doInfo, Code: http.StatusOK, Status: stateActive, Invite: "https://h", Address: "a"},
+		Answer{Do: doUpgrade, Code: http.StatusOK, Status: stateSuccess, Task: doUpgrade})
+	for _, code := range []int{http.StatusBadRequest, http.StatusTooManyRequests, http.StatusServiceUnavailable} {
+		all = append(all, Answer{Do: doRenew, Code: code, Status: "error", Wait: "1"})
+	}
+	return all
+}

@@ -2,17 +2,15 @@ package holderpage
 
 import (
 	"bytes"
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/keyseat/keyseat/daemon"
-	"github.com/keyseat/keyseat/internal/httpclient"
 )
 
-// The calls that a form can request. Each is the name of the API parameter that contains the key.
+// The calls that a form can request. The name of a call is also the name of the API parameter that contains the key.
 const (
 	doInfo    = "info"
 	doUpgrade = "upgrade"
@@ -33,10 +31,9 @@ type form struct {
 // maxFormSize is the maximum size of a form, in bytes. The API accepts less.
 const maxFormSize = 64 << 10
 
-// parseForm converts the request of a form into a call of the API. A form has one field for the action and
-// one for the key; the API has one parameter for both. If parseForm cannot parse a form, it passes the form
-// to the API unchanged, and the API returns the error. For a form that only opens another form, the
-// request that it returns is nil.
+// parseForm converts the request of a form into a call of the API. A form has one field for the call and one field for
+// the key, but the API has one parameter for both. If parseForm cannot parse a form, it passes the form to the API
+// unchanged, and the API returns the error. If a form only opens another form, parseForm returns no request.
 func parseForm(r *http.Request) (form, *http.Request) {
 	text, err := io.ReadAll(io.LimitReader(r.Body, maxFormSize))
 	values, malformed := url.ParseQuery(string(text))
@@ -58,19 +55,13 @@ func parseForm(r *http.Request) (form, *http.Request) {
 	return f, call
 }
 
-// apiRequest returns a request to the API on behalf of the client that sent r. It uses nothing of the
-// page's URL. The API answers it with the real HTTP status, because the page depends on the status.
+// apiRequest returns a request to the API on behalf of the client that sent r. It uses nothing of the page's URL. The
+// API answers such a request with the real HTTP status, on which the page depends.
 func apiRequest(r *http.Request, method, query string, body io.Reader) *http.Request {
 	call := r.Clone(daemon.WithRealStatus(r.Context()))
 	call.Method, call.Body = method, io.NopCloser(body)
 	call.URL = &url.URL{Path: "/API/", RawQuery: query}
 	return call
-}
-
-func (p *Page) callAPI(call *http.Request) *httpclient.Recorder {
-	response := new(httpclient.Recorder)
-	p.api.ServeHTTP(response, call)
-	return response
 }
 
 // A Country is a possible country of an account.
@@ -85,23 +76,4 @@ type Stock struct {
 	Known  bool      // false: the API did not return the stock, and Others lists every country
 	Free   []Country // the countries with a free slot
 	Others []Country // the countries without a free slot
-}
-
-// stock calls the API for the free slots.
-func (p *Page) stock(r *http.Request, t *texts) (Stock, *httpclient.Recorder) {
-	response := p.callAPI(apiRequest(r, http.MethodGet, "stock", http.NoBody))
-	var s Stock
-	s.Known = response.Status() == http.StatusOK && json.Unmarshal(response.Body.Bytes(), &s.Free) == nil
-	free := make(map[string]bool, len(s.Free))
-	for i, c := range s.Free {
-		free[c.Code], s.Free[i].Name = true, t.countryName(c)
-	}
-	for _, c := range daemon.Countries() {
-		if !free[string(c)] {
-			s.Others = append(s.Others, Country{Name: t.countryName(Country{Code: string(c)}), Code: string(c)})
-		}
-	}
-	t.sortCountries(s.Free)
-	t.sortCountries(s.Others)
-	return s, response
 }

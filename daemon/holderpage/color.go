@@ -58,7 +58,8 @@ func lightTint(c color) color { return c.mix(white, .91) }
 func darkTint(c color) color  { return c.mix(darkCard, .84) }
 func onDark(c color) color    { return c.mix(black, .84) }
 
-// until mixes the color with another one, in small steps, until it is good.
+// until mixes the color with the color toward, in small steps, and returns the first mixture for which good returns
+// true.
 func (c color) until(toward color, good func(color) bool) color {
 	const steps = 100
 	for i := range steps {
@@ -73,7 +74,7 @@ func (c color) until(toward color, good func(color) bool) color {
 func (c color) readable(backgrounds []color) bool {
 	for _, background := range backgrounds {
 		x, y := c.luminance(), background.luminance()
-		if (max(x, y)+.05)/(min(x, y)+.05) < minContrast+.05 { // rounding may lose .05
+		if (max(x, y)+.05)/(min(x, y)+.05) < minContrast+.05 { // the rounding in String may lose .05
 			return false
 		}
 	}

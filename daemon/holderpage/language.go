@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"html"
 	"html/template"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,7 +25,7 @@ import (
 // A Language is a language of the page.
 type Language struct {
 	Tag  string // its BCP 47 tag, such as "de"
-	Name string // its name in itself, such as "Deutsch"
+	Name string // its name in the language itself, such as "Deutsch"
 
 	texts func() (*texts, error)
 }
@@ -47,7 +46,7 @@ var dictionaries = map[string]*display.Dictionary{
 	"pt": display.Portuguese, "tr": display.Turkish, "pl": display.Polish,
 }
 
-// newLanguage returns a language. It parses its templates at the first use.
+// newLanguage returns a language. Its templates are parsed when the language is first used.
 func newLanguage(tag language.Tag, parse func(template.FuncMap) (*template.Template, error)) *Language {
 	name := display.Self.Name(tag)
 	first, size := utf8.DecodeRuneInString(name)
@@ -67,7 +66,8 @@ func newLanguage(tag language.Tag, parse func(template.FuncMap) (*template.Templ
 	return l
 }
 
-// nameCountries sets the names of all countries. A text such as "country-MK" replaces the name of the library.
+// nameCountries sets the names of all countries. A text such as "country-MK" replaces the name that package display
+// has.
 func (t *texts) nameCountries() {
 	t.countries, t.place = map[string]string{}, map[string]int{}
 	var codes []string
@@ -92,26 +92,27 @@ func (t *texts) sortCountries(list []Country) {
 	slices.SortFunc(list, func(x, y Country) int { return cmp.Compare(t.place[x.Code], t.place[y.Code]) })
 }
 
-// text returns a text that has no data, or "" if the language does not have it.
+// text renders a template that needs no data. It returns "" if the language has no template of that name.
 func (t *texts) text(name string) string {
 	if t.templates.Lookup(name) == nil {
 		return ""
 	}
 	var text strings.Builder
 	if err := t.templates.ExecuteTemplate(&text, name, nil); err != nil {
-		return "" // the test of the whole page reports the error
+		return "" // selfTest reports the error
 	}
 	return html.UnescapeString(strings.TrimSpace(text.String()))
 }
 
-// refusalFields has every refusal, and the field of the form that it is about.
+// refusalFields maps each refusal to the field of the form that the refusal is about, or to "".
 var refusalFields = map[tasks.Refusal]string{
 	tasks.UnknownKey: "key", tasks.PasswordMissing: "pwd", tasks.PasswordWeak: "pwd", tasks.LoginMissing: "login",
 	tasks.CountryInvalid: "country", tasks.EmailInvalid: "newemail",
 	tasks.UpgradeOpen: "", tasks.RenewOpen: "", tasks.KeyUsed: "", tasks.KeyUnused: "", tasks.KeyLegacy: "",
 }
 
-// sentences returns each sentence that the API documents, with the code that the name of its text ends with.
+// sentences maps each sentence that the API documents to a code. The text "message-CODE" of a language translates the
+// sentence.
 var sentences = sync.OnceValue(func() map[string]string {
 	all := map[string]string{"Too many requests, try again later": "limited"}
 	for _, kind := range tasks.Kinds() {
@@ -156,8 +157,8 @@ func (t *texts) state(kind string, a Answer) (template.HTML, error) {
 	return template.HTML(text.String()), err //nolint:gosec // html/template has escaped it
 }
 
-// pluralForm selects the form of a word that fits a number. forms has the name and the text of each form.
-// The form "other" is for all other numbers.
+// pluralForm returns the form of a word that fits a number. The argument forms contains the name and the text of each
+// form in turn. The form "other" is for numbers whose own form is missing.
 func pluralForm(tag language.Tag, number any, forms []string) (string, error) {
 	n, err := strconv.Atoi(fmt.Sprint(number))
 	if err != nil {
@@ -175,11 +176,4 @@ func pluralForm(tag language.Tag, number any, forms []string) (string, error) {
 		}
 	}
 	return other, nil
-}
-
-// language returns the reader's language: the language in the URL, or else the best language that the browser
-// accepts, or else English.
-func (p *Page) language(r *http.Request) *Language {
-	_, i := language.MatchStrings(p.matcher, r.URL.Query().Get("lang"), r.Header.Get("Accept-Language"))
-	return p.languages[i]
 }

@@ -11,8 +11,8 @@
 // The page is one document that includes its style and its script. It loads nothing from other sites, and its
 // Content-Security-Policy forbids other content.
 //
-// The page also works without its script. The script avoids a reload of the page: it sends the same form
-// and inserts the same answer. It repeats the call while a task is open.
+// The page also works without its script. The script avoids a reload of the page: it sends the same form and inserts
+// the same answer. While a task is open, the script repeats the call.
 //
 // Forms are sent with POST, so that no request has a typed value in its URL. No page contains the login, the password
 // or the new email that a reader has sent. The page stores nothing: no cookie, no browser storage, no cache. Only the
@@ -28,40 +28,30 @@
 // the API documents. The API itself answers in English.
 //
 // Every text of the page is a template in the language of html/template. The files of this package show the names of
-// the templates. [Options] can name a file system with files that replace them, at its root. The page
-// daemon/docs/page.md describes these files. To change the layout of the page, replace the templates "page" and
+// the templates. [Options] can name a file system, and the files at its root replace the files of this package. The
+// document daemon/docs/page.md describes them. To change the layout of the page, replace the templates "page" and
 // "answer". An empty script.js removes the script.
 package holderpage
 
 import (
 	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
 	"html/template"
 	"io"
-	"io/fs"
 	"net/http"
 	"time"
 
-	"golang.org/x/text/language"
-
+	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/internal/httpclient"
+	"github.com/keyseat/keyseat/tasks"
 )
 
 // A Page serves the page. It can be mounted at any path. It is safe for concurrent use.
 type Page struct {
-	api       http.Handler
-	languages []*Language // English first, then in the order of their tags
-	matcher   language.Matcher
-	policy    string // the Content-Security-Policy
-	style     template.CSS
-	script    template.JS
-	icon      string // the color of the icon, as rrggbb
-}
-
-// Options change the look of a page. The zero value is the page as it is built in.
-type Options struct {
-	Files fs.FS  // files that replace those of the package, as the package documentation describes; nil: none
-	Brand string // the name of the shop; "": the one of the template "brand"
-	Color string // the color of buttons and links, as #rrggbb or #rgb, see [Accent]; "": the one of the style
+	api http.Handler
+	theme
 }
 
 // New returns a page that calls api, which serves /API/ as [daemon.API] does. It returns an error if a file cannot be
@@ -69,10 +59,11 @@ type Options struct {
 //
 // [daemon.API]: https://pkg.go.dev/github.com/keyseat/keyseat/daemon#API
 func New(api http.Handler, o Options) (*Page, error) {
-	p := &Page{api: api}
-	if err := p.load(o); err != nil {
+	t, err := newTheme(o)
+	if err != nil {
 		return nil, err
 	}
+	p := &Page{api, t}
 	if o.Files == nil {
 		return p, nil // a test renders the files of the package
 	}
@@ -91,7 +82,7 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t, err := p.language(r).texts()
 	switch {
 	case err != nil:
-		http.Error(w, errRender, http.StatusInternalServerError) // New has parsed all languages, so it does not happen
+		http.Error(w, errRender, http.StatusInternalServerError) // does not happen, because a test or New has parsed all languages
 	case r.Method == http.MethodGet, r.Method == http.MethodHead:
 		p.showForm(w, r, t, form{Do: doInfo})
 	case r.Method == http.MethodPost:
@@ -155,8 +146,75 @@ func (p *Page) submit(w http.ResponseWriter, r *http.Request, t *texts) {
 	p.render(w, t, response, "page", pageData{Stock: stock, Form: f, Answer: &answer})
 }
 
-// render sends a template with the status of the API's response. It sends the first byte only after the
-// whole template was rendered.
+// newAnswer parses a response of the API. If the body is not JSON, it comes from a handler that wraps the API. The
+// Answer then has the status "error" and no message.
+func (p *Page) newAnswer(ctx context.Context, t *texts, f form, response *httpclient.Recorder) Answer {
+	var a Answer
+	if json.Unmarshal(response.Body.Bytes(), &a) != nil {
+		a = Answer{Status: "error"}
+	}
+	a.Do, a.Key, a.Code, a.Wait = f.Do, f.Key, response.Status(), response.Header().Get("Retry-After")
+	a.Text = cmp.Or(t.messages[a.Message], a.Message) // a sentence that the API does not document stays as it is
+	a.Field = refusalFields[tasks.Refusal(sentences()[a.Message])]
+	a.Task, a.Waited = p.openTask(ctx, a)
+	return a
+}
+
+// A taskAger returns the age of a key's open task. [daemon.API] is one.
+//
+// [daemon.API]: https://pkg.go.dev/github.com/keyseat/keyseat/daemon#API
+type taskAger interface {
+	TaskAge(ctx context.Context, key string) (age time.Duration, open bool)
+}
+
+// openTask returns the kind of the key's open task, and how long the task has waited. If the key is used, the task is a
+// renew, because an upgrade needs a key that is not used. Before openTask reads the age, the API has answered for this
+// key, so the limits on unknown keys apply.
+func (p *Page) openTask(ctx context.Context, a Answer) (kind string, waited *Delay) {
+	switch a.State() {
+	case stateAccepted:
+		return a.Do, newWaited(0)
+	case stateInQueue:
+		kind = doUpgrade
+		if a.Used == 1 {
+			kind = doRenew
+		}
+		if api, is := p.api.(taskAger); is {
+			if age, open := api.TaskAge(ctx, a.Key); open {
+				waited = newWaited(age)
+			}
+		}
+	}
+	return kind, waited
+}
+
+func (p *Page) callAPI(call *http.Request) *httpclient.Recorder {
+	response := new(httpclient.Recorder)
+	p.api.ServeHTTP(response, call)
+	return response
+}
+
+// stock calls the API for the free slots. It also returns the API's response.
+func (p *Page) stock(r *http.Request, t *texts) (Stock, *httpclient.Recorder) {
+	response := p.callAPI(apiRequest(r, http.MethodGet, "stock", http.NoBody))
+	var s Stock
+	s.Known = response.Status() == http.StatusOK && json.Unmarshal(response.Body.Bytes(), &s.Free) == nil
+	free := make(map[string]bool, len(s.Free))
+	for i, c := range s.Free {
+		free[c.Code], s.Free[i].Name = true, t.countryName(c)
+	}
+	for _, c := range daemon.Countries() {
+		if !free[string(c)] {
+			s.Others = append(s.Others, Country{Name: t.countryName(Country{Code: string(c)}), Code: string(c)})
+		}
+	}
+	t.sortCountries(s.Free)
+	t.sortCountries(s.Others)
+	return s, response
+}
+
+// render renders a template, and sends the text with the status of the API's response. It sends nothing before the
+// whole template is rendered.
 func (p *Page) render(w http.ResponseWriter, t *texts, response *httpclient.Recorder, name string, data any) {
 	if page, is := data.(pageData); is {
 		page.Style, page.Script, page.Icon = p.style, p.script, p.icon
@@ -194,22 +252,4 @@ func (p *Page) selfTest() error {
 		}
 	}
 	return nil
-}
-
-func sampleAnswers() []Answer {
-	var all []Answer
-	for _, status := range []string{stateActive, stateInQueue, stateSuccess, stateFailedUpgrade, stateSuccessRenew, stateFailed, stateNotExist, "error"} {
-		all = append(all, Answer{
-			Do: doInfo, Code: http.StatusOK, Status: status, Message: "m", Text: "t", Field: "key", Task: doRenew, Waited: newWaited(2 * time.Hour),
-			Used: 1, Username: "u", UsedDate: &time.Time{},
-		})
-	}
-	all = append(all,
-		Answer{Do: doInfo, Code: http.StatusOK, Status: stateActive},
-		Answer{Do: doInfo, Code: http.StatusOK, Status: stateActive, Invite: "https://h", Address: "a"},
-		Answer{Do: doUpgrade, Code: http.StatusOK, Status: stateSuccess, Task: doUpgrade})
-	for _, code := range []int{http.StatusBadRequest, http.StatusTooManyRequests, http.StatusServiceUnavailable} {
-		all = append(all, Answer{Do: doRenew, Code: code, Status: "error", Wait: "1"})
-	}
-	return all
 }

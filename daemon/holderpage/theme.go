@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,30 +21,47 @@ import (
 //go:embed files
 var embedded embed.FS
 
-// load reads the package's files and then the files of o, which replace them.
-func (p *Page) load(o Options) error {
+// Options change the look of a page. The zero value is the page as it is built in.
+type Options struct {
+	Files fs.FS  // files that replace those of the package, as the package documentation describes; nil: none
+	Brand string // the name of the shop; "": the one of the template "brand"
+	Color string // the color of buttons and links, as #rrggbb or #rgb, see [Accent]; "": the one of the style
+}
+
+// A theme has what the files of the page determine.
+type theme struct {
+	languages []*Language // English first, then in the order of their files
+	matcher   language.Matcher
+	policy    string // the Content-Security-Policy
+	style     template.CSS
+	script    template.JS
+	icon      string // the color of the icon, as rrggbb
+}
+
+// newTheme reads the files of the package, and then the files of o, which replace them.
+func newTheme(o Options) (t theme, err error) {
 	built, err := fs.Sub(embedded, "files")
 	if err != nil {
-		return err
+		return t, err
 	}
 	sources := []fs.FS{built}
 	if o.Files != nil {
 		if err := checkFiles(built, o.Files); err != nil {
-			return err
+			return t, err
 		}
 		sources = append(sources, o.Files)
 	}
-	if err := p.readStyle(sources, o.Color); err != nil {
-		return err
+	if err := t.readStyle(sources, o.Color); err != nil {
+		return t, err
 	}
-	return p.readLanguages(sources, o)
+	return t, t.readLanguages(sources, o)
 }
 
-// readStyle reads the style and the script. The Content-Security-Policy allows them by their hashes, and the page's own
-// forms, and requests to its own origin.
-func (p *Page) readStyle(sources []fs.FS, accent string) error {
+// readStyle reads the style and the script. The Content-Security-Policy allows the style and the script by their
+// hashes. It also allows the page's forms, and requests to the origin of the page.
+func (t *theme) readStyle(sources []fs.FS, accent string) error {
 	style, script, css, added := "", "", "", ""
-	p.icon = "4b4ddb"
+	t.icon = "4b4ddb"
 	for _, from := range sources {
 		err := errors.Join(readFile(from, "style.css", &style), readFile(from, "script.js", &script), readFile(from, "theme.css", &added))
 		if err != nil {
@@ -55,31 +73,38 @@ func (p *Page) readStyle(sources []fs.FS, accent string) error {
 		if err != nil {
 			return err
 		}
-		css, p.icon = c.style(), c.lightShade().String()[1:]
+		css, t.icon = c.style(), c.lightShade().String()[1:]
 	}
 	style += css + added
-	p.style, p.script = template.CSS(style), template.JS(script) //nolint:gosec // they are files of the program or of its operator
-	p.policy = strings.Join([]string{
+	t.style, t.script = template.CSS(style), template.JS(script) //nolint:gosec // they are files of the program or of its operator
+	t.policy = strings.Join([]string{
 		"default-src 'none'", "style-src " + hash(style), "script-src " + hash(script),
 		"img-src data:", "connect-src 'self'", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'",
 	}, "; ")
 	return nil
 }
 
-// readLanguages finds the languages. Each parses its templates when it is first used, because that takes some
-// milliseconds.
-func (p *Page) readLanguages(sources []fs.FS, o Options) error {
+// readLanguages finds the languages. The templates of a language are parsed when it is first used, because that takes
+// some milliseconds.
+func (t *theme) readLanguages(sources []fs.FS, o Options) error {
 	tags, err := findLanguages(sources)
 	if err != nil {
 		return err
 	}
 	for _, tag := range tags {
-		p.languages = append(p.languages, newLanguage(tag, func(funcs template.FuncMap) (*template.Template, error) {
+		t.languages = append(t.languages, newLanguage(tag, func(funcs template.FuncMap) (*template.Template, error) {
 			return parseTemplates(sources, tag, funcs, o)
 		}))
 	}
-	p.matcher = language.NewMatcher(tags)
+	t.matcher = language.NewMatcher(tags)
 	return nil
+}
+
+// language returns the reader's language: the language in the URL, or else the best language that the browser
+// accepts, or else English.
+func (t *theme) language(r *http.Request) *Language {
+	_, i := language.MatchStrings(t.matcher, r.URL.Query().Get("lang"), r.Header.Get("Accept-Language"))
+	return t.languages[i]
 }
 
 // languageFile matches the names of the files with the texts of one language, such as texts.de.html.
@@ -106,8 +131,8 @@ func findLanguages(sources []fs.FS) ([]language.Tag, error) {
 	return tags, nil
 }
 
-// parseTemplates parses the templates of one language. A template replaces an earlier one of the same name. The
-// English texts come first, so that they stand in for texts that the language lacks.
+// parseTemplates parses the templates of one language. A template replaces an earlier template of the same name. The
+// English texts come first, so that a text that the language lacks appears in English.
 func parseTemplates(sources []fs.FS, tag language.Tag, funcs template.FuncMap, o Options) (*template.Template, error) {
 	t := template.New("").Funcs(funcs)
 	for i, from := range sources {
@@ -127,8 +152,8 @@ func parseTemplates(sources []fs.FS, tag language.Tag, funcs template.FuncMap, o
 	return t, nil
 }
 
-// filesFor returns the names of the files that a language uses, in the order in which they are parsed: those
-// of all languages first.
+// filesFor returns the names of the files that a language uses, in the order in which they are parsed. The files of all
+// languages come first, then the English texts if english is true, and then the texts of the language.
 func filesFor(from fs.FS, tag language.Tag, english bool) (names []string, err error) {
 	all, err := fs.Glob(from, "*.html")
 	for _, name := range all {
@@ -165,10 +190,10 @@ func hash(text string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// checkFiles checks that the page uses at least one of the custom files, and the name of every template in them. A
-// name with a typing error would otherwise replace nothing.
+// checkFiles checks that the page uses at least one of the custom files, and that every template in them has a known
+// name. Otherwise a template with a misspelled name would replace nothing, without an error.
 func checkFiles(built, custom fs.FS) error {
-	known := map[string]bool{} // the templates that the package defines, or that a template uses
+	known := map[string]bool{} // the names of templates that the package defines, or that any file uses
 	for _, from := range []fs.FS{built, custom} {
 		err := eachTemplate(from, func(_, content string) error {
 			for _, m := range templateName.FindAllStringSubmatch(content, -1) {
@@ -214,8 +239,8 @@ func eachTemplate(from fs.FS, do func(name, content string) error) error {
 // templateName matches where a template is defined or used, with the action and the name of the template.
 var templateName = regexp.MustCompile(`{{-?\s*(define|block|template)\s+["` + "`" + `]([^"` + "`" + `]+)["` + "`" + `]`)
 
-// checkNames checks the names of the templates that a file defines. A name that a file uses is always known. The name
-// of any country is allowed.
+// checkNames returns an error if a file defines a template whose name is not in known. A name such as "country-MK" is
+// allowed for any country. The names of templates that the file only uses are always in known.
 func checkNames(name, content string, known map[string]bool) error {
 	for _, at := range templateName.FindAllStringSubmatchIndex(content, -1) {
 		template := content[at[4]:at[5]]
