@@ -55,10 +55,11 @@ func IsPublic(a netip.Addr) bool {
 	return !slices.ContainsFunc(specialPurpose, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// The timeouts of one call: to connect, and for the whole call.
+// The limits of the calls to one endpoint.
 const (
-	dialTimeout = 5 * time.Second
-	callTimeout = 15 * time.Second
+	maxConcurrent = 8                // simultaneous calls
+	dialTimeout   = 5 * time.Second  // of the connection
+	callTimeout   = 15 * time.Second // of a whole call
 )
 
 // Client returns an HTTP client for calls to endpoints.

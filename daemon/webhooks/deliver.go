@@ -8,11 +8,9 @@ import (
 	"log/slog"
 	mathrand "math/rand/v2"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
-	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/internal/clock"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
@@ -63,8 +61,8 @@ func (d *Dispatcher) deliverAll(ctx context.Context, e Endpoint, due []outbox.Qu
 	return anyOK, pause
 }
 
-// deliver sends the next event of a delivery. If no event is left to send, it returns success. The call
-// ends before the lease does, because another daemon can lease the delivery after that.
+// deliver sends the next event of a delivery. If there is no event to send, the response is a success. The call ends
+// before the lease ends, because another daemon can then lease the delivery.
 func (d *Dispatcher) deliver(ctx context.Context, e Endpoint, q outbox.QueuedDelivery, leasedAt time.Time) Response {
 	now := func() time.Time { return q.At.Add(time.Since(leasedAt)) }
 	message, found := d.nextMessage(ctx, e, q, now())
@@ -82,9 +80,10 @@ func (d *Dispatcher) deliver(ctx context.Context, e Endpoint, q outbox.QueuedDel
 	return response
 }
 
-// nextMessage returns the next event to send. If the country of a delivery is no longer low, it returns
-// false and postpones the delivery by two polls of the stock. In this time a poll removes the country from
-// the queue. If the key cannot be read, it returns false and postpones the delivery by two polls.
+// nextMessage returns the next event to send. A delivery is about a key or about the low stock of a country. If the key
+// cannot be read, nextMessage returns false and postpones the delivery by two polls. If the country is no longer low,
+// it returns false and postpones the delivery by two polls of the stock. In that time a poll removes the country from
+// the queue.
 func (d *Dispatcher) nextMessage(ctx context.Context, e Endpoint, q outbox.QueuedDelivery, now time.Time) (Message, bool) {
 	if q.Code != "" {
 		key, err := d.keyName(ctx, q.Code)
@@ -135,7 +134,7 @@ func (d *Dispatcher) ack(ctx context.Context, q outbox.QueuedDelivery, entry *ou
 				slog.String("endpoint", q.Subscriber), slog.String("error", err.Error()))
 			return
 		}
-		_ = clock.Sleep(ctx, time.Second) // the next attempt returns the error of ctx
+		_ = clock.Sleep(ctx, time.Second) // after the end of ctx, one more attempt follows immediately
 	}
 }
 
@@ -160,89 +159,4 @@ func (d *Dispatcher) report(ctx context.Context, entry outbox.Delivery) {
 	case outbox.SubscriberGone:
 		d.logBounded(ctx, slog.LevelError, "the endpoint is gone (410), it gets no event until `keyseatd webhooks resume`", reason, attrs...)
 	}
-}
-
-// logBounded logs a line. If lines with the same message and reason repeat, it logs the first one and
-// counts the others.
-func (d *Dispatcher) logBounded(ctx context.Context, level slog.Level, message, reason string, attrs ...slog.Attr) {
-	d.repeated.Log(ctx, d.Log, loglimit.Event{Subject: message + ": " + reason, Level: level, Message: message, Attrs: attrs})
-}
-
-// logState logs that the outbox fails, or that it works again. The endpoint is "" if the failure affects all endpoints.
-// After the end of ctx it logs nothing, because the error can then be the cancellation itself.
-func (d *Dispatcher) logState(ctx context.Context, failure, endpoint string, err error) {
-	if ctx.Err() == nil {
-		d.repeated.LogState(ctx, d.Log, loglimit.Event{
-			Subject: failure + ": " + endpoint, Level: slog.LevelError, Message: failure, Attrs: []slog.Attr{slog.String("endpoint", endpoint)},
-		}, err)
-	}
-}
-
-// A RetryPolicy states when a dispatcher retries.
-type RetryPolicy struct {
-	Backoff       time.Duration // the first pause after a failure; it doubles after each further one
-	MaxBackoff    time.Duration // the maximum of these pauses
-	MaxRetryAfter time.Duration // the maximum pause that an endpoint can request with Retry-After
-	MaxAge        time.Duration // how long an event is retried before it is given up
-}
-
-// DefaultRetryPolicy returns the policy of the daemon. Pauses are 5 s to 15 min, or the endpoint's Retry-After of
-// up to one day. An event is given up after three days.
-func DefaultRetryPolicy() RetryPolicy {
-	return RetryPolicy{Backoff: 5 * time.Second, MaxBackoff: 15 * time.Minute, MaxRetryAfter: 24 * time.Hour, MaxAge: 3 * 24 * time.Hour}
-}
-
-// An Attempt is the result of one attempt to send a message.
-type Attempt struct {
-	Response
-	At     time.Time // by the clock of the outbox
-	Took   time.Duration
-	Jitter float64 // in [0,1)
-}
-
-// minAttempts is the minimum number of earlier failures of an event that is given up. An event can be older than
-// MaxAge without any attempt, because no daemon was running.
-const minAttempts = 5
-
-// Settle decides the new state of a leased delivery after an attempt to send a message of it. It also
-// returns the log entry of the attempt. Settle is a pure function.
-func (p RetryPolicy) Settle(q outbox.QueuedDelivery, m Message, a Attempt) (outbox.QueuedDelivery, outbox.Delivery) {
-	entry := outbox.Delivery{
-		At: a.At, Subscriber: q.Subscriber, Event: m.Event.ID, Type: string(m.Event.Type), Code: q.Code, Country: q.Country,
-		Line: m.Seq, Attempt: q.Attempts + 1, Status: a.Status, Took: a.Took, Note: a.Note,
-	}
-	age := a.At.Sub(slices.MaxFunc([]time.Time{q.Since, m.Event.At}, time.Time.Compare))
-	switch {
-	case a.OK():
-		entry.Result, q = outbox.Delivered, resetAttempts(m.Acked, a.At)
-	case a.Status == http.StatusGone:
-		entry.Result, q.DueAt = outbox.SubscriberGone, a.At
-	case age >= p.MaxAge && q.Attempts >= minAttempts:
-		entry.Result, q = outbox.GivenUp, resetAttempts(m.Acked, a.At)
-	default:
-		q.Attempts++
-		entry.Result, q.DueAt = outbox.Failed, a.At.Add(p.pause(q.Attempts, a))
-	}
-	return q, entry
-}
-
-// resetAttempts returns the queued delivery with no attempt at its next event.
-func resetAttempts(q outbox.QueuedDelivery, at time.Time) outbox.QueuedDelivery {
-	q.Attempts, q.DueAt = 0, at
-	return q
-}
-
-// pause returns the pause after the given number of failures. It is the Retry-After of the endpoint, up to
-// MaxRetryAfter. Without Retry-After it is twice the pause before, up to MaxBackoff, less a random part of
-// up to a half. The random part spreads the calls to endpoints that failed simultaneously.
-func (p RetryPolicy) pause(failures int, a Attempt) time.Duration {
-	if a.RetryAfter > 0 {
-		return min(a.RetryAfter, p.MaxRetryAfter)
-	}
-	pause := p.Backoff
-	for i := 1; i < failures && pause < p.MaxBackoff; i++ {
-		pause *= 2
-	}
-	pause = min(pause, p.MaxBackoff)
-	return pause - time.Duration(float64(pause)*a.Jitter/2)
 }

@@ -28,7 +28,7 @@ type Endpoint struct {
 	URL     tasks.Secret // secret, because a path or a query may contain a token
 	Secrets []tasks.Secret
 	Types   []Type
-	Low     map[stock.Country]int // a country is low at up to that number of free slots; [EveryCountry] for all other countries
+	Low     map[stock.Country]int // the number of free slots, or fewer, at which a country is low; [EveryCountry]: all other countries
 }
 
 // EveryCountry stands for each country that has plans and no threshold of its own.
@@ -36,6 +36,47 @@ const EveryCountry stock.Country = "*"
 
 // Wants reports whether the endpoint gets events of type t.
 func (e Endpoint) Wants(t Type) bool { return slices.Contains(e.Types, t) }
+
+// lowThreshold returns the number of free slots at which a country is low. It returns false if the endpoint has no such
+// number for the country.
+func (e Endpoint) lowThreshold(country stock.Country) (int, bool) {
+	threshold, own := e.Low[country]
+	if !own {
+		threshold, own = e.Low[EveryCountry]
+	}
+	return threshold, own && e.Wants(StockLow)
+}
+
+// LowThreshold returns the number of free slots at which a country is low for at least one endpoint. It returns false if
+// no endpoint has such a number.
+func LowThreshold(all []Endpoint, country stock.Country) (highest int, ok bool) {
+	for _, e := range all {
+		if n, has := e.lowThreshold(country); has {
+			highest, ok = max(highest, n), true
+		}
+	}
+	return highest, ok
+}
+
+// lowCountries returns the countries that are low by the thresholds of the endpoint.
+func (e Endpoint) lowCountries(levels []stock.Level) (all []lowStock) {
+	if !e.Wants(StockLow) {
+		return nil
+	}
+	seen := map[stock.Country]bool{}
+	for _, l := range levels {
+		seen[l.Country] = true
+		if threshold, has := e.lowThreshold(l.Country); has && l.Free <= threshold {
+			all = append(all, lowStock{l.Country, l.Free, threshold})
+		}
+	}
+	for country, threshold := range e.Low {
+		if country != EveryCountry && !seen[country] { // the country has no plan
+			all = append(all, lowStock{country, 0, threshold})
+		}
+	}
+	return all
+}
 
 // A Policy states which endpoints an operator allows.
 type Policy struct {
@@ -198,8 +239,8 @@ func Open(path string, p Policy) (*File, error) {
 	return f, err
 }
 
-// Endpoints returns the endpoints of the current file. If the file is invalid, it returns the endpoints of
-// the latest valid file. It returns the error only once while the error stays the same.
+// Endpoints returns the endpoints of the current file. If the file is invalid, it returns the endpoints of the latest
+// valid file. While the same error repeats, Endpoints returns it only once.
 func (f *File) Endpoints() ([]Endpoint, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -5,13 +5,13 @@
 //	                 ▲             │
 //	                 └── Settle (pure): delivered, failed (retry later), given up, gone
 //
-// Events come from the history, which every change writes in its own transaction. There is no separate event
-// table, so no event can be lost between the change and the event.
+// Events come from the history, which every change writes in its own transaction. There is no separate table of events,
+// so no event can be lost after its change was stored.
 //
 // An endpoint gets each event at least once. It gets the events of one key in order. All attempts at an event
 // have the same webhook-id. An event that fails delays the later events of its key only.
 //
-// Low stock is not part of the history. The dispatcher sends its event when a poll finds that the stock of a
+// Low stock is not part of the history. The dispatcher sends the event [StockLow] when a poll finds that the stock of a
 // country is low.
 //
 // An event contains no secret and no login. It names a key by its fingerprint ([keys.FingerprintKey]) and the id of its
@@ -57,8 +57,8 @@ func EventTypes() []tasks.EventType {
 type Event struct {
 	ID   string // the same in every attempt
 	Type Type
-	At   time.Time // when it happened
-	Test bool      // an operator has requested it, and nothing has happened
+	At   time.Time // when the event happened
+	Test bool      // the event is a test that an operator has requested
 	Data any
 }
 
@@ -87,7 +87,7 @@ type (
 		Outcome  tasks.Outcome `json:"outcome"`
 		Message  string        `json:"message"`
 		Plan     string        `json:"plan,omitempty"`
-		Slot     stock.State   `json:"slot,omitempty"` // the state of the plan's slot now
+		Slot     stock.State   `json:"slot,omitempty"` // the state of the plan's slot after the event
 		Resolved bool          `json:"resolved"`       // by an operator, after the task had ended
 	}
 	issuedKey struct {
@@ -138,7 +138,7 @@ func Events(h tasks.HistoryEntry, key KeyName) []Event {
 // A Message is one event to send, and the queued delivery as it is after that event was sent.
 type Message struct {
 	Event Event
-	Seq   int64 // the Seq of its history entry, 0 for none
+	Seq   int64 // the Seq of the event's history entry; 0: the event comes from no entry
 	Acked outbox.QueuedDelivery
 }
 
@@ -166,7 +166,7 @@ func Next(q outbox.QueuedDelivery, key KeyName, wants func(Type) bool) (Message,
 	return Message{Acked: q}, false
 }
 
-// lowStockEvent returns the event that a country is low. The number occasion makes its id unique.
+// lowStockEvent returns the event that a country is low. The number occasion makes the id of the event unique.
 func lowStockEvent(subscriber string, occasion int64, at time.Time, l lowStock) Event {
 	return Event{ID: id(StockLow, subscriber, string(l.Country), strconv.FormatInt(occasion, 10)), Type: StockLow, At: at, Data: l}
 }

@@ -28,9 +28,9 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Pool is a worker pool. It leases due tasks and calls the connector for up to Workers of them
-// simultaneously. While results are being settled, up to 2×Workers tasks are in progress. If at
-// least Workers tasks finish per second, it leases up to Workers more in advance.
+// A Pool is a worker pool. It leases due tasks and calls the connector for up to Workers of them simultaneously. While
+// results are being settled, up to 2×Workers tasks are in progress. If at least Workers tasks finish per second, it
+// leases up to Workers more tasks in advance.
 //
 // Use [New] to create a Pool. Set its exported fields before Run, which is called once.
 type Pool struct {
@@ -49,7 +49,7 @@ type Pool struct {
 	jobs         map[tasks.Ref]*job
 	waiting      []*job // the jobs that no worker has started yet
 	calling      int    // number of jobs whose connector call is running
-	moreDue      bool   // the last poll took all it could, so more tasks may be due
+	moreDue      bool   // the last poll leased as many tasks as it could, so more tasks may be due
 	storeFailing bool   // the last job could not be settled, and no poll has succeeded since
 	throughput   throughput
 
@@ -98,8 +98,8 @@ func (p *Pool) interval() time.Duration { return cmp.Or(p.PollInterval, time.Sec
 // caller holds mu.
 func (p *Pool) spareCapacity() int { return p.idleWorkers() + p.prefetch() - len(p.waiting) }
 
-// idleWorkers returns how many workers may start a job: Workers minus the running connector calls. It is less if more
-// than Workers results are being settled, because at most 2×Workers jobs are in progress. The caller holds mu.
+// idleWorkers returns how many workers may start a job: Workers minus the running connector calls. The number is lower
+// if more than Workers results are being settled, because at most 2×Workers jobs are in progress. The caller holds mu.
 func (p *Pool) idleWorkers() int {
 	started := len(p.jobs) - len(p.waiting)
 	return min(p.Workers-p.calling, 2*p.Workers-started)
@@ -138,10 +138,11 @@ func (p *Pool) takeWaiting() []*job {
 	return waiting
 }
 
-// A throughput measures tasks finished per second, over the last second or more.
+// A throughput measures how many tasks finish per second. One measurement takes a second or longer.
 type throughput struct {
-	since     time.Time
-	now, last int
+	since time.Time // when the current measurement began
+	now   int       // tasks that have finished since then
+	last  int       // tasks per second in the previous measurement
 }
 
 func (t *throughput) count(now time.Time) {
@@ -152,8 +153,8 @@ func (t *throughput) count(now time.Time) {
 	t.now++
 }
 
-// at returns the throughput at a given time. It is 0 if the measurement is 2 seconds old or older,
-// because then no task has finished recently.
+// at returns the throughput at a given time. It is 0 if the current measurement began 2 or more seconds ago, because
+// then no task has finished recently.
 func (t *throughput) at(now time.Time) int {
 	if now.Sub(t.since) >= 2*time.Second {
 		return 0

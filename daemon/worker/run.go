@@ -12,7 +12,7 @@ import (
 )
 
 // Run works until ctx ends. It then leases no more tasks, and waits up to drain for calls that were sent to the
-// provider. Shortly before drain is over, it cancels the calls that are left. It settles those tasks too.
+// provider. Shortly before the drain is over, it cancels the calls that are still running, and settles their tasks too.
 //
 // An error says that some tasks could not be settled in time. Their leases expire by themselves.
 func (p *Pool) Run(ctx context.Context, drain time.Duration) error {
@@ -32,7 +32,7 @@ func (p *Pool) Run(ctx context.Context, drain time.Duration) error {
 func (p *Pool) pollLoop(ctx, calls context.Context) {
 	for ctx.Err() == nil {
 		p.poll(ctx, calls)
-		// Up to a fifth of the interval is left out at random, so that daemons do not poll in step.
+		// A random part of the interval, up to a fifth, is left out, so that the daemons do not poll simultaneously.
 		jitter := time.Duration(float64(p.interval()) * p.Engine.Jitter() / 5)
 		clock.SleepOrWake(ctx, p.interval()-jitter, p.wake)
 	}
@@ -96,8 +96,8 @@ func (p *Pool) returnLeases(ctx context.Context, unused []*job) {
 // dispatch starts waiting jobs on idle workers. It starts none while the pool is stopping, while too
 // many results are being settled, or while the store fails.
 //
-// If few jobs wait and more tasks may be due, it requests a poll. Requests coalesce while a lease
-// is being made, so each lease still takes many tasks. The caller holds mu.
+// If few jobs wait and more tasks may be due, it requests a poll. All requests during a poll cause one further poll, so
+// each poll leases many tasks. The caller holds mu.
 func (p *Pool) dispatch(ctx, calls context.Context) {
 	for ctx.Err() == nil && !p.storeFailing && p.idleWorkers() > 0 && len(p.waiting) > 0 {
 		j := p.waiting[0] // the job that has waited longest
@@ -227,8 +227,8 @@ func (p *Pool) onExtended(ref tasks.Ref, start time.Time, err error) {
 // than twice this time, the connector calls get half of the drain.
 const cancelBefore = 2 * time.Second
 
-// waitDrained waits up to drain for all jobs. It calls cancelCalls shortly before that, to cancel the
-// remaining connector calls.
+// waitDrained waits up to drain for all jobs. At the time that [cancelBefore] defines, it calls cancelCalls to cancel
+// the remaining connector calls.
 func (p *Pool) waitDrained(cancelCalls context.CancelFunc, drain time.Duration) error {
 	done := make(chan struct{})
 	go func() {
