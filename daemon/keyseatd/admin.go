@@ -65,7 +65,7 @@ func (f adminFlags) proxyUsers(proxies textList) (users operators.ProxyUsers, _ 
 	return users, nil
 }
 
-// parseExpires parses --expires. A date means the end of that day in UTC. An empty text is the zero time.
+// parseExpires parses --expires. A date means the end of that day in UTC. An empty text means the zero time.
 func parseExpires(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"embed"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -59,8 +57,8 @@ func (k *completeCmd) Run(_ context.Context, c stdio) error {
 // A candidate is a possible completion of a word, with its help text.
 type candidate struct{ text, help string }
 
-// complete returns the possible completions of the last word. words are the words after the program's
-// name. The result is empty for file names and for values that only the database knows.
+// complete returns the possible completions of the last word. The argument words has all words after the program's name.
+// The result is empty for file names and for values that only the database knows.
 func complete(root *kong.Node, words []string) []candidate {
 	if len(words) == 0 {
 		words = []string{""}
@@ -111,10 +109,10 @@ func (w *parserState) step(word string) {
 	}
 }
 
-// find returns the flag with the name in word, or nil. word must not contain a value (--flag=value).
-func (w *parserState) find(word string) *kong.Flag {
+// find returns the flag with a name such as --output, or nil.
+func (w *parserState) find(name string) *kong.Flag {
 	for _, f := range w.flags() {
-		if word == "--"+f.Name {
+		if name == "--"+f.Name {
 			return f
 		}
 	}
@@ -149,69 +147,13 @@ func (w *parserState) candidates(word string) (all []candidate) {
 	return all
 }
 
-// values returns the possible values of a flag or argument with an enum. Each is prefixed with before.
-func values(v *kong.Value, before string) (all []candidate) {
+// values returns the possible values of a flag or argument with an enum. Each candidate begins with the prefix.
+func values(v *kong.Value, prefix string) (all []candidate) {
 	if v.Enum == "" {
 		return nil
 	}
 	for _, value := range v.EnumSlice() {
-		all = append(all, candidate{before + value, ""})
+		all = append(all, candidate{prefix + value, ""})
 	}
 	return all
-}
-
-// manCmd is the command keyseatd man. The packages for Linux contain its output.
-type manCmd struct{ commandTree }
-
-func (m *manCmd) Run(_ context.Context, c stdio) error {
-	out := bufio.NewWriter(c.out)
-	writeManual(out, m.root)
-	return out.Flush()
-}
-
-// manualIntro is the manual page up to the flags of all commands.
-//
-//go:embed manual.man
-var manualIntro string
-
-// writeManual writes the manual page. A [bufio.Writer] keeps its first error, and Flush returns it.
-func writeManual(w io.Writer, root *kong.Node) {
-	_, _ = io.WriteString(w, manualIntro)
-	writeManualFlags(w, root.Flags)
-	_, _ = io.WriteString(w, ".SH COMMANDS\n")
-	for _, leaf := range root.Leaves(true) {
-		_, _ = fmt.Fprintf(w, ".SS %s\n%s\n", roff(strings.TrimPrefix(leaf.Path(), root.Name+" ")), roff(leaf.Help))
-		for _, p := range leaf.Positional {
-			_, _ = fmt.Fprintf(w, ".TP\n.I %s\n%s\n", roff(p.Summary()), roff(p.Help))
-		}
-		writeManualFlags(w, leaf.Flags)
-		for paragraph := range strings.SplitSeq(leaf.Detail, "\n\n") {
-			switch {
-			case strings.HasPrefix(paragraph, "    "):
-				_, _ = fmt.Fprintf(w, ".PP\n.nf\n%s\n.fi\n", roff(paragraph))
-			case paragraph != "":
-				_, _ = fmt.Fprintf(w, ".PP\n%s\n", roff(paragraph))
-			}
-		}
-	}
-}
-
-func writeManualFlags(w io.Writer, flags []*kong.Flag) {
-	for _, f := range flags {
-		if !f.Hidden {
-			_, _ = fmt.Fprintf(w, ".TP\n.B %s\n%s\n", roff(f.String()), roff(flagHelp(f.Value)))
-		}
-	}
-}
-
-// roff escapes a text for man(7): a hyphen would become a longer dash, and a line with a dot at its start a request.
-func roff(text string) string {
-	text = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(text)
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		if strings.HasPrefix(line, ".") || strings.HasPrefix(line, "'") {
-			lines[i] = `\&` + line
-		}
-	}
-	return strings.Join(lines, "\n")
 }

@@ -48,7 +48,7 @@ type setting struct {
 	Source string `json:"source"` // flag, environment, file or default
 }
 
-// AfterApply collects the settings. It runs while kong still knows the source of each value.
+// AfterApply collects the settings. Run cannot collect them, because only the context of kong shows the source of a value.
 func (k *configCmd) AfterApply(c *kong.Context, f configFile, env environment) error { //nolint:unparam // kong calls only a method that returns an error
 	for _, flag := range slices.Concat(c.Model.Flags, c.Selected().Flags) {
 		if variable(flag) != "" {

@@ -78,7 +78,7 @@ func (f configFile) decodeValue(in *json.Decoder, name string) error {
 
 var errValue = errors.New("must be a text, a number, true or false, or a list of texts")
 
-// toFlagText formats a value as an environment variable.
+// toFlagText converts a JSON value to the text that an environment variable would have.
 func toFlagText(value any) (string, error) {
 	switch value := value.(type) {
 	case string:
@@ -111,10 +111,10 @@ var settings = sync.OnceValue(func() map[string]bool {
 	return names
 })
 
-// checkNames refuses names that are not flags of serve. The error lists all of them.
+// checkNames refuses names that are not flags of serve. The error lists all of these names.
 func (f configFile) checkNames() error {
 	names := slices.DeleteFunc(slices.Sorted(maps.Keys(f)), func(name string) bool {
-		return settings()[name] && name != "config" // a config file cannot name another one
+		return settings()[name] && name != "config" // a config file cannot name another config file
 	})
 	if len(names) == 0 {
 		return nil

@@ -48,7 +48,7 @@ func (f connectorFlags) connector(noProxy bool, log *slog.Logger) (tasks.Connect
 	return c, nil
 }
 
-// service returns the HTTP connector to the service at a URL. The errors call the URL by the given name.
+// service returns the HTTP connector to the service at a URL. In errors, name stands for the URL.
 func (f serviceFlags) service(name, url string, noProxy bool, log *slog.Logger) (*httpconnector.Connector, error) {
 	token, err := readToken(f.ConnectorTokenFile)
 	if err != nil {

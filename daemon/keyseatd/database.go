@@ -31,8 +31,8 @@ type databaseList struct {
 // command can connect when the database has few free connections.
 const commandConns = 2
 
-// open calls do with the store of an existing database and migrates its schema first. It does not create
-// an SQLite file, because a mistyped path would then look like an empty store.
+// open opens an existing database, migrates its schema, and calls the function do with the store. It does not create an
+// SQLite file, because a mistyped path would then look like an empty store.
 func (d databaseFlag) open(ctx context.Context, do func(s *bunstore.Store) error) error {
 	if err := d.exists(); err != nil {
 		return err
@@ -55,7 +55,8 @@ func (d databaseFlag) missing() bool {
 	return file && errors.Is(err, fs.ErrNotExist)
 }
 
-// change makes a change in an existing database, and then prints it as [stdio.done] does.
+// change opens an existing database, and calls the function do, which makes a change. Then it prints the change as
+// [stdio.done] does.
 func (d databaseFlag) change(ctx context.Context, c stdio, stored, remedy string, do func(s *bunstore.Store) error) error {
 	if err := d.open(ctx, do); err != nil {
 		return err
@@ -82,8 +83,8 @@ func (d databaseFlag) openWith(ctx context.Context, o bunstore.Options, do func(
 	return errors.Join(err, closed)
 }
 
-// openStore opens a database and migrates its schema. If the tables turn out to be distributed, it opens
-// the database again as a distributed one. Therefore the flag is not required.
+// openStore opens a database and migrates its schema. If the tables turn out to be distributed, it opens the database again
+// as a distributed one. Therefore --database-distributed is not required.
 func openStore(ctx context.Context, url string, o bunstore.Options) (*bunstore.Store, error) {
 	if o.Now == nil {
 		o.Now = faultinject.Now
@@ -115,7 +116,7 @@ func logDurability(ctx context.Context, store *bunstore.Store, log *slog.Logger)
 	}
 }
 
-// unverifiedTLS explains the hosts of [bunstore.Store.UnverifiedHosts].
+// unverifiedTLS explains the risk of a connection to the hosts of [bunstore.Store.UnverifiedHosts].
 const unverifiedTLS = "whoever can change the network between can read and change everything: add sslmode=verify-full to the database's URL"
 
 // logTransport logs a warning if the connections to PostgreSQL do not use verified TLS.
@@ -132,8 +133,8 @@ func printTransport(store *bunstore.Store, to io.Writer) {
 	}
 }
 
-// printDurability prints the warnings of [logDurability] for an operator. They are not findings of keyseatd doctor, because
-// the stored data is consistent.
+// printDurability prints the warnings of [logDurability] for an operator. The warnings are not findings of the doctor,
+// because the stored data is consistent.
 func printDurability(ctx context.Context, store *bunstore.Store, to io.Writer) error {
 	risks, err := store.DurabilityRisks(ctx)
 	for _, r := range risks {
@@ -164,8 +165,8 @@ func (m *migrateCmd) Run(ctx context.Context, c stdio) error {
 	})
 }
 
-// distribute distributes the tables with Citus. It prints which tables are distributed, even if it fails
-// for the others.
+// distribute distributes the tables with Citus. It prints which tables it has distributed, even if it fails for other
+// tables.
 func distribute(ctx context.Context, c stdio, s *bunstore.Store, shards int) error {
 	d, err := s.Distribute(ctx, shards)
 	result := "the tables were distributed already"

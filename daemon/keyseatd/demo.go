@@ -80,8 +80,7 @@ func (d *demoCmd) serve(ctx context.Context, c stdio, s *serveCmd, store *bunsto
 	return server.Run(ctx)
 }
 
-// settings returns the settings of a demo daemon. All its files are in folder. Run gives its
-// listeners loopback addresses.
+// settings returns the settings of a demo daemon, without the addresses of its listeners. All its files are in the folder.
 func (d *demoCmd) settings(folder string) *serveCmd {
 	s := &serveCmd{
 		Workers: 64, TaskAttempts: 8, TaskBackoff: 2 * time.Second, TaskDeadline: 15 * time.Minute,
@@ -95,8 +94,8 @@ func (d *demoCmd) settings(folder string) *serveCmd {
 	return s
 }
 
-// freeListen returns address if it can be listened on. If the address is in use, it returns one with a
-// free port instead.
+// freeListen returns the address unchanged if it is free. If the address is in use, freeListen returns an address with
+// port 0, which stands for any free port.
 func freeListen(ctx context.Context, address string) (string, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -119,7 +118,7 @@ func printDemo(c stdio, site, console string, list []demoKey) error {
 	for _, s := range list {
 		_, _ = fmt.Fprintf(table, "  %s\t%s\n", s.code, s.description)
 	}
-	_ = table.Flush() // as before
+	_ = table.Flush() // writing to a buffer does not fail
 	fresh, used := list[0].code, list[2].code
 	fmt.Fprintf(&b, `
 Calls to try:

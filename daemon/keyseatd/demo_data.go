@@ -29,12 +29,12 @@ func (c *demoClock) Now() time.Time {
 // history, each call takes some seconds of the clock.
 type demoConnector struct {
 	tasks.Connector
-	clock *demoClock // nil after the history
+	clock *demoClock // nil: a call does not move the clock, because the history is complete
 }
 
 const (
-	pendingLogin = "pending@example.com" // the provider never ends its task
-	silentLogin  = "silent@example.com"  // the provider never sends an outcome
+	pendingLogin = "pending@example.com" // the provider reports forever that it is still at work
+	silentLogin  = "silent@example.com"  // the provider never responds
 )
 
 func (l demoConnector) Do(ctx context.Context, r tasks.ConnectorRequest) tasks.ConnectorResult {
@@ -97,8 +97,7 @@ const (
 	demoHours = demoDays * 24
 )
 
-// seedHistory makes the history of the days before now: it sells keys and carries out their upgrades, with a clock in
-// the past. Everything else is real.
+// seedHistory makes the history of the last days: it sells keys and carries out their upgrades, with a clock in the past.
 func seedHistory(ctx context.Context, store *bunstore.Store, engine tasks.Engine, clock *demoClock) error {
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same history in each demo
 	defer clock.behind.Store(0)
@@ -110,7 +109,7 @@ func seedHistory(ctx context.Context, store *bunstore.Store, engine tasks.Engine
 				return err
 			}
 		}
-		jobs, err := engine.Lease(ctx, "demo", math.MaxInt16, time.Hour) // longer than all calls of these jobs
+		jobs, err := engine.Lease(ctx, "demo", math.MaxInt16, time.Hour) // an hour is longer than all calls for these jobs
 		if err != nil {
 			return err
 		}
@@ -129,7 +128,7 @@ func demoSales(at time.Time, random *rand.Rand) int {
 	return int(busy*1.4 + 1.5*random.Float64())
 }
 
-// sell issues keys of one order each, and accepts an upgrade for each key.
+// sell issues n keys, each for an order of its own, and accepts an upgrade for each key.
 func sell(ctx context.Context, store *bunstore.Store, engine tasks.Engine, clock *demoClock, random *rand.Rand, n int) error {
 	var sold []keys.Key
 	for range n {
@@ -149,7 +148,7 @@ func sell(ctx context.Context, store *bunstore.Store, engine tasks.Engine, clock
 	return nil
 }
 
-// demoLogin returns an account: most accounts succeed.
+// demoLogin returns a random login. The upgrades of most logins succeed.
 func demoLogin(random *rand.Rand) string {
 	name := fmt.Sprintf("customer%d", random.IntN(1000))
 	switch p := random.IntN(240); {

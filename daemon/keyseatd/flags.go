@@ -18,7 +18,8 @@ import (
 	"github.com/keyseat/keyseat/daemon/terminal"
 )
 
-// fieldRules validates the validate tags of the commands' fields. Its errors call a field by the name of its flag.
+// fieldRules validates the fields of a command by their validate tags. Its errors contain the name of the flag, not that
+// of the field.
 var fieldRules = newFieldRules()
 
 func newFieldRules() *validator.Validate {
@@ -72,7 +73,7 @@ func checkFields(fields any) error {
 	}
 	first := invalid[0]
 	text := cmp.Or(ruleTexts[first.Tag()], "is not valid ("+first.Tag()+")")
-	text = strings.ReplaceAll(text, "{}", kebabCase(first.Param())) // kebabCase changes only the name of a field
+	text = strings.ReplaceAll(text, "{}", kebabCase(first.Param())) // a number, which kebabCase does not change, or the name of a field
 	return usageError{fmt.Errorf("%s %s%s", first.Field(), text, missingHints[first.Field()])}
 }
 
@@ -94,9 +95,8 @@ var ruleTexts = map[string]string{
 	"database":      "must be sqlite:PATH or a postgres:// URL",
 }
 
-// checkText refuses invisible characters in a setting, and white space at its start or end. In a list,
-// white space there is allowed, because items are trimmed later. The error does not quote the value, because the
-// value may be secret.
+// checkText refuses invisible characters in a setting, and white space at its start or end. A list may start or end with
+// white space, because its items are trimmed later. The error does not quote the value, because the value may be secret.
 func checkText(value string, list bool) error {
 	for _, r := range value {
 		switch {

@@ -116,7 +116,7 @@ type keysExport struct {
 	Spreadsheet bool   `help:"Print CSV that is safe to open in a spreadsheet, but cannot be imported."`
 }
 
-// Run prints the keys as CSV. It logs how many codes it printed, also if it fails.
+// Run prints the keys as CSV. It logs how many codes it printed, even if it fails.
 func (k *keysExport) Run(ctx context.Context, c stdio) error {
 	return k.open(ctx, func(s *bunstore.Store) error {
 		found, err := k.keys(ctx, s)

@@ -17,14 +17,14 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// rangeFlags select the part of a list, and its form.
+// rangeFlags select the format of a list, and which of its rows are printed.
 type rangeFlags struct {
 	Output terminal.Format `help:"Print a table for people, or json or csv for programs." enum:"table,json,csv" default:"table"`
 	Newest bool            `help:"List the newest first."`
 	Limit  int             `help:"List at most N; 0 lists all." default:"0" placeholder:"N" validate:"min=0"`
 }
 
-// listFlags select the part of a list of keys or tasks, and its form.
+// listFlags are the flags of a list of keys or tasks.
 type listFlags struct {
 	rangeFlags
 	Country stock.Country `help:"Only tasks with an account in this country, or keys whose latest task has one." placeholder:"CODE"`
@@ -42,7 +42,7 @@ func (l rangeFlags) page() adminstore.Page {
 	return p
 }
 
-// limited yields the entries up to the limit, and counts them in n. The limit 0 means all.
+// limited yields up to limit entries, and counts in n how many it has yielded. The limit 0 means all entries.
 func limited[T any](limit int, all iter.Seq2[T, error], n *int) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for v, err := range all {
@@ -98,7 +98,7 @@ func (k *keysList) Run(ctx context.Context, c stdio) error {
 	})
 }
 
-// begin sets the beginning of the list to the key of the flag --after.
+// begin makes the list begin after the key of the flag --after, if that flag is given.
 func (k *keysList) begin(ctx context.Context, s *bunstore.Store, f adminstore.KeyFilter, p *adminstore.Page) error {
 	if k.After == "" {
 		return nil
@@ -179,8 +179,8 @@ var taskTable = terminal.Layout[view.Task]{
 	},
 }
 
-// pageSize is the number of rows that are in memory simultaneously, a few megabytes. On Citus each shard sends that
-// many rows for a page, so long lists need large pages.
+// pageSize is the number of rows that are in memory simultaneously, a few megabytes. On Citus, every shard sends up to
+// pageSize rows for each page, so long lists need large pages.
 const pageSize = 5000
 
 func listKeys(ctx context.Context, s adminstore.AdminStore, f adminstore.KeyFilter, first adminstore.Page) iter.Seq2[tasks.Snapshot, error] {

@@ -58,16 +58,16 @@ func addresses(server *daemon.Server) []any {
 	return append(all, "console", console, "metrics", site+"metrics")
 }
 
-// siteURL returns the URL of the root of a listener. If it listens on all addresses, the URL names this machine.
+// siteURL returns the URL of the root of a listener. If the listener is on all addresses, the URL names this machine.
 func siteURL(scheme string, l net.Listener) string {
-	host, port, _ := net.SplitHostPort(l.Addr().String()) // an address of TCP
+	host, port, _ := net.SplitHostPort(l.Addr().String()) // cannot fail for an address of TCP
 	if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
 	return scheme + "://" + net.JoinHostPort(host, port) + "/"
 }
 
-// listeners opens both listeners. admin is nil if --admin-listen is empty.
+// listeners opens the public listener and the admin listener. The latter is nil if --admin-listen is empty.
 func (s *serveCmd) listeners(ctx context.Context) (public, admin net.Listener, err error) {
 	if public, err = listenOn(ctx, "--listen", s.Listen); err != nil || s.AdminListen == "" {
 		return public, nil, err

@@ -4,7 +4,7 @@
 // Run does the work. Related commands share a file. [commands] lists all commands, and help.txt has their long help.
 // The error of Run determines the exit status, and its text is the one line on standard error.
 //
-// The package only wires: it opens the store, calls the package that does the work, and prints the result.
+// The package has no rules: it opens the store, calls the package that does the work, and prints the result.
 //
 // Everything that a command needs from the process is a parameter of [run]. Only main reads the process's
 // arguments, environment and streams.
@@ -64,7 +64,7 @@ func oneLine(err error) string {
 	return terminal.Printable(text)
 }
 
-// run executes one command line and returns the exit status. environ has the format of [os.Environ].
+// run executes one command line and returns the exit status. The argument environ has the format of [os.Environ].
 func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	c := stdio{in: stdin, out: stdout, err: stderr, env: parseEnviron(environ)}
 	cmd, err := parse(args, c)

@@ -54,7 +54,7 @@ func (m *masterKeyPrune) Run(ctx context.Context, c stdio) error {
 			return err
 		}
 		for _, k := range done.Kept {
-			_, _ = fmt.Fprintf(c.err, "kept %s: %s\n", k.ID, k.Reason) // the result is on standard output
+			_, _ = fmt.Fprintf(c.err, "kept %s: %s\n", k.ID, k.Reason) // an error does not matter, because the result is on standard output
 		}
 		stored := fmt.Sprintf("dropped from %s: %d keys (%s)", m.File, len(done.Destroyed), strings.Join(done.Destroyed, ", "))
 		return c.printStored(stored, "no open task needs them", done.Destroyed...)
@@ -116,9 +116,9 @@ func neededMasterKeys(ctx context.Context, s adminstore.AdminStore) (map[string]
 	return ids, nil
 }
 
-// defaultMasterKeyFile returns the default path of the master key file of an SQLite database. Its name does not
-// begin as that of the database, because a copy of keyseat.db* must not contain the keys. Earlier versions made the
-// file keyseat.db.master-key, which stays in use.
+// defaultMasterKeyFile returns the default path of the master key file of an SQLite database. The name of the file does
+// not begin with the name of the database, because a copy of keyseat.db* must not contain the keys. Earlier versions made
+// the file keyseat.db.master-key. If that file exists, it stays in use.
 func defaultMasterKeyFile(database string) string {
 	earlier := database + ".master-key"
 	if _, err := os.Lstat(earlier); err == nil {

@@ -78,7 +78,7 @@ func newParser(c stdio, exit func(int), skipped ...string) (*kong.Kong, error) {
 	)
 }
 
-// mapper returns kong's mapper of a type whose values parse reads from the text of a flag.
+// mapper returns a mapper for kong, which converts the text of a flag to a value with the function parse.
 func mapper[T any](parse func(string) (T, error)) kong.MapperFunc {
 	return func(ctx *kong.DecodeContext, target reflect.Value) error {
 		var text string
@@ -92,8 +92,8 @@ func mapper[T any](parse func(string) (T, error)) kong.MapperFunc {
 }
 
 // otherCommands returns a pattern of the fields of [commands] that args does not need. It returns nothing if args does
-// not start with a command, or if that command needs the names of all. Without the pattern, kong would take a quarter
-// of the processor time of a short command, because its work grows with the number of commands and flags.
+// not start with a command, or if that command needs the names of all commands. Without the pattern, kong would take a
+// quarter of the processor time of a short command, because its work grows with the number of commands and flags.
 func otherCommands(args []string) (patterns []string) {
 	var others []string
 	found := false

@@ -129,7 +129,7 @@ func (c stdio) editPlan(ctx context.Context, s *bunstore.Store, action string, e
 
 type plansRestock struct{ planArg }
 
-// Run puts the plan back into stock. It refuses a plan whose time has ended, because that plan would stay out of stock.
+// Run puts the plan back into stock. It refuses a plan that has expired, because that plan would stay out of stock.
 func (p *plansRestock) Run(ctx context.Context, c stdio) error {
 	remedy := hintPlans + ", `keyseatd plans retire` takes it out"
 	return p.change(ctx, c, "the plan is back in stock", remedy, func(s *bunstore.Store) error {
@@ -152,4 +152,27 @@ type plansRelease struct {
 
 func (p *plansRelease) Run(ctx context.Context, c stdio) error {
 	return p.updateTask(ctx, c, p.Task, update{"plans release", tasks.Release, "the slot is free again", hintPlans})
+}
+
+type stockCmd struct{ databaseList }
+
+func (k *stockCmd) Run(ctx context.Context, c stdio) error {
+	return k.open(ctx, func(s *bunstore.Store) error {
+		levels, err := operatorEngine(s).Stock(ctx)
+		if err != nil {
+			return err
+		}
+		views := seq.Map(seq.All(levels), func(l stock.Level) view.Level { return view.Level(l) })
+		return terminal.PrintList(c.out, k.Output, stockTable, views)
+	})
+}
+
+var stockTable = terminal.Layout[view.Level]{
+	Header: "COUNTRY SIZE FREE HELD SPENT SUSPECT IDLE",
+	Cells: func(l view.Level) []string {
+		return []string{
+			string(l.Country), strconv.Itoa(l.Size), strconv.Itoa(l.Free), strconv.Itoa(l.Held),
+			strconv.Itoa(l.Spent), strconv.Itoa(l.Suspect), strconv.Itoa(l.Idle),
+		}
+	},
 }

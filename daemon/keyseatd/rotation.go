@@ -19,13 +19,13 @@ import (
 
 const (
 	keyPoll       = 5 * time.Second   // how often a daemon checks its file of master keys
-	rotationEvery = time.Minute       // how often it records its key and reads the records of the other daemons
-	sealingTTL    = 5 * rotationEvery // of a record; tolerates failures of the database
-	rotationDelay = time.Hour         // from the start of a daemon to its first rotation; see keyRotation.others
+	rotationEvery = time.Minute       // how often a daemon records its key and reads the records of the other daemons
+	sealingTTL    = 5 * rotationEvery // how long a record is valid; long enough to survive failures of the database
+	rotationDelay = time.Hour         // the time from the start of a daemon to its first rotation; see keyRotation.others
 )
 
 // A keyRotation rotates the master keys of a daemon, and records which key the daemon encrypts with. It logs a problem
-// again only if it has logged another one in between.
+// again only if it has logged another problem in between.
 type keyRotation struct {
 	store  *bunstore.Store
 	ring   *keyring.Ring
@@ -36,15 +36,15 @@ type keyRotation struct {
 
 	started  time.Time
 	recorded string    // the key that was recorded last
-	at       time.Time // when it was recorded
+	at       time.Time // the time at which that key was recorded
 	problem  string    // the message of the problem that was logged last
 }
 
 func (s *serveCmd) newKeyRotation(store *bunstore.Store, ring *keyring.Ring, log *slog.Logger) *keyRotation {
 	file := s.masterKeyFile(store)
-	place := file
-	if full, err := filepath.Abs(file); err == nil {
-		place = full
+	place, err := filepath.Abs(file)
+	if err != nil {
+		place = file
 	}
 	host, _ := os.Hostname() // without a name, all machines count as one
 	return &keyRotation{
@@ -52,7 +52,8 @@ func (s *serveCmd) newKeyRotation(store *bunstore.Store, ring *keyring.Ring, log
 	}
 }
 
-// run takes a step every minute until ctx ends, or more often if the period is short or another key is the first.
+// run takes a step every minute until ctx ends. If the period is short, it takes steps more often. It also takes a step
+// when another key has become the first.
 func (k *keyRotation) run(ctx context.Context) {
 	every := rotationEvery
 	if k.period > 0 {
@@ -78,7 +79,7 @@ func (k *keyRotation) step(ctx context.Context) {
 	}
 	k.recorded, k.at = all[0].ID, time.Now()
 	var daemons []bunstore.Sealing
-	if !k.store.Embedded() { // an SQLite file has one daemon at a time, so no other one is running
+	if !k.store.Embedded() { // an SQLite file has one daemon at a time, so no other daemon is running
 		daemons, err = k.store.Sealings(ctx)
 	}
 	if err != nil {
@@ -92,7 +93,8 @@ func (k *keyRotation) step(ctx context.Context) {
 	k.rotate(ctx, all, daemons)
 }
 
-// missing returns the record of a daemon that encrypts with a key that this daemon lacks, or "".
+// missing describes a key that another daemon encrypts with and that this daemon lacks. It returns "" if there is no such
+// key.
 func (*keyRotation) missing(all []keyring.KeyInfo, daemons []bunstore.Sealing) string {
 	for _, d := range daemons {
 		if d.Left > 0 && !slices.ContainsFunc(all, func(one keyring.KeyInfo) bool { return one.ID == d.KeyID }) {
@@ -127,9 +129,9 @@ func (k *keyRotation) rotate(ctx context.Context, all []keyring.KeyInfo, daemons
 
 // others returns the other files of master keys that daemons of this database use, or have used in the last hour.
 //
-// If each of two machines added a key to its own file, neither could open the accounts that the other one sealed. A
-// daemon with a PostgreSQL database therefore waits for an hour after its start, so that the others have recorded their
-// files.
+// If each of two machines added a key to its own file, neither machine could open the accounts that the other machine
+// sealed. A daemon with a PostgreSQL database therefore waits for an hour after its start before it rotates keys. Until
+// then, the other daemons have recorded their files.
 func (k *keyRotation) others(daemons []bunstore.Sealing) string {
 	var files []string
 	for _, d := range daemons {
@@ -171,5 +173,5 @@ func printMasterKeyAge(ring *keyring.Ring, to io.Writer) {
 		return
 	}
 	_, _ = fmt.Fprintf(to, "warning: the first master key is %s: old backups and logs of the database open with it until `keyseatd master-key rotate` has destroyed it\n",
-		found) // the output has precedence, so an error is ignored
+		found) // a warning that cannot be written does not fail the command
 }

@@ -39,7 +39,7 @@ func (s *serveCmd) Run(ctx context.Context, c stdio) error {
 }
 
 // tuneGC makes garbage collection less frequent than Go's default. The daemon keeps little data and produces much
-// garbage, so memory use stays small nevertheless. The variables GOGC and GOMEMLIMIT override it.
+// garbage, so memory use stays small nevertheless. The variables GOGC and GOMEMLIMIT have precedence.
 func tuneGC(env environment) {
 	if env["GOGC"] == "" {
 		debug.SetGCPercent(400)

@@ -113,7 +113,7 @@ func (f pageFlags) page(api http.Handler, log *slog.Logger) (http.Handler, error
 	o := holderpage.Options{Brand: f.Brand, Color: f.PageColor}
 	if f.PageFiles != "" {
 		if _, err := os.ReadDir(f.PageFiles); err != nil {
-			return nil, err // os.DirFS would have no files
+			return nil, err // os.DirFS does not report that the folder is missing
 		}
 		o.Files = os.DirFS(f.PageFiles)
 	}

@@ -32,8 +32,8 @@ type stdio struct {
 	env environment
 }
 
-// open opens a file to import; - is standard input. If standard error is a terminal, it shows the progress
-// of reading. When ctx ends, reading standard input stops, even if no input arrives.
+// open opens a file to import. The path - stands for standard input. If standard error is a terminal, it shows the progress
+// of reading. When ctx ends, a read of standard input fails, even if no input arrives.
 func (c stdio) open(ctx context.Context, path string) (io.ReadCloser, error) {
 	if path == "-" {
 		return c.withProgress(interruptible(ctx, c.in), -1), nil
@@ -52,7 +52,7 @@ func (c stdio) open(ctx context.Context, path string) (io.ReadCloser, error) {
 	return c.withProgress(f, info.Size()), nil
 }
 
-// withProgress shows how many of size bytes have been read.
+// withProgress returns a file that shows how many of its bytes have been read. A size of -1 means that the size is unknown.
 func (c stdio) withProgress(file io.ReadCloser, size int64) io.ReadCloser {
 	bar := terminal.NewByteBar(c.err, "reading", size)
 	return progressFile{io.TeeReader(file, bar), file, bar}
@@ -99,7 +99,7 @@ func (c stdio) printStored(stored, remedy string, lines ...string) error {
 // hint prints what a person should do next. It prints nothing if standard error is not a terminal.
 func (c stdio) hint(text string) {
 	if terminal.Width(c.err) > 0 {
-		_, _ = fmt.Fprintln(c.err, text) // the command has worked nevertheless
+		_, _ = fmt.Fprintln(c.err, text) // a hint that cannot be written does not fail the command
 	}
 }
 
@@ -107,10 +107,10 @@ func (c stdio) hint(text string) {
 // without a message.
 func ignoreSIGPIPE() { signal.Ignore(syscall.SIGPIPE) }
 
-// done prints one line about the stored change.
+// done prints the line stored, which describes a stored change, as [stdio.printStored] does.
 func (c stdio) done(stored, remedy string) error { return c.printStored(stored, remedy, stored) }
 
-// Hints for an error after a stored change: the command that shows it.
+// Hints for an error after a stored change: the command that shows the change.
 const (
 	hintKey       = "`keyseatd keys show` shows the key"
 	hintPlans     = "`keyseatd plans list` shows the plans"
@@ -192,9 +192,9 @@ func hostname() string {
 	return host
 }
 
-// audit writes a line of the audit log to standard error, unless n is 0. It is about n codes that a command has printed
-// or written to a file, or about n changes without an actor in a history. audit then stores the entry, which has the
-// attributes more too, unless s is nil.
+// audit records an action in the audit log: as a line on standard error and, unless s is nil, as an entry in s. The action
+// has printed n codes or written them to a file, or has made n changes whose actor is in no history. If n is 0, audit
+// records nothing. Only the entry has the attributes in more.
 func (c stdio) audit(ctx context.Context, s activity.Store, action string, n int, more ...slog.Attr) {
 	if n > 0 {
 		log := c.auditLog(s)
@@ -203,8 +203,8 @@ func (c stdio) audit(ctx context.Context, s activity.Store, action string, n int
 	}
 }
 
-// auditOutput is audit for a command that only reads. It logs no error about the entry, because the command may run on
-// a standby, or as a role that cannot write.
+// auditOutput records an action as [stdio.audit] does, for a command that only reads. If the entry cannot be stored,
+// auditOutput logs no error, because the command may run on a standby, or with a database role that cannot write.
 func (c stdio) auditOutput(ctx context.Context, s activity.Store, action string, n int) {
 	if n > 0 {
 		log := c.auditLog(s)
@@ -217,12 +217,12 @@ func auditAttrs(action string, n int) []slog.Attr {
 	return []slog.Attr{slog.String("action", action), slog.String("actor", actor()), slog.Int("count", n)}
 }
 
-// record stores an entry of the audit log. There is no line, because the history of the key names the actor.
+// record stores an entry of the audit log. It writes no line, because the history of the key names the actor.
 func (c stdio) record(ctx context.Context, s activity.Store, action string, attrs ...slog.Attr) {
 	c.auditLog(s).Write(ctx, slog.LevelInfo, "", append(attrs, slog.String("action", action), slog.String("actor", actor())))
 }
 
-// auditLog returns the audit log of a command, without lines.
+// auditLog returns an audit log that writes no lines.
 func (c stdio) auditLog(s activity.Store) auditlog.Log {
 	log := logFlags{LogLevel: "info", LogFormat: "console"}.logger(c.err)
 	return auditlog.Log{Entries: s, Errors: log, Limiter: new(loglimit.Limiter)}

@@ -20,12 +20,12 @@ const updateTimeout = 30 * time.Second
 // An update is an admin action, with its name in the audit log and the texts of [stdio.done].
 type update struct {
 	name           string
-	action         func(v tasks.Snapshot, id string) (tasks.Change, error) // returns the change with that id
+	action         func(v tasks.Snapshot, id string) (tasks.Change, error) // returns the change, which gets the id
 	stored, remedy string
 }
 
-// do applies the action to the key or the task that read returns. It adds the actor to each event that has no note.
-// Then it prints the stored change.
+// do applies the action to the key or the task that the function read returns. It adds the actor to each event that has no
+// note. Then it prints the stored change.
 func (u update) do(ctx context.Context, c stdio, d databaseFlag, read func(context.Context, *bunstore.Store) (tasks.Snapshot, error)) error {
 	return d.change(ctx, c, u.stored, u.remedy, func(s *bunstore.Store) error {
 		ctx, cancel := context.WithTimeout(ctx, updateTimeout)

@@ -38,8 +38,8 @@ var endpointTable = terminal.Layout[endpoint]{
 	},
 }
 
-// An endpoint is an endpoint as the list shows it. Waiting counts its queued deliveries: keys, and
-// countries that are low in stock.
+// An endpoint is a row of the list of endpoints. Waiting is the number of its queued deliveries. There is up to one for
+// each key, and up to one for each country that is low in stock.
 type endpoint struct {
 	Name    string    `json:"endpoint"`
 	State   string    `json:"state"` // live or gone
@@ -91,7 +91,7 @@ var deliveryTable = terminal.Layout[delivery]{
 	},
 }
 
-// A delivery is a delivery attempt as the list shows it.
+// A delivery is a row of the list of delivery attempts.
 type delivery struct {
 	At       view.Time     `json:"at"`
 	Endpoint string        `json:"endpoint"`
@@ -129,7 +129,7 @@ func (f endpointFlags) policy() webhooks.Policy {
 	return webhooks.Policy{Private: f.WebhookPrivate, Plaintext: f.WebhookPlaintext, NoProxy: f.noProxy()}
 }
 
-// endpoints opens the file of endpoints. It returns nil if the flags name none, and an error if the file is invalid.
+// endpoints opens the file of endpoints. It returns nil if the flags name no file, and an error if the file is invalid.
 func (f endpointFlags) endpoints() (*webhooks.File, error) {
 	if f.WebhookFile == "" {
 		return nil, nil //nolint:nilnil // the flags name no file

@@ -120,7 +120,7 @@ type endpointArg struct {
 	Endpoint string `arg:"" help:"The endpoint's name."`
 }
 
-// update makes a change of the endpoint, and prints it.
+// update calls the function change for the endpoint, and then prints the line stored.
 func (e endpointArg) update(ctx context.Context, c stdio, change func(*bunstore.Store, context.Context, string) error, stored string) error {
 	err := e.change(ctx, c, stored, hintEndpoints, func(s *bunstore.Store) error { return change(s, ctx, e.Endpoint) })
 	return endpointError(e.Endpoint, err)
