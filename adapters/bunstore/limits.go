@@ -59,7 +59,10 @@ func (s *Store) CountLogins(ctx context.Context, tests []tasks.LoginTest) ([]tas
 		}
 		return counts, nil
 	}
-	totals, pairs := loginRows(tests)
+	rows := query.Rows{Columns: "login text, code text"}
+	for _, t := range tests {
+		rows.Add(t.Login, string(t.Code))
+	}
 	type row struct { // the count of a login, with Code "", or the count of a key, with Login ""
 		Login string
 		Code  keys.Code
@@ -67,7 +70,7 @@ func (s *Store) CountLogins(ctx context.Context, tests []tasks.LoginTest) ([]tas
 	}
 	logins, codes := map[string]int64{}, map[keys.Code]int64{}
 	count := statement("count logins", query.Args{
-		"totals": totals, "pairs": pairs, "window": tasks.LoginTestTTL, "twice": 2 * tasks.LoginTestTTL, "day": tasks.KeyLoginTTL,
+		"tests": rows, "window": tasks.LoginTestTTL, "twice": 2 * tasks.LoginTestTTL, "day": tasks.KeyLoginTTL,
 	}, query.Each(func(r row) { logins[r.Login], codes[r.Code] = r.N, r.N }))
 	if err := retry(ctx, func() error { return s.reader().runCached(ctx, count) }); err != nil {
 		return nil, s.wrap("count logins", err)
@@ -80,23 +83,6 @@ func (s *Store) CountLogins(ctx context.Context, tests []tasks.LoginTest) ([]tas
 	return counts, nil
 }
 
-// loginRows returns the number of tests of each login, and the different pairs of a login and a key.
-func loginRows(tests []tasks.LoginTest) (totals, pairs query.Rows) {
-	totals, pairs = query.Rows{Columns: "login text, tests bigint"}, query.Rows{Columns: "login text, code text"}
-	perLogin, known := map[string]int64{}, map[tasks.LoginTest]bool{}
-	for _, t := range tests {
-		perLogin[t.Login]++
-		if pair := (tasks.LoginTest{Login: t.Login, Code: t.Code}); !known[pair] {
-			known[pair] = true
-			pairs.Add(t.Login, string(t.Code))
-		}
-	}
-	for login, n := range perLogin {
-		totals.Add(login, n)
-	}
-	return totals, pairs
-}
-
 // ReleaseLogins implements [tasks.LoginCounter].
 func (s *Store) ReleaseLogins(ctx context.Context, tests []tasks.LoginTest) error {
 	if s.isSQLite {
@@ -105,13 +91,9 @@ func (s *Store) ReleaseLogins(ctx context.Context, tests []tasks.LoginTest) erro
 		}
 		return nil
 	}
-	released := query.Rows{Columns: "login text, code text, succeeded bigint"}
+	released := query.Rows{Columns: "login text, code text, succeeded boolean"}
 	for _, t := range tests {
-		succeeded := int64(0)
-		if t.Succeeded {
-			succeeded = 1
-		}
-		released.Add(t.Login, string(t.Code), succeeded)
+		released.Add(t.Login, string(t.Code), t.Succeeded)
 	}
 	release := statement("release logins", query.Args{"released": released}, nil)
 	return s.wrap("release logins", retry(ctx, func() error { return s.reader().runCached(ctx, release) }))

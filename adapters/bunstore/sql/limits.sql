@@ -51,24 +51,24 @@ SELECT 1 + count(*) FROM keyseat_daemons WHERE until > @now AND name <> @name
 -- A window has also ended if it ends more than two windows from now: then the clock was set back after the window began. One
 -- window is not enough: a statement that waits for the row has an older @now than the one that wrote it.
 -- name: count logins
-WITH @totals, @pairs,
+WITH @tests,
 total AS (
 	INSERT INTO keyseat_logins AS s (login, code, ends, tests)
-	SELECT login, '', @now + @window, tests FROM totals ORDER BY login COLLATE "C"
+	SELECT login, '', @now + @window, count(*) FROM tests GROUP BY login ORDER BY login COLLATE "C"
 	ON CONFLICT (login, code) DO UPDATE SET
 		ends = CASE WHEN s.ends <= @now OR s.ends > @now + @twice THEN excluded.ends ELSE s.ends END,
 		tests = CASE WHEN s.ends <= @now OR s.ends > @now + @twice THEN 0 ELSE s.tests END + excluded.tests
 	RETURNING s.login, s.tests),
 pair AS (
 	INSERT INTO keyseat_logins AS s (login, code, ends, tests)
-	SELECT login, code, @now + @day, 0 FROM pairs ORDER BY login COLLATE "C", code COLLATE "C"
+	SELECT login, code, @now + @day, 0 FROM tests GROUP BY login, code ORDER BY login COLLATE "C", code COLLATE "C"
 	ON CONFLICT (login, code) DO UPDATE SET ends = excluded.ends)
 SELECT login, '', tests FROM total
 UNION ALL
 SELECT '', one.code, (SELECT count(*) FROM (
 	SELECT l.login FROM keyseat_logins l WHERE l.code = one.code AND l.ends > @now
-	UNION SELECT p.login FROM pairs p WHERE p.code = one.code) AS all_logins)
-FROM pairs one
+	UNION SELECT t.login FROM tests t WHERE t.code = one.code) AS all_logins)
+FROM (SELECT DISTINCT code FROM tests) AS one
 
 -- It deletes the total of each login that succeeded, and its row with the key. It subtracts the other tests from the totals of
 -- their logins. It locks the rows in the order of the statement before, and then writes them.
@@ -77,9 +77,9 @@ WITH @released,
 held AS MATERIALIZED (
 	SELECT s.login, s.code, r.succeeded, r.n
 	FROM (
-		SELECT login, '' AS code, bool_or(succeeded = 1) AS succeeded, count(*) AS n FROM released GROUP BY login
+		SELECT login, '' AS code, bool_or(succeeded) AS succeeded, count(*) AS n FROM released GROUP BY login
 		UNION ALL
-		SELECT login, code, true, 0 FROM released WHERE succeeded = 1 GROUP BY login, code) AS r
+		SELECT login, code, true, 0 FROM released WHERE succeeded GROUP BY login, code) AS r
 	JOIN keyseat_logins s ON s.login = r.login AND s.code = r.code
 	ORDER BY s.code <> '', s.login COLLATE "C", s.code COLLATE "C" FOR UPDATE OF s),
 gone AS (
