@@ -196,15 +196,6 @@ func (s *Store) checkNotForeign(ctx context.Context, now schema) error {
 		"or let both share this one with `keyseatd migrate --shared`", where, strings.Join(foreign, ", "))
 }
 
-// checkDedicated reads the schema and does the check of [Store.checkNotForeign].
-func (s *Store) checkDedicated(ctx context.Context) error {
-	now, err := s.reader().schema(ctx)
-	if err != nil {
-		return err
-	}
-	return s.checkNotForeign(ctx, now)
-}
-
 // location returns the location of the tables: the SQLite file, or the schema and the database.
 func (s *Store) location(ctx context.Context) (string, error) {
 	if s.isSQLite {

@@ -151,8 +151,11 @@ func openSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	s.stmts = &stmtCache{prepared: map[string]*sql.Stmt{}}
 	s.ownsDB, s.dedicated = true, o.Dedicated
 	s.disk.File.Store(file)
-	if o.Dedicated {
-		err = s.checkDedicated(ctx) // this check comes before the first write
+	if o.Dedicated { // the check comes before the first write
+		var now schema
+		if now, err = s.reader().schema(ctx); err == nil {
+			err = s.checkNotForeign(ctx, now)
+		}
 	}
 	if err == nil {
 		err = s.enableWAL(ctx, path)

@@ -105,12 +105,9 @@ func (s *Store) Replay(ctx context.Context, r outbox.Replay) (n int, err error) 
 // LeaseDeliveries implements [outbox.Outbox]. A poll that finds nothing writes nothing.
 func (s *Store) LeaseDeliveries(ctx context.Context, subscriber, lease string, n int, ttl time.Duration) (all []outbox.QueuedDelivery, err error) {
 	named := query.Args{"listener": subscriber, "lease": lease, "n": n, "ttl": ttl}
-	found := false
-	err = s.reader().runOnce(ctx, s.sqlOf("due deliveries"), named, func(query.Row) error {
-		found = true // never reset, because a statement without locks is not repeated after a conflict
-		return nil
-	})
-	if err == nil && found {
+	var due int
+	err = s.reader().runOnce(ctx, s.sqlOf("due deliveries"), named, query.Into(&due))
+	if err == nil && due > 0 {
 		err = s.transact(ctx, func(tx session) error {
 			all, err = tx.leaseDeliveries(ctx, named)
 			return err

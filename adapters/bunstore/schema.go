@@ -117,10 +117,7 @@ func (s session) checkTables(ctx context.Context) error {
 
 // readDistribution returns the distributed tables of keyseat, and whether the database has Citus.
 func (s session) readDistribution(ctx context.Context) (tables []string, citus bool, err error) {
-	err = s.runOnce(ctx, `SELECT 1 WHERE to_regclass('pg_dist_partition') IS NOT NULL`, nil, func(query.Row) error {
-		citus = true
-		return nil
-	})
+	err = s.runOnce(ctx, `SELECT to_regclass('pg_dist_partition') IS NOT NULL`, nil, query.Into(&citus))
 	if err != nil || !citus {
 		return nil, citus, err
 	}

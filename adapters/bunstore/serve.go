@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/uptrace/bun"
-
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/sqlitefile"
@@ -122,7 +120,7 @@ func (d *database) pingSQLite(ctx context.Context) error {
 func (d *database) probeWrite(ctx context.Context) error {
 	return d.transact(ctx, func(tx session) error {
 		var version int
-		err := tx.runOnce(ctx, "PRAGMA user_version", nil, func(r query.Row) error { return r(&version) })
+		err := tx.runOnce(ctx, "PRAGMA user_version", nil, query.Into(&version))
 		if err != nil {
 			return err
 		}
@@ -201,12 +199,6 @@ const (
 	noSyncStandby = "what was accepted in the last moments is lost in a failover, because no standby is synchronous: name one (Patroni's synchronous_mode does)"
 )
 
-type settingModel struct {
-	bun.BaseModel `bun:"table:pg_settings"`
-	Name          string `bun:"name"`
-	Setting       string `bun:"setting"`
-}
-
 // DurabilityRisks returns the settings with which the server can lose confirmed writes, or nil. It reads the settings
 // that a session of the store has, from the server that accepts writes now. For SQLite it returns nil, because [Open]
 // sets up each connection so that SQLite waits for the disk.
@@ -214,15 +206,13 @@ func (s *Store) DurabilityRisks(ctx context.Context) ([]DurabilityRisk, error) {
 	if s.isSQLite {
 		return nil, nil
 	}
-	var rows []settingModel
-	err := s.reader().selectInto(&rows).
-		Where("name IN ('fsync', 'full_page_writes', 'synchronous_commit', 'synchronous_standby_names')").Scan(ctx)
+	type row struct{ Name, Setting string }
+	set := map[string]string{}
+	err := s.reader().runOnce(ctx, `SELECT name, setting FROM pg_settings
+		WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit', 'synchronous_standby_names')`,
+		nil, query.Each(func(r row) { set[r.Name] = r.Setting }))
 	if err != nil {
 		return nil, s.wrap("settings", err)
-	}
-	set := map[string]string{}
-	for _, r := range rows {
-		set[r.Name] = r.Setting
 	}
 	return durabilityRisks(set, s.multiHost), nil
 }

@@ -72,12 +72,12 @@ ON CONFLICT (listener, code, country) DO UPDATE SET
 	newest = CASE WHEN m.newest > excluded.newest THEN m.newest ELSE excluded.newest END,
 	part = 0, tries = 0, since = excluded.since, due = excluded.due, lease = '', leased_until = NULL
 
--- The statement selects queued deliveries to lease.
+-- The statement returns a row if a queued delivery is due.
 -- name: due deliveries
-SELECT m.code, m.country, coalesce(m.leased_until, m.due) FROM keyseat_mail m
+SELECT 1 FROM keyseat_mail m
 WHERE m.listener = @listener AND m.newest > m.told AND coalesce(m.leased_until, m.due) <= @now
 	AND EXISTS (SELECT 1 FROM keyseat_listeners l WHERE l.name = @listener AND l.gone_at IS NULL)
-ORDER BY coalesce(m.leased_until, m.due) LIMIT @n
+ORDER BY coalesce(m.leased_until, m.due) LIMIT 1
 
 -- name: lease deliveries
 WITH waiting (its_code, its_country, its_turn) AS MATERIALIZED (

@@ -16,6 +16,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgerrcode"
@@ -70,10 +71,7 @@ func Wrap(system, operation string, err error) error {
 
 // publicErrors lists errors without stored values. The field text is the text that an operator reads instead of the
 // error's own.
-var publicErrors = []struct {
-	error
-	text string
-}{
+var publicErrors = []publicError{
 	{context.Canceled, "the operation was cancelled"},
 	{context.DeadlineExceeded, "no answer in time"},
 	{sql.ErrTxDone, "the transaction took longer than " + TxTimeout.String() + ", or was cancelled"},
@@ -85,6 +83,11 @@ var publicErrors = []struct {
 	{net.ErrClosed, "the connection is closed"},
 }
 
+type publicError struct {
+	error
+	text string
+}
+
 // describe returns a description without stored values. It uses the first of these texts that exists:
 //
 //  1. The text of a [Public] error.
@@ -92,13 +95,7 @@ var publicErrors = []struct {
 //  3. The text of an error of [publicErrors].
 //  4. The redacted text ([redact]).
 func describe(err error) (d description) {
-	known := -1
-	for i := range publicErrors {
-		if errors.Is(err, publicErrors[i].error) {
-			known = i
-			break
-		}
-	}
+	known := slices.IndexFunc(publicErrors, func(e publicError) bool { return errors.Is(err, e.error) })
 	switch public, isPublic := errors.AsType[Public](err); {
 	case isPublic:
 		d.what, d.cause = public.Error(), public
