@@ -64,6 +64,9 @@ func defaultTo[T int | time.Duration](value, missing T) T {
 	return value
 }
 
+// inner is the embedded field of a Store. Its methods Lease and Extend are those of the Store.
+type inner = tasks.Store
+
 // A Store is a [tasks.Store] around another one. Any number of goroutines may use it simultaneously. It has
 // goroutines of its own only while calls run.
 //
@@ -72,7 +75,7 @@ func defaultTo[T int | time.Duration](value, missing T) T {
 // the goroutine of its caller. If the context of such a call is cancelled, the call still returns its result, at the
 // latest at the deadline.
 type Store struct {
-	inner     tasks.Store
+	inner
 	snapshots *batch.Batcher[keys.Code, tasks.Snapshot]
 	finds     *batch.Batcher[keys.Code, keys.Key]
 	applies   *batch.Batcher[tasks.Change, error]
@@ -130,16 +133,6 @@ func (s *Store) Apply(ctx context.Context, changes []tasks.Change) ([]error, err
 		return s.inner.Apply(ctx, changes)
 	}
 	return s.applies.Do(ctx, changes[0])
-}
-
-// Lease implements [tasks.Store].
-func (s *Store) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
-	return s.inner.Lease(ctx, worker, n, ttl)
-}
-
-// Extend implements [tasks.Store].
-func (s *Store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
-	return s.inner.Extend(ctx, refs, ttl)
 }
 
 // Stock implements [tasks.Store]. Callers that share a call share the slice, so they must not change it.

@@ -54,10 +54,6 @@ type request[Q, R any] struct {
 	done chan Result[R] // has a buffer of one
 }
 
-func newRequest[Q, R any](ctx context.Context, item Q) request[Q, R] {
-	return request[Q, R]{ctx, item, make(chan Result[R], 1)}
-}
-
 // A Result is the result of one request. Its Value is a slice of one element within the results of the batch,
 // so that nothing is copied.
 type Result[R any] struct {

@@ -10,8 +10,8 @@ import (
 // Do sends one item, and returns its result as a slice of length one. If ctx ends first, Do returns the error of
 // ctx within 50 ms. The item may or may not have been sent then.
 func (b *Batcher[Q, R]) Do(ctx context.Context, item Q) ([]R, error) {
-	r := newRequest[Q, R](ctx, item)
-	if b.enqueue(r) {
+	r, start := b.enqueue(ctx, item)
+	if start {
 		if deadline, has := ctx.Deadline(); has && b.AllowInline && b.takeIfOnly() {
 			return b.runInline(ctx, deadline, item)
 		}
@@ -26,20 +26,21 @@ func (b *Batcher[Q, R]) Do(ctx context.Context, item Q) ([]R, error) {
 // Start sends one item without waiting. The returned channel receives one result. Use it for an item that must be
 // sent although its caller may not wait for the result.
 func (b *Batcher[Q, R]) Start(ctx context.Context, item Q) <-chan Result[R] {
-	r := newRequest[Q, R](ctx, item)
-	if b.enqueue(r) {
+	r, start := b.enqueue(ctx, item)
+	if start {
 		go b.runLoop()
 	}
 	return r.done
 }
 
-// enqueue adds a request to the queue. It reports whether the caller must start a goroutine that sends it, or send
-// it inline.
-func (b *Batcher[Q, R]) enqueue(r request[Q, R]) bool {
+// enqueue adds a request for the item to the queue. If start is true, the caller must start a goroutine that sends the
+// request, or send the request inline.
+func (b *Batcher[Q, R]) enqueue(ctx context.Context, item Q) (r request[Q, R], start bool) {
+	r = request[Q, R]{ctx, item, make(chan Result[R], 1)}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.queue = append(b.queue, r)
-	return b.acquire()
+	return r, b.acquire()
 }
 
 // takeIfOnly yields once, so that goroutines that are ready to run can add requests. If the caller's request is
