@@ -62,32 +62,24 @@ func (s *Store) PlanAudits(context.Context) ([]audit.PlanAudit, error) {
 
 // planAudits counts the slots of each plan in three ways: in the plan, in the tasks and in the history.
 func (s *Store) planAudits() map[string]audit.PlanAudit {
-	all := map[string]audit.PlanAudit{}
-	for id, p := range s.plans {
-		all[id] = audit.PlanAudit{At: s.now(), Plan: p}
-	}
-	count := func(id string, from, to stock.State, ofTask bool) {
-		if from == to {
-			return
-		}
-		plan, found := all[id]
-		if !found {
-			plan = audit.PlanAudit{At: s.now(), Plan: stock.Plan{ID: id}}
-		}
-		if ofTask {
-			plan.Tasks = plan.Tasks.Transfer(from, to, 1)
-		} else {
-			plan.Moves = plan.Moves.Transfer(from, to, 1)
-		}
-		all[id] = plan
-	}
+	ofTasks, moves := map[string]stock.SlotCounts{}, map[string]stock.SlotCounts{}
 	for _, t := range s.tasks {
-		count(t.Plan.ID, "", t.Slot, true)
+		if t.Slot != "" {
+			ofTasks[t.Plan.ID] = ofTasks[t.Plan.ID].Add(t.Slot, 1)
+		}
 	}
 	for _, events := range s.history {
 		for _, e := range events {
-			count(e.Plan, e.From, e.To, false)
+			if e.From != e.To {
+				moves[e.Plan] = moves[e.Plan].Transfer(e.From, e.To, 1)
+			}
 		}
+	}
+	all := map[string]audit.PlanAudit{}
+	for _, id := range slices.Concat(slices.Collect(maps.Keys(s.plans)), slices.Collect(maps.Keys(ofTasks)), slices.Collect(maps.Keys(moves))) {
+		plan := s.plans[id]
+		plan.ID = id
+		all[id] = audit.PlanAudit{At: s.now(), Plan: plan, Tasks: ofTasks[id], Moves: moves[id]}
 	}
 	return all
 }

@@ -103,14 +103,13 @@ func (r Record) ExpectedLatest() *tasks.Task {
 	if named != nil && named.Open() {
 		return named
 	}
-	for i := len(r.Tasks) - 1; i >= 0; i-- {
-		t := &r.Tasks[i]
-		if t == named || named == nil && (t.Open() || len(r.Open()) == 0) {
-			return t
+	for i, t := range slices.Backward(r.Tasks) {
+		if t.Open() && (named == nil || t.CreatedAt.After(named.CreatedAt)) {
+			return &r.Tasks[i]
 		}
-		if t.Open() && t.CreatedAt.After(named.CreatedAt) {
-			return t
-		}
+	}
+	if named == nil && len(r.Tasks) > 0 {
+		return &r.Tasks[len(r.Tasks)-1]
 	}
 	return named
 }
