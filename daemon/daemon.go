@@ -117,7 +117,6 @@ func newLazyDeadline(ctx context.Context, d time.Duration) *lazyDeadline {
 	return &lazyDeadline{Context: ctx, at: time.Now().Add(d)}
 }
 
-// Deadline implements [context.Context].
 func (d *lazyDeadline) Deadline() (at time.Time, has bool) {
 	if at, has := d.Context.Deadline(); has && at.Before(d.at) {
 		return at, true
@@ -125,10 +124,8 @@ func (d *lazyDeadline) Deadline() (at time.Time, has bool) {
 	return d.at, true
 }
 
-// Done implements [context.Context].
 func (d *lazyDeadline) Done() <-chan struct{} { return d.start().Done() }
 
-// Err implements [context.Context].
 func (d *lazyDeadline) Err() error {
 	d.mu.Lock()
 	running := d.timed == nil && !d.canceled && d.Context.Err() == nil && time.Now().Before(d.at)

@@ -4,8 +4,7 @@
 //	the console   ┼▶ Log.Write
 //	commands      ┘          └▶ an entry, which `GET /admin/v1/activity` and the console list
 //
-// An entry has only texts of the attributes of its line. So what a line must not contain is in no entry either: a code,
-// a login, a password, a username and a token.
+// Neither a line nor an entry may contain a code, a login, a password, a username or a token.
 package auditlog
 
 import (
@@ -27,15 +26,15 @@ type Log struct {
 	Entries activity.Store // nil: no entries
 
 	Errors  *slog.Logger      // logs entries that cannot be stored; nil: they are not logged
-	Limiter *loglimit.Limiter // of these errors
+	Limiter *loglimit.Limiter // limits the lines about such errors
 }
 
-// recordTimeout is the time limit of storing an entry. Until then the client waits for its response.
+// recordTimeout limits how long an entry may take to be stored, because the client waits for its response meanwhile.
 const recordTimeout = 2 * time.Second
 
-// Write writes a line, and then stores the entry of its attributes. The entry has the additional attributes more. The
-// action has been done already, so Write only logs that an entry cannot be stored. It stores an entry even after ctx
-// has ended.
+// Write writes a line with the attributes attrs, and then stores an entry with these attributes and the attributes
+// more. If the entry cannot be stored, Write only logs that, because the action has already happened. It stores an
+// entry even after ctx has ended.
 func (l Log) Write(ctx context.Context, level slog.Level, message string, attrs []slog.Attr, more ...slog.Attr) {
 	if l.Lines != nil {
 		l.Lines.LogAttrs(ctx, level, message, attrs...)
@@ -80,8 +79,9 @@ func printable(text string) string {
 	}, strings.ToValidUTF8(text, ""))
 }
 
-// actions maps the names of actions in log lines. The admin API, the console and the commands each have names of their
-// own for an action. A name is left out if it is an [activity.Action] with spaces.
+// actions maps the names of actions in log lines to the actions of entries. The admin API, the console and the commands
+// each have names of their own for an action. A name needs no line here if it is the [activity.Action] with spaces for
+// underscores.
 var actions = map[string]activity.Action{
 	"GET /admin/v1/keys":                 activity.ListKeys,
 	"POST /admin/v1/keys":                activity.IssueKeys,

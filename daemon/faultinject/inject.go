@@ -24,7 +24,6 @@ type store struct {
 	crash crashPoint
 }
 
-// Apply implements [tasks.Store].
 func (s store) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
 	for _, c := range changes {
 		s.crash.pass(pointOf(c) + ".before")
@@ -54,7 +53,6 @@ func pointOf(c tasks.Change) string {
 	return "retry"
 }
 
-// Lease implements [tasks.Store].
 func (s store) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
 	s.crash.pass("lease.before")
 	leased, err := s.Store.Lease(ctx, worker, n, ttl)
@@ -65,7 +63,6 @@ func (s store) Lease(ctx context.Context, worker string, n int, ttl time.Duratio
 	return leased, err
 }
 
-// Extend implements [tasks.Store].
 func (s store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
 	name := "extend"
 	if ttl == 0 {
@@ -88,7 +85,6 @@ type connector struct {
 	crash crashPoint
 }
 
-// Do implements [tasks.Connector].
 func (c connector) Do(ctx context.Context, r tasks.ConnectorRequest) tasks.ConnectorResult {
 	if login := r.Account.Login.Reveal(); strings.HasPrefix(login, "panic") {
 		panic("no good: " + login)
@@ -127,7 +123,8 @@ type crashPoint struct {
 	name     string
 }
 
-// passes is the number of passes left to skip. All crash points share it.
+// passes is how many more times the process passes the named crash point before it is killed there. All crash points
+// share this number.
 var passes atomic.Int64
 
 func newCrashPoint(ctx context.Context) crashPoint {
@@ -137,7 +134,7 @@ func newCrashPoint(ctx context.Context) crashPoint {
 	return crashPoint{ctx, name}
 }
 
-// pass kills the process if name is the crash point and no passes are left to skip.
+// pass kills the process if name is the named crash point, unless [passes] says that the process may still pass it.
 func (p crashPoint) pass(name string) {
 	point, onlyDraining := strings.CutPrefix(p.name, "drain.")
 	if name != point || onlyDraining && p.draining.Err() == nil || passes.Add(-1) >= 0 {

@@ -1,9 +1,9 @@
 // Package loglimit bounds the log lines of an event that repeats.
 //
-// A client, a provider or a broken database can cause the same event a thousand times a second.
-// A [Limiter] logs the first event of a subject immediately. It logs each later event only at the level debug,
-// and counts it. At the end of each minute it logs the number of these events. If a subject has no event for a
-// minute, the Limiter forgets the subject, so that its next event counts as a first one again.
+// A client, a provider or a broken database can cause the same event a thousand times a second. A [Limiter] logs the
+// first event of a subject immediately. It logs each later event only at the level debug, and counts it. At the end of
+// each minute it logs the number of these events. If a subject has no event for a minute, the Limiter forgets the
+// subject, so that the next event of the subject counts as its first event again.
 //
 //	event     x xxxxxxxx xx       xxxxxxxxx       ·  nothing  ·        x
 //	log line  1                 60 s: 10 more   120 s: 9 more   180 s  1
@@ -96,8 +96,8 @@ func (l *Limiter) logFirst(ctx context.Context, log *slog.Logger, e Event) bool 
 	return true
 }
 
-// find returns the subject of an event, or nil if the subject is new. If there are [MaxSubjects] subjects
-// already, the event becomes an event of the subject others, and keeps only its message and level.
+// find returns the subject of an event, or nil if the subject is new. If there are already [MaxSubjects] subjects, the
+// event becomes an event of the subject [overflow], and keeps only its message and level.
 func (l *Limiter) find(e *Event) *subject {
 	if s := l.subjects[e.Subject]; s != nil || len(l.subjects) < MaxSubjects {
 		return s

@@ -7,8 +7,8 @@
 //	        └─▶ Connector(…) ─▶ the provider ─────┤
 //	Source: queue and stock, read at each scrape ─┘
 //
-// A [Recorder] measures from outside: it wraps the ports of the core, and its Observe methods are the Observe
-// functions of the daemon. Therefore neither the core nor an adapter depends on this package.
+// A [Recorder] measures from outside: it wraps the ports of the engine, and the daemon calls its Observe methods.
+// Therefore neither the packages of the engine nor an adapter depends on this package.
 //
 // Every name begins with keyseat_, except the go_… and process_… metrics of the runtime and the go_sql_…
 // metrics of the database pools.
@@ -139,8 +139,8 @@ func (m *Recorder) WatchPool(name string, db *sql.DB) {
 	m.registry.MustRegister(collectors.NewDBStatsCollector(db, name))
 }
 
-// WatchMasterKey exports the age of the master key that encrypts, and the age at which it gets a successor (0: never). The
-// function age returns false if the age is unknown. Then the exported age is infinite.
+// WatchMasterKey exports the age of the master key that encrypts, and the period after which that key gets a successor
+// (0: never). If the function age returns false, the age is unknown, and the exported age is infinite.
 func (m *Recorder) WatchMasterKey(age func() (age time.Duration, known bool), period time.Duration) {
 	m.registry.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -174,14 +174,14 @@ func (m *Recorder) ObserveRequest(o daemon.Observation) {
 	series.seconds.Observe(o.Took.Seconds())
 }
 
-// An answerKind has the label values of answers. There are few kinds, because the labels have few values.
+// An answerKind has the label values of one kind of answer. There are few kinds, because the labels have few values.
 type answerKind struct {
 	call, status string
 	code         int
 }
 
-// An answerSeries has the metrics of one kind of answer. They are cached, because a lookup by label values takes three
-// times as long and allocates memory. Every request needs them.
+// An answerSeries has the metrics of one kind of answer. Every request needs these metrics. They are cached, because a
+// lookup by label values takes three times as long and allocates memory.
 type answerSeries struct {
 	requests prometheus.Counter
 	seconds  prometheus.Observer

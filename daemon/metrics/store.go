@@ -112,8 +112,8 @@ type Source interface {
 	Stock(ctx context.Context) ([]stock.Level, error)
 }
 
-// Watch reads a source at each scrape, with one query for the queue and one for the stock. If a query fails
-// or exceeds its time, the scrape lacks its metrics, and keyseat_database_up is 0 for it.
+// Watch reads a source at each scrape, with one query for the queue and one for the stock. If a query fails or takes
+// too long, the scrape lacks the metrics of that query, and keyseat_database_up is 0 for it.
 func (m *Recorder) Watch(source Source, log *slog.Logger) {
 	m.registry.MustRegister(&storeCollector{source: source, log: log})
 }
@@ -139,7 +139,6 @@ var (
 	slotCount     = prometheus.NewDesc("keyseat_slots", "Slots of plans: free, held, spent, suspect, or idle (free in a plan that is out of stock).", []string{"country", "state"}, nil)
 )
 
-// Describe implements [prometheus.Collector].
 func (*storeCollector) Describe(to chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{databaseUp, openTasks, queueAge, oldestTaskAge, slotCount} {
 		to <- desc

@@ -12,14 +12,15 @@
 //	└─ store.apply (accepted) ◀──link───┘                  └─ batch.apply
 //	   └─ batch.apply
 //
-// A span of store is one call of the engine, with its wait for a batch. A span of batch is one group of statements in the
-// database. A batch of several callers is a trace of its own, with links to and from the spans of the callers.
+// A span with the prefix store is one call by the engine, and includes the wait for a batch. A span with the prefix
+// batch is one group of statements in the database. A batch of several callers is a trace of its own, with links to and
+// from the spans of the callers.
 //
 // # Links and several daemons
 //
 // A stored task does not contain its trace. A [Tracer] remembers the spans of the last 10,000 tasks of its own process.
-// If another daemon makes the attempt, or a restarted one, the link is missing. Then search for the attribute
-// keyseat.task, which has the task's id and is on both sides.
+// If another daemon makes the attempt, or the daemon was restarted, the link is missing. Then search for the attribute
+// keyseat.task. It has the task's id, and both spans have it.
 //
 // # Secrets
 //
@@ -45,8 +46,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Tracer makes the decorators, and joins their spans. All decorators of an engine must be of one Tracer. It is safe
-// for concurrent use. Use [New] to make one.
+// A Tracer makes the decorators, and joins their spans. All decorators of an engine must be of one Tracer. Use [New] to
+// make a Tracer. A Tracer is safe for concurrent use.
 type Tracer struct {
 	provider trace.TracerProvider
 	tracer   trace.Tracer
@@ -56,10 +57,11 @@ type Tracer struct {
 	callers map[any][]trace.Span // the spans that wait for a batch, by what they wait for: a code or a changeID
 }
 
-// taskSpans are the spans of a task that later spans link to. A span that does not exist is not valid.
+// taskSpans are the spans of a task that later spans link to. For a span that does not exist, the SpanContext is not
+// valid.
 type taskSpans struct{ accepted, attempt trace.SpanContext }
 
-// maxTasks is the number of tasks whose spans a Tracer remembers. It takes about 3 MB.
+// maxTasks is the number of tasks whose spans a Tracer remembers. They take about 3 MB.
 const maxTasks = 10_000
 
 // New returns a tracer that sends its spans to the provider.
@@ -75,10 +77,10 @@ func New(provider trace.TracerProvider) (*Tracer, error) {
 type originalRequest struct{}
 
 // Handler returns a handler that calls api, which is a [daemon.API] or a mux with one. It makes a span of each request
-// with otelhttp, which receives the request without its query and its path. The same holds for functions in the options.
+// with otelhttp. Neither otelhttp nor a function in the options receives the query or the path of the request.
 //
-// By default, the span becomes a part of the client's trace if the request names one and a propagator is set. For clients
-// that you do not trust, add the option [otelhttp.WithPublicEndpointFn].
+// By default, the span becomes a part of the client's trace if the request names a trace and a propagator is set. For
+// clients that you do not trust, add the option [otelhttp.WithPublicEndpointFn].
 func (t *Tracer) Handler(api http.Handler, options ...otelhttp.Option) http.Handler {
 	restored := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if original, is := r.Context().Value(originalRequest{}).(*http.Request); is {
@@ -101,7 +103,7 @@ func (t *Tracer) ObserveRequest(o daemon.Observation) {
 		attribute.String("keyseat.call", o.Call), attribute.String("keyseat.status", o.Status))
 }
 
-// end ends a span with the error of its call. The function End of a span must not be deferred itself. It would
+// end ends a span with the error of its call. The method End of a span must not be deferred itself, because it would
 // then record the value of a panic, which may be a secret.
 func end(span trace.Span, err *error) {
 	if *err != nil {
@@ -111,7 +113,7 @@ func end(span trace.Span, err *error) {
 }
 
 // Connector returns a connector that calls inner, and makes a span of each attempt. The span links to the span that
-// accepted the task, and to the task's last attempt.
+// accepted the task, and to the span of the task's previous attempt.
 func (t *Tracer) Connector(inner tasks.Connector) tasks.Connector { return tracedConnector{inner, t} }
 
 type tracedConnector struct {
@@ -137,8 +139,8 @@ func (c tracedConnector) Do(ctx context.Context, o tasks.ConnectorRequest) (resu
 	return c.inner.Do(ctx, o)
 }
 
-// describeResult adds the effect and the outcome to the span of an attempt. The other texts of a result may repeat what
-// the provider was sent. So may an unknown outcome.
+// describeResult adds the effect and a known outcome to the span of an attempt. It leaves out unknown outcomes and all
+// other texts of a result, because a provider may repeat the secrets that it was sent.
 func describeResult(span trace.Span, kind tasks.Kind, r tasks.ConnectorResult) {
 	span.SetAttributes(attribute.String("keyseat.effect", r.Effect.String()))
 	if r.Effect == tasks.Settled && r.Outcome.Fits(kind) {
@@ -199,7 +201,7 @@ func idsOf(changes []tasks.Change) []changeID {
 }
 
 // wait records that a span waits for a batch with the items. The returned function ends the wait. A span that is not
-// recorded is left out.
+// sampled is left out.
 func wait[K comparable](t *Tracer, span trace.Span, items []K) (done func()) {
 	if !span.IsRecording() {
 		return func() {}
@@ -223,8 +225,8 @@ func wait[K comparable](t *Tracer, span trace.Span, items []K) (done func()) {
 	}
 }
 
-// waiting returns the spans that wait for a batch with the items, each once. If several callers wait for the same key,
-// it also returns the callers that wait for the next batch.
+// waiting returns the spans that wait for a batch with at least one of the items. If several callers wait for the same
+// key, it also returns the callers that wait for the next batch.
 func waiting[K comparable](t *Tracer, items []K) (spans []trace.Span) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

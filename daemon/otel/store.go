@@ -12,8 +12,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// Store returns a store that calls inner, and makes a span of each call. Give it to the engine. The span of a change
-// has the task's id, kind and events, and links to the spans of the task. A lease without tasks has no span.
+// Store returns a store that calls inner, and makes a span of each call. Pass this store to the engine. The span of a
+// change has the task's id, kind and events, and links to the spans of the task. A lease without tasks has no span.
 func (t *Tracer) Store(inner tasks.Store) tasks.Store { return tracedStore{inner, t} }
 
 type tracedStore struct {
@@ -31,7 +31,6 @@ func (s tracedStore) start(ctx context.Context, call string, size int, o ...trac
 
 func sizeOf(n int) attribute.KeyValue { return attribute.Int("keyseat.size", n) }
 
-// Snapshots implements [tasks.Store].
 func (s tracedStore) Snapshots(ctx context.Context, codes []keys.Code) (views []tasks.Snapshot, err error) {
 	ctx, span := s.start(ctx, "view", len(codes))
 	defer func() { end(span, &err) }()
@@ -39,7 +38,6 @@ func (s tracedStore) Snapshots(ctx context.Context, codes []keys.Code) (views []
 	return s.inner.Snapshots(ctx, codes)
 }
 
-// Find implements [tasks.Store].
 func (s tracedStore) Find(ctx context.Context, codes []keys.Code) (found []keys.Key, err error) {
 	ctx, span := s.start(ctx, "find", len(codes))
 	defer func() { end(span, &err) }()
@@ -47,7 +45,6 @@ func (s tracedStore) Find(ctx context.Context, codes []keys.Code) (found []keys.
 	return s.inner.Find(ctx, codes)
 }
 
-// Apply implements [tasks.Store].
 func (s tracedStore) Apply(ctx context.Context, changes []tasks.Change) (verdicts []error, err error) {
 	ctx, span := s.start(ctx, "apply", len(changes), trace.WithLinks(s.linksOf(changes)...))
 	defer func() { end(span, &err) }()
@@ -62,7 +59,6 @@ func (s tracedStore) Apply(ctx context.Context, changes []tasks.Change) (verdict
 	return verdicts, err
 }
 
-// Lease implements [tasks.Store].
 func (s tracedStore) Lease(ctx context.Context, worker string, n int, ttl time.Duration) (views []tasks.Snapshot, err error) {
 	start := time.Now()
 	views, err = s.inner.Lease(ctx, worker, n, ttl)
@@ -73,7 +69,6 @@ func (s tracedStore) Lease(ctx context.Context, worker string, n int, ttl time.D
 	return views, err
 }
 
-// Extend implements [tasks.Store].
 func (s tracedStore) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) (verdicts []error, err error) {
 	ctx, span := s.start(ctx, "extend", len(refs))
 	defer func() { end(span, &err) }()
@@ -82,14 +77,14 @@ func (s tracedStore) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Dura
 	return verdicts, err
 }
 
-// Stock implements [tasks.Store].
 func (s tracedStore) Stock(ctx context.Context) (levels []stock.Level, err error) {
 	ctx, span := s.start(ctx, "stock", 1)
 	defer func() { end(span, &err) }()
 	return s.inner.Stock(ctx)
 }
 
-// describe returns the attributes of a single change. A batch would have too many.
+// describe returns the attributes of a call with a single change. A call with several changes has no such attributes,
+// because there could be too many.
 func describe(changes []tasks.Change) []attribute.KeyValue {
 	if len(changes) != 1 {
 		return nil
@@ -116,8 +111,8 @@ func refusedOf(verdicts []error) attribute.KeyValue {
 	return attribute.Int("keyseat.refused", n)
 }
 
-// Batches returns a store that calls inner, and makes a span of each batch. Give it to the package batchstore, and the
-// store that batchstore returns to [Tracer.Store]. Without batchstore it is not needed.
+// Batches returns a store that calls inner, and makes a span of each batch. Pass this store to the package batchstore,
+// and pass the store that batchstore returns to [Tracer.Store]. Without batchstore, Batches is not needed.
 func (t *Tracer) Batches(inner tasks.Store) tasks.Store { return tracedBatches{inner, t} }
 
 // A tracedBatches has no spans for Lease and Extend, because they are not batched.
@@ -126,8 +121,8 @@ type tracedBatches struct {
 	*Tracer
 }
 
-// startBatch starts the span of a batch. The span of a batch of one is a child of its caller's. The span of a larger
-// batch has links to the spans of its callers, and they have links to it.
+// startBatch starts the span of a batch. The span of a batch of one item is a child of its caller's span. The span of a
+// larger batch and the spans of its callers have links to each other.
 func startBatch[K comparable](ctx context.Context, t *Tracer, call string, items []K) (context.Context, trace.Span) {
 	options := []trace.SpanStartOption{trace.WithAttributes(sizeOf(len(items)))}
 	var callers []trace.Span
@@ -146,21 +141,18 @@ func startBatch[K comparable](ctx context.Context, t *Tracer, call string, items
 	return ctx, span
 }
 
-// Snapshots implements [tasks.Store].
 func (s tracedBatches) Snapshots(ctx context.Context, codes []keys.Code) (views []tasks.Snapshot, err error) {
 	ctx, span := startBatch(ctx, s.Tracer, "view", codes)
 	defer func() { end(span, &err) }()
 	return s.Store.Snapshots(ctx, codes)
 }
 
-// Find implements [tasks.Store].
 func (s tracedBatches) Find(ctx context.Context, codes []keys.Code) (found []keys.Key, err error) {
 	ctx, span := startBatch(ctx, s.Tracer, "find", codes)
 	defer func() { end(span, &err) }()
 	return s.Store.Find(ctx, codes)
 }
 
-// Apply implements [tasks.Store].
 func (s tracedBatches) Apply(ctx context.Context, changes []tasks.Change) (verdicts []error, err error) {
 	ctx, span := startBatch(ctx, s.Tracer, "apply", idsOf(changes))
 	defer func() { end(span, &err) }()
@@ -169,7 +161,7 @@ func (s tracedBatches) Apply(ctx context.Context, changes []tasks.Change) (verdi
 	return verdicts, err
 }
 
-// Stock implements [tasks.Store]. Its span is a child of the first caller's.
+// The span of Stock is a child of the span of its first caller.
 func (s tracedBatches) Stock(ctx context.Context) (levels []stock.Level, err error) {
 	ctx, span := startBatch(ctx, s.Tracer, "stock", []string{""})
 	defer func() { end(span, &err) }()

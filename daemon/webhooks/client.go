@@ -100,7 +100,6 @@ type proxyTransport struct {
 	private          bool // allow addresses that are not public
 }
 
-// RoundTrip implements [http.RoundTripper].
 func (p proxyTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	proxy, err := http.ProxyFromEnvironment(r)
 	switch {

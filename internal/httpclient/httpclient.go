@@ -48,9 +48,10 @@ func isLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
 }
 
-// NewTransport returns a transport that keeps up to maxIdle idle connections to each host for idle, and uses the proxy
-// that the environment names. The timeout of the dialer also limits the TLS handshake. Response headers have up to
-// 64 KiB. Responses are not compressed, so that a size limit of the caller applies to what it reads.
+// NewTransport returns a transport that uses the proxy that the environment names. It keeps up to maxIdle idle
+// connections to each host, each for the duration idle. The timeout of the dialer also limits the TLS handshake.
+// Response headers have up to 64 KiB. Responses are not compressed, so that a caller's size limit applies to the bytes
+// that arrive.
 func NewTransport(dialer *net.Dialer, maxIdle int, idle time.Duration) *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
@@ -154,8 +155,8 @@ func (r *Recorder) Status() int { return cmp.Or(r.status, http.StatusOK) }
 //	it wrote a header field to the connection's buffer  maybe sent
 //	the transport does not report to httptrace          maybe sent
 //
-// If the context ends, the transport returns while its writer may still be about to write. So a request that has a
-// connection counts as maybe sent then. In all other cases the transport waits for its writer.
+// If the context ends, the transport returns without waiting for its writer, which may still write. So a request with a
+// connection then counts as maybe sent. In all other cases the transport waits for its writer.
 type Trace struct {
 	begun    atomic.Bool // a transport has got the request
 	reported atomic.Bool // the transport has requested a connection, so it reports to httptrace
@@ -189,7 +190,8 @@ func (t *Trace) MaybeSent() bool {
 	return t.begun.Load() && (!t.reported.Load() || t.wrote.Load())
 }
 
-// Reset forgets the attempts that certainly had no effect, such as an attempt that the server has refused.
+// Reset clears the trace. Call it after an attempt that certainly had no effect, such as an attempt that the server has
+// refused.
 func (t *Trace) Reset() {
 	for _, flag := range []*atomic.Bool{&t.begun, &t.reported, &t.got, &t.wrote} {
 		flag.Store(false)

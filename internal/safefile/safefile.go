@@ -44,8 +44,8 @@ func CheckPrivate(path string, info fs.FileInfo) error {
 	return err
 }
 
-// CheckOthers returns an error if other users of the machine can read or write the file at path. Its group may do
-// both. The argument info is the state of the file.
+// CheckOthers returns an error if other users of the machine can read or write the file at path. The group of the file
+// may read and write it. The argument info is the state of the file.
 func CheckOthers(path string, info fs.FileInfo) error {
 	switch mode := info.Mode().Perm(); {
 	case !hasModes || mode&(othersRead|othersWrite) == 0:
@@ -73,8 +73,8 @@ func isClosed(path string) bool {
 	return false
 }
 
-// Read returns the first limit bytes of a file, and its state. Both belong to the same file, even if another file
-// replaces it during the call.
+// Read returns the first limit bytes of a file, and its state. The bytes and the state belong to the same file, even if
+// another file replaces it during the call.
 func Read(path string, limit int64) ([]byte, fs.FileInfo, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -101,7 +101,7 @@ func Unchanged(before, now fs.FileInfo) bool {
 // after an error.
 //
 // The function fill writes the content, and sets the mode and the owner. The argument rename is [os.Rename] or a
-// similar function. It may return an error if an old file exists, or keep the old file under another name.
+// similar function. If an old file exists, that function may return an error, or keep the old file under another name.
 func Write(temp *os.File, path string, fill func(*os.File) error, rename func(from, to string) error) error {
 	err := fill(temp)
 	if err == nil {
