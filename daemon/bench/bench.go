@@ -14,29 +14,31 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// A bench is the state that all rows share.
+// A bench is one run of this program. All rows share it.
 type bench struct {
 	options
 	folder     string   // contains all files of the run
-	self       string   // this program
-	admin      string   // URL of the server
-	postmaster int      // id of its first process; 0: unknown
+	self       string   // the path of this program
+	admin      string   // the URL of the PostgreSQL server, with the administrator as the user
+	postmaster int      // the process id of the server; 0: unknown
 	stop       func()   // stops the server
-	names      int      // number of names of databases and files
-	databases  []string // names of the databases that exist
-	master     string   // path of the file of master keys
+	names      int      // the number of names that were given to databases and files
+	databases  []string // the names of the databases that exist
+	master     string   // the path of the file of master keys
 }
 
-// settings are those of the server, in addition to durability. They make checkpoints rare, because a checkpoint during
-// one measurement would slow down one program only. They give enough memory for the indexes of the biggest tables.
+// settings are settings of the PostgreSQL server, which is also durable. They make checkpoints rare, because a
+// checkpoint during one measurement would slow down one program only. They give enough memory for the indexes of the
+// biggest tables.
 var settings = []string{
 	"synchronous_commit=on", "shared_buffers=1GB", "max_wal_size=16GB", "checkpoint_timeout=1h", "maintenance_work_mem=512MB",
 }
 
-// growthSettings measure the time in statements, and keep the write-ahead log small while tables are filled.
+// growthSettings are further settings for --growth. They make the server measure the time of statements, and keep the
+// write-ahead log small while tables are filled.
 var growthSettings = []string{"shared_preload_libraries=pg_stat_statements", "max_wal_size=4GB"}
 
-// open starts the server and builds keyseatd. Afterwards, also after a failure, the caller calls close.
+// open starts the PostgreSQL server and builds keyseatd. Afterwards, also after a failure, the caller calls close.
 func (b *bench) open(ctx context.Context) {
 	b.self, b.folder = must(os.Executable()), must(os.MkdirTemp("", "keyseat-bench-"))
 	all := slices.Concat(settings, b.settings)
@@ -63,8 +65,8 @@ func (b *bench) close() {
 	}
 }
 
-// build builds keyseatd from the checkout of this program. It uses keyseat's own module, because this module
-// has further dependencies.
+// build builds keyseatd from the checkout of this program. It builds in the main module of keyseat, because bench's
+// module has other dependencies.
 func (b *bench) build(ctx context.Context) string {
 	checkout, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/keyseat/keyseat").Output()
 	if err != nil {
@@ -84,7 +86,7 @@ func (b *bench) build(ctx context.Context) string {
 
 // logf prints progress to standard error. Standard output gets only the table.
 func (b *bench) logf(format string, args ...any) {
-	_, _ = fmt.Fprintf(os.Stderr, format+"\n", args...) // if standard error is closed, progress is lost
+	_, _ = fmt.Fprintf(os.Stderr, format+"\n", args...) // the measurement goes on if standard error is closed
 }
 
 // path returns an unused path for a new file.
@@ -95,8 +97,8 @@ func (b *bench) path(name string) string {
 
 var errUnexpected = errors.New("unexpected result")
 
-// profileSource is a source file that is added to a profiled keyseatd. From its start until it is killed, that
-// keyseatd writes numbered CPU profiles of a few seconds each.
+// profileSource is a source file that a keyseatd for profiles has in addition. From its start until it is killed, such
+// a keyseatd writes numbered CPU profiles of [profileSeconds] each.
 const profileSource = `package main
 
 import (
@@ -124,11 +126,11 @@ func record(pattern string) {
 }
 `
 
-// profileSeconds is the length of each profile.
+// profileSeconds is the duration of each CPU profile, in seconds.
 const profileSeconds = 3
 
-// overlay returns the path of an overlay file for go build, which adds [profileSource] to keyseatd. So keyseatd
-// itself contains no code for profiles.
+// overlay writes a file for the flag -overlay of go build, which adds [profileSource] to keyseatd, and returns its
+// path. So the sources of keyseatd need no code for profiles.
 func (b *bench) overlay(root string) string {
 	folder := must(filepath.Abs(b.profile))
 	check(os.MkdirAll(folder, 0o755))

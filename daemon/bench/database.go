@@ -12,11 +12,11 @@ import (
 type setup struct {
 	*bench
 	url   string
-	keys  int
-	flags []string // flags of keyseatd
+	keys  int      // the number of keys in the database
+	flags []string // flags of keyseatd serve
 }
 
-// newSetup makes a setup. Its daemons get the flags.
+// newSetup makes a setup with empty tables, and with flags of keyseatd serve.
 func (b *bench) newSetup(ctx context.Context, flags ...string) *setup {
 	url := b.createDatabase(ctx)
 	b.runKeyseatd(ctx, nil, "migrate", "--database", url)
@@ -26,12 +26,12 @@ func (b *bench) newSetup(ctx context.Context, flags ...string) *setup {
 // startOurs starts keyseatd with the flags of the setup.
 func (s *setup) startOurs(ctx context.Context) *server { return s.serve(ctx, s.flags...) }
 
-// serve starts keyseatd with the given flags, and not with those of the setup.
+// serve starts keyseatd on the database with the given flags, instead of the flags of the setup.
 func (s *setup) serve(ctx context.Context, flags ...string) *server {
 	return s.bench.serve(ctx, s.url, append(flags, "--master-key-file", s.master)...)
 }
 
-// peerStarter returns a function that starts a peer.
+// peerStarter returns a function that starts a peer on the database.
 func (s *setup) peerStarter(peer string) starter {
 	return func(ctx context.Context) *server { return s.peer(ctx, peer, s.url) }
 }
@@ -54,7 +54,7 @@ func (b *bench) dropDatabases(ctx context.Context) {
 	b.databases = nil
 }
 
-// execute runs each statement in its own transaction, on a new connection.
+// execute runs statements on a new connection, each in a transaction of its own.
 func execute(ctx context.Context, url string, statements ...string) error {
 	return withConn(ctx, url, func(conn *pgx.Conn) error {
 		for _, sql := range statements {
@@ -72,22 +72,22 @@ func withConn(ctx context.Context, url string, do func(*pgx.Conn) error) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // the connection is not needed any more
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // the statements on the connection have ended
 	return do(conn)
 }
 
-// query returns the one value that a query yields.
+// query returns the value that a query yields.
 func query[T any](ctx context.Context, url, sql string) (value T) {
 	check(withConn(ctx, url, func(conn *pgx.Conn) error { return conn.QueryRow(ctx, sql).Scan(&value) }))
 	return value
 }
 
-// expectCounts checks that each of the queries yields the number want.
+// expectCounts checks that each of the queries on PostgreSQL yields the number want.
 func expectCounts(ctx context.Context, url string, want int, queries ...string) {
 	compareCounts(want, queries, func(sql string) int { return query[int](ctx, url, sql) })
 }
 
-// compareCounts is [expectCounts] for any database. The function count runs a query.
+// compareCounts checks that the function count, which runs a query, returns the number want for each query.
 func compareCounts(want int, queries []string, count func(sql string) int) {
 	for _, sql := range queries {
 		if n := count(sql); n != want {
@@ -96,21 +96,22 @@ func compareCounts(want int, queries []string, count func(sql string) int) {
 	}
 }
 
-// truncateSQL empties the tables.
+// truncateSQL empties the tables of keyseat.
 const truncateSQL = `TRUNCATE keyseat_keys, keyseat_tasks, keyseat_history, keyseat_batches, keyseat_plans, keyseat_countries RESTART IDENTITY`
 
-// maintenanceSQL does pending maintenance now, so that no vacuum or checkpoint falls into the measurement of one program.
+// maintenanceSQL runs before measurements, so that no vacuum or checkpoint happens during the measurement of one
+// program.
 var maintenanceSQL = []string{"VACUUM (ANALYZE) keyseat_keys, keyseat_tasks, keyseat_history, keyseat_plans", "CHECKPOINT"}
 
-// fillUsedKeys replaces the content of all tables with n keys in use. Each key's username contains its code.
+// fillUsedKeys replaces the content of all tables by n keys in use. The username of each key contains the key's code.
 func fillUsedKeys(ctx context.Context, url string, n int) {
 	check(execute(ctx, url, append([]string{truncateSQL, insertKeysSQL(n, "success", true)}, maintenanceSQL...)...))
 }
 
-// slotsPerPlan is the number of slots of a plan. It is small, as in a family plan.
+// slotsPerPlan is the number of slots of a plan. Real family plans have few slots too.
 const slotsPerPlan = 5
 
-// fillUnusedKeys replaces the content of all tables with n unused keys, and at least one free slot for each.
+// fillUnusedKeys replaces the content of all tables by n unused keys, and at least one free slot for each key.
 func fillUnusedKeys(ctx context.Context, url string, n int) {
 	plans := fmt.Sprintf(`
 		INSERT INTO keyseat_plans (id, country, address, invite, size, held, spent, suspect, retired, fault)

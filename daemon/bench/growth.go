@@ -12,35 +12,35 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// smallStore is the number of keys of the smaller store.
+// smallStore is the number of keys of the store with which --growth compares a larger store.
 const smallStore = 100_000
 
 // maxArchived is the largest number of keys for which archiving is measured. Archiving reads all keys, and takes
 // at least half a minute per million.
 const maxArchived = 2_000_000
 
-// A growth measures the cost of one store. The program measures a store with many keys and one with few in
-// the same way, one after the other. Each has its own database.
+// A growth has the measurements of one store, which has a database of its own. With --growth, bench makes the same
+// measurements of a store with few keys and of a store with many keys.
 type growth struct {
 	*setup
-	used         int // number of keys in use, which have the lowest numbers; archived at the end
-	unused       int // number of keys to upgrade, which have the highest numbers
+	used         int // the number of keys in use, which have the lowest numbers; they are archived at the end
+	unused       int // the number of keys to upgrade, which have the highest numbers
 	measurements []measurement
 }
 
-// A measurement is a cell of the table. If its value is 0, the table shows no ratio.
+// A measurement is a cell of the table of --growth. If its value is 0, the table shows no ratio.
 type measurement struct {
 	what, text string
 	value      float64
 }
 
-// add adds a measurement. A value of 0 has no ratio.
+// add adds a measurement to the table. If the value is 0, the table shows no ratio.
 func (g *growth) add(what string, value float64, format string, args ...any) {
 	g.measurements = append(g.measurements, measurement{what, fmt.Sprintf(format, args...), value})
 	g.logf("  %s: %s", what, g.measurements[len(g.measurements)-1].text)
 }
 
-// runGrowth measures both stores and prints the table.
+// runGrowth measures the smaller and the larger store, and writes the table.
 func (b *bench) runGrowth(ctx context.Context, w io.Writer) error {
 	var stores [][]measurement
 	for _, n := range []int{min(smallStore, b.growth), b.growth} {
@@ -58,8 +58,8 @@ func (b *bench) runGrowth(ctx context.Context, w io.Writer) error {
 	return out.Flush()
 }
 
-// tableLine returns a line of the table. It has measurement m of the smaller store, and the same measurement of the
-// larger store if that was made.
+// tableLine returns a line of the table for m, a measurement of the smaller store. The line also has the same
+// measurement of the larger store, if it was made.
 func (m measurement) tableLine(larger []measurement) string {
 	text, ratio := "", ""
 	if i := slices.IndexFunc(larger, func(l measurement) bool { return l.what == m.what }); i >= 0 {
@@ -91,7 +91,7 @@ func (b *bench) measureStore(ctx context.Context, n int) []measurement {
 }
 
 // addCost resets PostgreSQL's statistics, and measures operations. It adds their rate, unless rateName is "", and the
-// cost of each. The cost is processor time, time in statements, write-ahead log, and the number of whole pages in that log.
+// cost of one operation: processor time, time in statements, bytes of the write-ahead log, and whole pages in that log.
 func (g *growth) addCost(ctx context.Context, rateName, what string, measure func() sample) {
 	check(execute(ctx, g.url, "SELECT pg_stat_statements_reset()"))
 	since := query[string](ctx, g.url, "SELECT pg_current_wal_lsn()::text")
@@ -117,7 +117,7 @@ func (g *growth) addCost(ctx context.Context, rateName, what string, measure fun
 	}
 }
 
-// vacuum measures a VACUUM after the upgrades, and then the latency of info during repeated VACUUMs.
+// vacuum measures one VACUUM after the upgrades, and then the latency of info while one VACUUM follows another.
 func (g *growth) vacuum(ctx context.Context) {
 	dead := query[int](ctx, g.url, "SELECT sum(n_dead_tup)::bigint FROM pg_stat_user_tables")
 	start := time.Now()
@@ -129,7 +129,7 @@ func (g *growth) vacuum(ctx context.Context) {
 	g.add("runs of autovacuum until then", 0, "%d", runs)
 }
 
-// infoDuringVacuum measures info in an open loop while one VACUUM follows another.
+// infoDuringVacuum measures info in an open loop while another goroutine runs one VACUUM after another.
 func (g *growth) infoDuringVacuum(ctx context.Context) (got sample) {
 	vacuuming, stop := context.WithCancel(ctx)
 	failed := make(chan error, 1)
@@ -146,7 +146,7 @@ func (g *growth) infoDuringVacuum(ctx context.Context) (got sample) {
 	return got
 }
 
-// archive measures the archiving of the used keys, a tenth of all, and a VACUUM after it.
+// archive measures the archiving of the keys in use, which are a tenth of all keys, and a VACUUM afterwards.
 func (g *growth) archive(ctx context.Context) {
 	before := g.sizes(ctx)
 	g.addCost(ctx, "", "archived entry", func() sample { return g.runArchive(ctx) })
@@ -156,7 +156,7 @@ func (g *growth) archive(ctx context.Context) {
 	g.add("VACUUM after the archive", 0, "%s; the tables had %d MB before, and have %d MB now", duration(float64(time.Since(start))), before/1e6, after/1e6)
 }
 
-// runArchive measures keyseatd archive. The sample has only the number of archived history entries.
+// runArchive measures keyseatd archive. It returns a sample that has only the number of archived history entries.
 func (g *growth) runArchive(ctx context.Context) sample {
 	start := time.Now()
 	out := g.runKeyseatd(ctx, nil, "archive", "--database", g.url, "--to", g.path("archive"),
@@ -171,7 +171,8 @@ func (g *growth) runArchive(ctx context.Context) sample {
 	return sample{all: entries}
 }
 
-// removeIndexesSQL drops the indexes of the keys, and restoreIndexesSQL makes them again. A fill is faster without them.
+// removeIndexesSQL drops the indexes of the table of keys, because the table is filled faster without them.
+// restoreIndexesSQL makes these indexes again.
 const (
 	removeIndexesSQL = `DO $$ DECLARE i record; BEGIN
 		CREATE TABLE bench_indexes AS SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'keyseat_keys' AND indexname <> 'keyseat_keys_pkey';

@@ -9,10 +9,12 @@ import (
 	"time"
 )
 
-// openLoopRate is the rate of the open loop for latencies, in requests per second. It is far below saturation.
+// openLoopRate is the number of requests per second in the open loop of --growth. A daemon can answer many times as
+// many.
 const openLoopRate = 1000
 
-// infoRequests requests info of random keys, except for the keys that [growth.upgradeRequests] uses.
+// infoRequests is a [generator] of info requests for random keys, except for the keys that [growth.upgradeRequests]
+// uses.
 func (g *growth) infoRequests(r *request) bool {
 	i := rand.IntN(g.keys - g.unused)
 	code := growthCode(i)
@@ -23,12 +25,12 @@ func (g *growth) infoRequests(r *request) bool {
 	return true
 }
 
-// upgradeRequests requests an upgrade of each unused key in turn, from the last one.
+// upgradeRequests returns a generator of one upgrade request for each of the keys to upgrade, in descending order.
 func (g *growth) upgradeRequests() generator {
 	return upgradeRequests(g.unused, func(to []byte, i int) []byte { return append(to, growthCode(g.keys-1-i)...) })
 }
 
-// info measures throughput in a closed loop, and latency in an open loop.
+// info measures the throughput of info in a closed loop, and its latency in an open loop.
 func (g *growth) info(ctx context.Context) {
 	g.addCost(ctx, "info, requests/s", "info", func() sample {
 		return g.measureOnce(ctx, g.startOurs, load{highConcurrency, g.length, 0, g.infoRequests})
@@ -37,21 +39,21 @@ func (g *growth) info(ctx context.Context) {
 	g.addLatencies(fmt.Sprintf("info at %d/s", openLoopRate), got)
 }
 
-// addLatencies adds the latencies of a sample.
+// addLatencies adds the two quantiles of a sample's latencies to the table.
 func (g *growth) addLatencies(what string, s sample) {
 	g.add(what+", p50", float64(s.p50), "%s", duration(float64(s.p50)))
 	g.add(what+", p99", float64(s.p99), "%s", duration(float64(s.p99)))
 }
 
-// stock measures stock on one connection.
+// stock measures the latency of stock on one connection.
 func (g *growth) stock(ctx context.Context) {
 	got := g.measureOnce(ctx, g.startOurs, load{1, g.length, 0, stockRequests(`"country_code":"US"`)})
 	g.add(fmt.Sprintf("stock, p50, %d slots per plan", slotsPerPlan), float64(got.p50), "%s (%d plans)",
 		duration(float64(got.p50)), g.used/slotsPerPlan+g.unused/slotsPerPlan+2)
 }
 
-// upgrade measures how fast keyseatd accepts upgrades, and then how fast it works off the backlog. It also
-// measures the growth of the tables by both.
+// upgrade measures how fast keyseatd accepts upgrades, and then how fast it carries out the accepted tasks. It also
+// measures by how much the tables grow meanwhile.
 func (g *growth) upgrade(ctx context.Context) {
 	before := g.sizes(ctx)
 	accepted := g.accept(ctx)
@@ -60,7 +62,8 @@ func (g *growth) upgrade(ctx context.Context) {
 	g.add("MB per million upgrades, before VACUUM", each, "%.0f", each)
 }
 
-// accept measures only acceptance, because the provider never answers and the daemon has one worker.
+// accept measures how fast keyseatd accepts upgrades, and returns their number. Meanwhile no task ends, because the
+// provider never answers.
 func (g *growth) accept(ctx context.Context) (accepted int) {
 	silent := (&provider{silent: true}).start(ctx)
 	start := func(ctx context.Context) *server {
@@ -74,7 +77,7 @@ func (g *growth) accept(ctx context.Context) (accepted int) {
 	return accepted
 }
 
-// work measures how fast the simulator works off the backlog.
+// work measures how fast keyseatd carries out the accepted tasks, whose number is backlog, with the simulator.
 func (g *growth) work(ctx context.Context, backlog int) {
 	g.addCost(ctx, "tasks worked off/s", "ended task", func() sample {
 		s := g.serve(ctx, "--connector", "sim", "--sim-delay", "0s", "--workers", strconv.Itoa(workers))
@@ -84,14 +87,16 @@ func (g *growth) work(ctx context.Context, backlog int) {
 	})
 }
 
-// growthCode returns the i-th code. It is as long and as random as a generated code. growthRows makes the
+// growthCode returns the code of the i-th key. It is as long and as random as a generated code. [growthRows] makes the
 // same codes in SQL.
 func growthCode(i int) string { return fmt.Sprintf("%X", md5.Sum(fmt.Append(nil, i)))[:29] }
 
-// growthRows is SQL for a range of rows. Its columns are the row's number, its code and the id of its task.
+// growthRows is SQL for a table r of keys, with numbers from the first to the second parameter. The columns are the
+// number of the key, its code and the id of its task.
 const growthRows = `(SELECT i, left(upper(md5(i::text)), 29) AS code, left(upper(md5('t' || i)), 26) AS task FROM generate_series(%d, %d) i) r`
 
-// Statements that make the rows of unused keys, and of keys in use that were upgraded long ago.
+// Statements that make the rows of unused keys, and of keys in use that were upgraded long ago. [growthRows] follows
+// each.
 var (
 	growthKeys = []string{`
 		INSERT INTO keyseat_keys (code, version, status, used, revoked, message, username, verify_address, invite, address,
@@ -114,11 +119,11 @@ var (
 			1, 0, 0, false, at, at, at, at, 'success' FROM (SELECT now() - interval '60 days' AS at) was, `}
 )
 
-// fillStep is the number of keys per statement.
+// fillStep is the maximum number of rows that one statement makes.
 const fillStep = 1_000_000
 
-// fill makes the keys, each with its history entry. A tenth of the keys is in use, by a task that has
-// spent a slot. Finally it builds the indexes of the two big tables.
+// fill makes the keys and their history entries. A tenth of the keys is in use, with a task that has spent a slot.
+// Finally fill builds the indexes of the two big tables.
 func (g *growth) fill(ctx context.Context) {
 	start := time.Now()
 	all := []string{
@@ -133,7 +138,7 @@ func (g *growth) fill(ctx context.Context) {
 	g.add("time to fill", 0, "%s", duration(float64(time.Since(start))))
 }
 
-// growthPlans is SQL that makes enough plans for n keys, each with the given number of spent slots.
+// growthPlans returns a statement that makes enough plans for n keys. Each plan has the given number of spent slots.
 func growthPlans(name string, spent, n int) string {
 	return fmt.Sprintf(`
 		INSERT INTO keyseat_plans (id, country, address, invite, size, held, spent, suspect, retired, fault)
@@ -141,7 +146,8 @@ func growthPlans(name string, spent, n int) string {
 		FROM generate_series(0, %d) i`, name, slotsPerPlan, spent, n/slotsPerPlan)
 }
 
-// inSteps completes the statements for ranges of up to fillStep rows.
+// inSteps completes statements with [growthRows], for the keys from first to before after, in ranges of up to
+// [fillStep].
 func inSteps(statements []string, first, after int) (all []string) {
 	for ; first < after; first += fillStep {
 		for _, sql := range statements {
@@ -172,7 +178,7 @@ func (g *growth) size(ctx context.Context, table string) int {
 	return query[int](ctx, g.url, "SELECT pg_total_relation_size('keyseat_"+table+"')")
 }
 
-// sizes returns the size of the three growing tables, in bytes.
+// sizes returns the sum of the sizes of the three growing tables, in bytes.
 func (g *growth) sizes(ctx context.Context) int {
 	return g.size(ctx, "keys") + g.size(ctx, "tasks") + g.size(ctx, "history")
 }

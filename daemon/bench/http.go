@@ -9,8 +9,8 @@ import (
 	"strconv"
 )
 
-// A client is one persistent connection with a minimal HTTP/1.1. It uses little processor time, which leaves
-// the two cores to the measured programs. Every response must have a Content-Length.
+// A client is one persistent connection that speaks a part of HTTP/1.1. A client uses little processor time, so that
+// most of it remains for the measured programs. Every response must have a Content-Length.
 type client struct {
 	conn net.Conn
 	buf  []byte
@@ -57,7 +57,7 @@ func (c *client) do(request []byte) ([]byte, error) {
 	return c.buf[begin:end], nil
 }
 
-// bodyExtent returns where the body of a message begins and ends. The end is -1 while it is not known.
+// bodyExtent returns where the body of an HTTP message begins and ends. The end is -1 while the head is incomplete.
 func bodyExtent(message []byte) (begin, end int, err error) {
 	head := bytes.Index(message, headEnd)
 	if head < 0 {
@@ -85,15 +85,15 @@ func (c *client) doChecked(r *request) error {
 	return nil
 }
 
-// A provider is the service that keyseatd's connector calls. It answers every request with success
-// immediately, or never if it is silent.
+// A provider is the service that keyseatd's connector calls. It immediately answers every request with a success. A
+// silent provider never answers.
 type provider struct {
 	silent   bool
-	onOrder  func(body []byte) // called for each received request, unless nil
+	onOrder  func(body []byte) // is called with the body of each request, unless nil
 	listener net.Listener
 }
 
-// start opens a listener, serves it until the context ends, and returns its URL.
+// start starts the provider, which serves until the context ends, and returns the provider's URL.
 func (p *provider) start(ctx context.Context) (url string) {
 	p.listener = must(new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0"))
 	context.AfterFunc(ctx, func() { _ = p.listener.Close() })
@@ -114,12 +114,12 @@ func (p *provider) run() {
 
 const outcome = `{"outcome":"success","username":"member","verify_address":"1 Main Street"}`
 
-// providerResponse is the response to every request.
+// providerResponse is the provider's response to every request.
 var providerResponse = fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(outcome), outcome)
 
-// serve reads one request after another from a connection, until the connection is closed.
+// serve answers one request after another on a connection, until the connection is closed.
 func (p *provider) serve(conn net.Conn) {
-	defer func() { _ = conn.Close() }() // the client has closed it
+	defer func() { _ = conn.Close() }() // the client has closed its end
 	for buf, n := make([]byte, 8192), 0; n < len(buf); {
 		more, err := conn.Read(buf[n:])
 		if err != nil {

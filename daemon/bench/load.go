@@ -13,15 +13,15 @@ import (
 	"time"
 )
 
-// A load describes the requests to a server.
+// A load describes requests that a number of connections send to a server for some time.
 type load struct {
 	conns  int
 	length time.Duration
-	rate   float64 // of an open loop: requests due per second; 0: a closed loop
+	rate   float64 // the number of requests that are due per second, in an open loop; 0: a closed loop
 	next   generator
 }
 
-// on runs the load against an address.
+// on sends the load to the server at an address, and measures the responses.
 func (l load) on(ctx context.Context, addr string) (sample, error) {
 	clients, err := l.dial(ctx, addr)
 	defer func() {
@@ -34,7 +34,7 @@ func (l load) on(ctx context.Context, addr string) (sample, error) {
 	}
 	defer context.AfterFunc(ctx, func() {
 		for _, c := range clients {
-			_ = c.conn.SetDeadline(time.Unix(1, 0)) // running requests end immediately
+			_ = c.conn.SetDeadline(time.Unix(1, 0)) // a time in the past, so that running requests fail immediately
 		}
 	})()
 	return l.run(ctx, clients)
@@ -71,8 +71,8 @@ func (l load) run(ctx context.Context, clients []*client) (sample, error) {
 	return newSample(latencies, took), nil
 }
 
-// sendRequests sends requests one after another. It ends when the time is over, or when no further request exists or
-// is due.
+// sendRequests sends requests one after another, and returns their latencies. It stops at the time end, when the
+// generator has no further request, or when the channel due is closed.
 func (l load) sendRequests(c *client, end time.Time, due <-chan time.Time) (took []time.Duration, err error) {
 	r := &request{}
 	for now := time.Now(); now.Before(end) && l.next(r); {
@@ -92,9 +92,9 @@ func (l load) sendRequests(c *client, end time.Time, due <-chan time.Time) (took
 	return took, nil
 }
 
-// schedule returns a channel that receives the time of each request of an open loop when the request is due. The
-// times form a Poisson process, as of many independent clients, and are the same for every program. For a closed
-// loop schedule returns nil.
+// schedule returns a channel that delivers the time of each request of an open loop, as soon as the request is due. The
+// times form a Poisson process, like the requests of many independent clients, and are the same for every program. For
+// a closed loop, schedule returns nil.
 func (l load) schedule(ctx context.Context) <-chan time.Time {
 	if l.rate == 0 {
 		return nil
@@ -102,7 +102,7 @@ func (l load) schedule(ctx context.Context) <-chan time.Time {
 	// The buffer is large enough for all due times, so that a slow program never delays the schedule.
 	due := make(chan time.Time, int(2*l.rate*l.length.Seconds())+1000)
 	go func() {
-		runtime.LockOSThread() // sleep blocks the thread, because the runtime's timers have a resolution of a millisecond
+		runtime.LockOSThread() // because sleep, which is more precise than the timers of the Go runtime, blocks the thread
 		defer runtime.UnlockOSThread()
 		defer close(due)
 		draw := rand.New(rand.NewPCG(1, 2))
@@ -115,7 +115,7 @@ func (l load) schedule(ctx context.Context) <-chan time.Time {
 	return due
 }
 
-// gap returns the random time between two requests.
+// gap returns a random time between two requests that are due at a rate.
 func gap(draw *rand.Rand, rate float64) time.Duration {
 	return time.Duration(draw.ExpFloat64() / rate * float64(time.Second))
 }
@@ -123,20 +123,20 @@ func gap(draw *rand.Rand, rate float64) time.Duration {
 // A request is an HTTP request, and a text that its response must contain.
 type request struct{ raw, want []byte }
 
-// A generator overwrites r with the next request. It returns false if no request is left. Any number of connections may
-// use a generator simultaneously.
+// A generator is a function that overwrites r with the next request. It returns false if it has no further request. Any
+// number of goroutines may call a generator simultaneously.
 type generator func(r *request) bool
 
 // codeOf returns the code of the i-th key.
 func codeOf(i int) string { return fmt.Sprintf("K%09d", i) }
 
-// appendCode appends the code of the i-th key, without an allocation for the code.
+// appendCode appends the code of the i-th key, as [codeOf] returns it, without an allocation for the code.
 func appendCode(to []byte, i int) []byte {
 	return append(append(to, 'K'), strconv.Itoa(1_000_000_000 + i)[1:]...)
 }
 
-// infoRequests requests info of random keys. A key's username contains its code, so that the check finds responses
-// for another key.
+// infoRequests returns a generator of info requests for random keys. A key's username contains the key's code, so the
+// check of a response detects the response for another key.
 func infoRequests(keys int) generator {
 	return func(r *request) bool {
 		i := rand.IntN(keys)
@@ -147,7 +147,7 @@ func infoRequests(keys int) generator {
 	}
 }
 
-// anyInfoRequests requests info of random keys and accepts any status.
+// anyInfoRequests returns a generator of info requests for random keys. A response may show any status of the key.
 func anyInfoRequests(keys int) generator {
 	next := infoRequests(keys)
 	return func(r *request) bool {
@@ -159,8 +159,8 @@ func anyInfoRequests(keys int) generator {
 
 const upgradeForm = "%40example.com&pwd=a-secret-password-1&country=US"
 
-// upgradeRequests requests an upgrade of each of n keys in turn. All connections share the sequence. The function code
-// appends the code of the i-th key. Each request has another login, because a daemon limits the tests of a login.
+// upgradeRequests returns a generator of one upgrade request for each of n keys. The function code appends the code of
+// the i-th key. Each request has a login of its own, because a daemon limits the requests with one login.
 func upgradeRequests(n int, code func(to []byte, i int) []byte) generator {
 	var next atomic.Int64
 	const toLogin = "&login="
@@ -179,7 +179,7 @@ func upgradeRequests(n int, code func(to []byte, i int) []byte) generator {
 	}
 }
 
-// stockRequests requests the stock. Each response must contain the text want.
+// stockRequests returns a generator of stock requests. Each response must contain the text want.
 func stockRequests(want string) generator {
 	return func(r *request) bool {
 		r.raw = append(r.raw[:0], "GET /API/?stock HTTP/1.1\r\nHost: bench\r\n\r\n"...)

@@ -5,15 +5,20 @@
 //	go -C daemon/bench run . --quick         # a short test that everything works
 //	go -C daemon/bench run . --growth N      # instead: the cost of N keys, compared with 100,000
 //
-// It starts all programs that it needs, and leaves nothing behind. They are a PostgreSQL with durable
-// settings, keyseatd built from this checkout, a provider, and the peers, each a process of its own. The
-// provider carries out tasks immediately. The bare peer answers the same calls from the
-// same tables, as fast as a few lines can. The first peer, for upgrades only, is the program that one would write first. It
-// has small tables of its own, no history and no encryption. The tables of both have only the indexes that their program
-// needs. River is the peer for carrying out tasks.
+// Bench starts all programs that it needs, and leaves nothing behind. They are a PostgreSQL with durable settings,
+// keyseatd built from this checkout, and the programs that keyseatd is compared with, called peers. Each is a process
+// of its own. The provider, which carries out tasks immediately, is a part of bench. The peers are:
 //
-// The column "limit" has the ratio of the constant peer, a handler without a database. On one connection, where no requests
-// can share a statement or a COMMIT, it has the ratio of a peer with one query for an info, and one INSERT for an upgrade.
+//   - The bare peers answer the same calls from the same tables as keyseatd, as fast as a few lines can.
+//   - The first peer, for upgrades, is the program that one would write first. It has small tables of its own, no history
+//     and no encryption.
+//   - River carries out tasks.
+//   - The constant peer is a handler without a database.
+//
+// For upgrades, the tables of a peer have only the indexes that the peer needs.
+//
+// The column "limit" has the ratio that the constant peer reaches. On one connection no requests can share a statement
+// or a COMMIT, so the limit is then the ratio of a peer with one query for an info, or one INSERT for an upgrade.
 //
 //	          ┌─ keyseatd ──┬─▶ provider (answers immediately, or never)
 //	load ─────┤             │
@@ -24,11 +29,11 @@
 // Bench measures the programs in turn, with the same data and nothing else running. Each round reverses
 // their order. A ratio is the median of the rounds' ratios.
 //
-// Throughput is measured in a closed loop. Latency under a given load is measured in an open loop. It counts
-// from the time at which a request was due, even if no connection was free to send it.
+// Throughput is measured in a closed loop, and latency at a given rate of requests in an open loop. A latency of the
+// open loop counts from the time at which the request was due, even if no connection was free to send it.
 //
-// The program checks every response. Afterwards it counts the accepted requests in the database. A wrong
-// response ends the run.
+// Bench checks every response. After a measurement it compares the number of accepted requests with the rows in the
+// database. A wrong response or number ends the run.
 package main
 
 import (
@@ -75,14 +80,14 @@ func run(ctx context.Context, args []string) error {
 		return b.runGrowth(ctx, os.Stdout)
 	}
 	results, err := b.measure(ctx)
-	// After an interrupt or a failure, report the rows measured before it.
+	// After an interrupt or a failure, the report has the rows that were measured before.
 	return errors.Join(err, b.report(ctx, os.Stdout, results))
 }
 
-// measure measures the wanted rows, one after another.
+// measure measures the selected rows, one after another.
 func (b *bench) measure(ctx context.Context) (all []result, err error) {
 	for _, r := range rows {
-		if !b.wanted(r.number) {
+		if len(b.only) > 0 && !slices.Contains(b.only, r.number) {
 			continue
 		}
 		b.logf("row %d: %s", r.number, r.name)
@@ -99,7 +104,7 @@ func (b *bench) measure(ctx context.Context) (all []result, err error) {
 	return all, nil
 }
 
-// runRow measures a row. Then it drops the row's databases, and stops its providers.
+// runRow measures a row. Afterwards it drops the databases of the row, and stops the row's providers.
 func (b *bench) runRow(ctx context.Context, r row) []result {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -109,14 +114,14 @@ func (b *bench) runRow(ctx context.Context, r row) []result {
 
 // options are the values of the command line.
 type options struct {
-	only     []int         // numbers of the rows to measure; empty: all
-	rounds   int           // number of rounds of each comparison
-	length   time.Duration // duration of one measurement
+	only     []int         // the numbers of the rows to measure; empty: all rows
+	rounds   int           // the number of rounds of each comparison
+	length   time.Duration // the duration of one measurement
 	quick    bool
-	keyseatd string   // path of the program; "": build it from the checkout
+	keyseatd string   // the path of the program; "": bench builds it from the checkout
 	settings []string // further settings of PostgreSQL
-	profile  string   // folder for CPU profiles of keyseatd; "": no profiles
-	growth   int      // number of keys; 0: measure the rows instead
+	profile  string   // the folder for CPU profiles of keyseatd; "": no profiles
+	growth   int      // the number of keys of the larger store; 0: bench measures the rows instead
 }
 
 func parseOptions(args []string) (o options, err error) {
@@ -131,9 +136,16 @@ func parseOptions(args []string) (o options, err error) {
 		o.settings = append(o.settings, s)
 		return nil
 	})
-	flags.Func("only", "the `rows` to measure, such as 1,2,3", func(list string) (err error) {
-		o.only, err = parseInts(list)
-		return err
+	flags.Func("only", "the `rows` to measure, such as 1,2,3", func(list string) error {
+		o.only = nil
+		for text := range strings.SplitSeq(list, ",") {
+			n, err := strconv.Atoi(strings.TrimSpace(text))
+			if err != nil {
+				return err
+			}
+			o.only = append(o.only, n)
+		}
+		return nil
 	})
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -148,20 +160,7 @@ func parseOptions(args []string) (o options, err error) {
 	return o, nil
 }
 
-func parseInts(list string) (all []int, err error) {
-	for text := range strings.SplitSeq(list, ",") {
-		n, err := strconv.Atoi(strings.TrimSpace(text))
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, n)
-	}
-	return all, nil
-}
-
-func (o options) wanted(row int) bool { return len(o.only) == 0 || slices.Contains(o.only, row) }
-
-// size returns the amount of data to use: n, or a tenth of it with --quick.
+// size returns the number of keys or plans to use: n, or a tenth of n with --quick.
 func (o options) size(n int) int {
 	if o.quick {
 		return n / 10
@@ -169,7 +168,7 @@ func (o options) size(n int) int {
 	return n
 }
 
-// A row is one measurement of the report. It may fill several lines of the table.
+// A row is a group of measurements that the flag --only selects by number. It fills one or more lines of the table.
 type row struct {
 	number int
 	name   string

@@ -14,9 +14,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A stepError is the error of a failed step of a measurement. [must] and [check] panic with it, because nothing after the
-// step makes sense. [try] returns it. So a row, a candidate and the functions that they call return no error. They run in
-// the goroutine that has called try. A load and a peer return errors, because they run in other goroutines and processes.
+// A stepError is the error of a failed step of a measurement. [must] and [check] panic with it, because nothing after
+// the step makes sense, and [try] recovers from the panic and returns the error. So rows, candidates and the functions
+// that they call return no errors. They run in the goroutine that has called try. Loads and peers return errors,
+// because they run in other goroutines and processes.
 type stepError struct{ error }
 
 // must returns the value of a step that must not fail.
@@ -25,16 +26,16 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// check ends the measurement if err is not nil. Do not call it in another goroutine than that of [try], because its panic
-// would end the program. Do not call it in a deferred function either, because its error would replace an earlier one.
+// check ends the measurement if err is not nil. Call check only in the goroutine of [try], because the panic would end
+// the program in another one. Do not call check in a deferred function, because its error would replace an earlier
+// error.
 func check(err error) {
 	if err != nil {
 		panic(stepError{err})
 	}
 }
 
-// try runs a step, and returns the error with which it has ended. It returns after the deferred functions of the step.
-// Any other panic continues.
+// try runs a step, and returns the error with which [check] or [must] has ended the step. Any other panic continues.
 func try(step func()) (err error) {
 	defer func() {
 		switch failure := recover().(type) {
@@ -49,10 +50,11 @@ func try(step func()) (err error) {
 	return nil
 }
 
-// A candidate makes one complete measurement of one program.
+// A candidate is a function that makes one complete measurement of one program.
 type candidate func(ctx context.Context) sample
 
-// alternate measures every candidate once per round. Each round reverses the order.
+// alternate measures every candidate once per round, and returns a series for each candidate. Every second round has
+// the reverse order.
 func (b *bench) alternate(ctx context.Context, candidates ...candidate) []series {
 	all := make([]series, len(candidates))
 	for round := range b.rounds {
@@ -73,7 +75,7 @@ func (b *bench) alternate(ctx context.Context, candidates ...candidate) []series
 	return all
 }
 
-// warmup is the time for which a server gets load before the measurement.
+// warmup is the duration of the load on a server before its measurement.
 const warmup = time.Second
 
 // underLoad returns a candidate that measures a server with [bench.measureOnce].
@@ -81,7 +83,7 @@ func (b *bench) underLoad(start starter, l load) candidate {
 	return func(ctx context.Context) sample { return b.measureOnce(ctx, start, l) }
 }
 
-// alternateUnder measures programs under the same load, as alternate does.
+// alternateUnder measures programs under the same load with [bench.alternate].
 func (b *bench) alternateUnder(ctx context.Context, l load, programs ...starter) []series {
 	var all []candidate
 	for _, start := range programs {
@@ -110,11 +112,11 @@ func (b *bench) measureOnce(ctx context.Context, start starter, l load) (got sam
 
 // A sample is the result of one measurement.
 type sample struct {
-	n        int
-	all      int     // n and the responses to the warm-up
-	rate     float64 // per second
-	p50, p99 time.Duration
-	cpu      cpuTime // per response
+	n        int           // the number of responses
+	all      int           // the number of responses, including those of the warm-up
+	rate     float64       // the number of responses per second
+	p50, p99 time.Duration // quantiles of the latencies
+	cpu      cpuTime       // the processor time per response
 }
 
 func newSample(latencies [][]time.Duration, took time.Duration) sample {
@@ -133,7 +135,7 @@ func quantile[T any](sorted []T, q float64) (v T) {
 
 func median[T cmp.Ordered](values []T) T { return quantile(slices.Sorted(slices.Values(values)), 0.5) }
 
-// A series is the samples of one candidate, one per round.
+// A series has the samples of one candidate, one for each round.
 type series []sample
 
 func rate(s sample) float64 { return s.rate }
@@ -143,7 +145,7 @@ func p99(s sample) float64  { return float64(s.p99) }
 func onServer(s sample) float64   { return float64(s.cpu.server) }
 func onDatabase(s sample) float64 { return float64(s.cpu.database) }
 
-// median returns the median of one value over the rounds.
+// median returns the median over the rounds of the value that the function of returns for a sample.
 func (s series) median(of func(sample) float64) float64 {
 	values := make([]float64, len(s))
 	for i := range s {
@@ -152,8 +154,8 @@ func (s series) median(of func(sample) float64) float64 {
 	return median(values)
 }
 
-// against returns the median of the rounds' ratios. It compares within a round, because other load on the
-// machine affects both candidates of a round.
+// against returns the median over the rounds of the ratio of a value to the same value of another series. It compares
+// samples of the same round, because other load on the machine affects all candidates of a round.
 func (s series) against(other series, of func(sample) float64) float64 {
 	ratios := make([]float64, len(s))
 	for i := range s {
@@ -162,26 +164,27 @@ func (s series) against(other series, of func(sample) float64) float64 {
 	return median(ratios)
 }
 
-// A cpuTime is the processor time that a server and all processes of PostgreSQL have used. On a machine with
-// other load, it is more reliable than elapsed time.
+// A cpuTime is the processor time of a measured server, and that of all processes of PostgreSQL. On a machine with
+// other load, processor time is more reliable than elapsed time.
 type cpuTime struct{ server, database time.Duration }
 
 func (c cpuTime) since(before cpuTime) cpuTime {
 	return cpuTime{c.server - before.server, c.database - before.database}
 }
 
-// per returns the time per response, for n responses.
+// per returns the processor time for each of n responses.
 func (c cpuTime) per(n int) cpuTime {
 	n = max(n, 1)
 	return cpuTime{c.server / time.Duration(n), c.database / time.Duration(n)}
 }
 
-// cpuOf returns the time so far. It is 0 on systems other than Linux.
+// cpuOf returns the processor time that a server and PostgreSQL have used since they started. It is 0 on systems other
+// than Linux.
 func (b *bench) cpuOf(p *process) cpuTime {
 	return cpuTime{server: processCPU(p.cmd.Process.Pid), database: childrenCPU(b.postmaster)}
 }
 
-// statFields returns the fields of a process's line in /proc, from its state on. The parent's id is next.
+// statFields returns the fields of a process in /proc/PID/stat that follow the name of its program, or nil.
 func statFields(pid int) []string {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -191,28 +194,28 @@ func statFields(pid int) []string {
 	return strings.Fields(line[strings.LastIndexByte(line, ')')+1:])
 }
 
-// The indexes of fields that [statFields] returns, and the length of a tick, which is constant on Linux.
+// Indexes in the result of [statFields], and the duration of a tick, the unit of the times, which is constant on Linux.
 const (
-	statParent   = 1
-	statUser     = 11 // the next field is system
-	statChildren = 13 // the same two fields, of the ended children
+	statParent   = 1  // the id of the parent process
+	statUser     = 11 // the time in user mode; the time in the kernel follows
+	statChildren = 13 // the time of ended children in user mode; their time in the kernel follows
 	tick         = 10 * time.Millisecond
 )
 
 func processCPU(pid int) time.Duration { return ticks(pid, statUser) }
 
-// ticks returns the sum of a field and the next one, as a duration.
+// ticks returns the sum of two times of a process: the field with the given index, and the next field.
 func ticks(pid, field int) time.Duration {
 	fields := statFields(pid)
 	if len(fields) <= field+1 {
 		return 0
 	}
-	one, _ := strconv.Atoi(fields[field]) // Linux writes a number
+	one, _ := strconv.Atoi(fields[field]) // both fields are numbers
 	other, _ := strconv.Atoi(fields[field+1])
 	return time.Duration(one+other) * tick
 }
 
-// childrenCPU returns the sum over all children of a process, including ended ones.
+// childrenCPU returns the processor time of all children of a process, including ended children.
 func childrenCPU(pid int) time.Duration {
 	sum := ticks(pid, statChildren)
 	folders, _ := filepath.Glob("/proc/[0-9]*") // the pattern is well formed
@@ -225,8 +228,8 @@ func childrenCPU(pid int) time.Duration {
 	return sum
 }
 
-// postmasterOf returns the id of the server's first process, which is the parent of our connection's
-// process. It is 0 on systems other than Linux.
+// postmasterOf returns the process id of the PostgreSQL server, which is the parent of the process that serves a
+// connection. The id is 0 on systems other than Linux.
 func postmasterOf(ctx context.Context, admin string) (pid int) {
 	check(withConn(ctx, admin, func(conn *pgx.Conn) error {
 		if fields := statFields(int(conn.PgConn().PID())); len(fields) > statParent {

@@ -20,7 +20,7 @@ import (
 // asPeer is the first argument of this program when it runs as a peer.
 const asPeer = "peer"
 
-// peers are the programs that keyseatd is compared with, by name. A peer gets the rest of the command line.
+// peers are the programs that keyseatd is compared with, by name. A peer gets the arguments that follow its name.
 var peers = map[string]func(ctx context.Context, args []string) error{
 	"constant":     peerConstant,
 	"bare-info":    peerInfo,
@@ -31,11 +31,12 @@ var peers = map[string]func(ctx context.Context, args []string) error{
 	"river":        peerRiver,
 }
 
-// runPeer runs a peer until its standard input ends, because then its parent process has ended.
+// runPeer runs the peer that the first argument names, until the standard input ends. The standard input ends when the
+// parent process closes it or dies.
 func runPeer(ctx context.Context, args []string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin) // an error also means the end
+		_, _ = io.Copy(io.Discard, os.Stdin) // an error ends the peer too
 		cancel()
 	}()
 	run, found := peers[args[0]]
@@ -45,7 +46,7 @@ func runPeer(ctx context.Context, args []string) error {
 	return run(ctx, args[1:])
 }
 
-// serveAPI serves a handler at /API/ with a plain net/http server, and prints its address.
+// serveAPI serves a handler at /API/ with a plain net/http server, and prints the address of the server for the parent.
 func serveAPI(ctx context.Context, handler http.HandlerFunc) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -73,7 +74,7 @@ func respond(w http.ResponseWriter, body []byte, err error) {
 	_, _ = w.Write(body) // the client may have disconnected
 }
 
-// An infoResponse is the response to info, as keyseatd sends it for a key in use.
+// An infoResponse is a response to info with the fields that keyseatd sends for a key in use.
 type infoResponse struct {
 	Status   string     `json:"status"`
 	Message  string     `json:"message"`
@@ -103,10 +104,10 @@ func peerInfo(ctx context.Context, args []string) error {
 	})
 }
 
-// poolSize is the number of connections of a program to the database. It is keyseatd's default.
+// poolSize is the maximum number of connections of a peer to the database, which is the default of keyseatd.
 const poolSize = 16
 
-// openPool opens a pool that prepares its statements, which is pgx's default.
+// openPool opens a pool of connections that prepare their statements, as pgx does by default.
 func openPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -116,7 +117,7 @@ func openPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	return pgxpool.NewWithConfig(ctx, config)
 }
 
-// peerConstant answers info and upgrade without a database. It measures the cost of net/http, of forms and of JSON alone.
+// peerConstant answers info and upgrade without a database, so it has only the costs of net/http, of forms and of JSON.
 func peerConstant(ctx context.Context, _ []string) error {
 	now := time.Now().UTC().Truncate(time.Second)
 	return serveAPI(ctx, func(w http.ResponseWriter, r *http.Request) {
@@ -130,7 +131,7 @@ func peerConstant(ctx context.Context, _ []string) error {
 	})
 }
 
-// utc scans a time and converts it to UTC, as the response shows it.
+// utc scans a time of the database, and converts it to UTC, because responses have times in UTC.
 type utc struct{ into **time.Time }
 
 // Scan implements [database/sql.Scanner].
@@ -146,8 +147,8 @@ func (u utc) Scan(value any) error {
 	return errors.New("not a time")
 }
 
-// upgradeSQL accepts an upgrade in one statement. It takes a slot of the oldest plan whose row is not locked,
-// updates the key, and adds the task and the history entry. It returns the number of added tasks.
+// upgradeSQL accepts an upgrade in one statement. The statement takes a slot of the oldest plan whose row is not
+// locked, updates the key, and adds the task and the history entry. It yields the number of added tasks, 0 or 1.
 const upgradeSQL = `
 	WITH plan AS (
 		SELECT id, address, invite FROM keyseat_plans
@@ -170,7 +171,7 @@ const upgradeSQL = `
 		RETURNING 1)
 	SELECT count(*) FROM t, p, h`
 
-// peerUpgrade accepts each upgrade with one statement, which is a transaction.
+// peerUpgrade accepts each upgrade with one statement, [upgradeSQL], in a transaction of its own.
 func peerUpgrade(ctx context.Context, args []string) error {
 	pool, err := openPool(ctx, args[0])
 	if err != nil {
@@ -185,21 +186,21 @@ func peerUpgrade(ctx context.Context, args []string) error {
 	})
 }
 
-// upgradeResponses are the response bodies, by the number of added tasks.
+// upgradeResponses are the bodies of the responses to an upgrade, by the number of tasks that it has added.
 var upgradeResponses = [][]byte{
 	[]byte(`{"status":"error","message":"This key is not usable, your account is still premium, if not, renew it"}`),
 	[]byte(`{"status":"success","message":"Upgrade request sent successfully, your account will be Premium in a few minutes, you can check the status via the key info"}`),
 }
 
-// sealer returns a function that encrypts the secrets of a request, as keyseatd does before it stores them.
+// sealer returns a function that encrypts the login and the password of a request, because keyseatd does so too.
 func sealer() func(r *http.Request) []byte {
 	block, err := aes.NewCipher(make([]byte, 32))
 	if err != nil {
-		panic(err) // the length is right
+		panic(err) // impossible, because 32 bytes are a key of AES-256
 	}
 	box, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
-		panic(err) // the block is AES's
+		panic(err) // impossible, because the cipher is AES
 	}
 	return func(r *http.Request) []byte {
 		return box.Seal(nil, nil, []byte(r.PostFormValue("login")+"\n"+r.PostFormValue("pwd")), nil)

@@ -12,8 +12,8 @@ import (
 	_ "modernc.org/sqlite" // the driver
 )
 
-// firstTables are the tables of a program that one would write first, with the indexes that it needs. Such a program has
-// no history, encrypts nothing, and knows only what an upgrade needs.
+// firstTables are the tables and indexes of the program that one would write first. This program has no history,
+// encrypts nothing, and stores only what an upgrade needs.
 var firstTables = []string{
 	`CREATE TABLE first_keys (code text PRIMARY KEY, status text NOT NULL)`,
 	`CREATE TABLE first_plans (id text PRIMARY KEY, country text NOT NULL, size int NOT NULL, held int NOT NULL)`,
@@ -23,8 +23,8 @@ var firstTables = []string{
 	`CREATE INDEX ON first_tasks (created_at) WHERE NOT done`,
 }
 
-// firstSQL accepts an upgrade in one statement. It takes a slot of any plan that has one and is not locked, updates the
-// key, and adds the task.
+// firstSQL accepts an upgrade in one statement. The statement takes a slot of any plan with a free slot whose row is
+// not locked, updates the key, and adds the task.
 const firstSQL = `
 	WITH plan AS (
 		SELECT id FROM first_plans WHERE country = $3 AND held < size LIMIT 1 FOR UPDATE SKIP LOCKED),
@@ -34,9 +34,9 @@ const firstSQL = `
 		UPDATE first_plans SET held = held + 1 FROM plan, k WHERE first_plans.id = plan.id RETURNING first_plans.id)
 	INSERT INTO first_tasks SELECT $2, code, $3, p.id, $4, $5, now(), false FROM k, p`
 
-// peerFirst accepts each upgrade with one statement, which is a transaction.
+// peerFirst accepts each upgrade with one statement, [firstSQL], in a transaction of its own.
 func peerFirst(ctx context.Context, args []string) error {
-	url := args[0] + "&enable_seqscan=off" // else the planner scans all full plans for the next free one
+	url := args[0] + "&enable_seqscan=off" // otherwise the planner scans all full plans for the next plan with a free slot
 	return serveUpgrades(ctx, url, firstSQL, func(r *http.Request) []any {
 		return []any{r.PostFormValue("upgrade"), rand.Text(), r.PostFormValue("country"), r.PostFormValue("login"), r.PostFormValue("pwd")}
 	})
@@ -45,14 +45,15 @@ func peerFirst(ctx context.Context, args []string) error {
 // insertTable is the table of [peerInsert].
 const insertTable = `CREATE TABLE accepted (code text NOT NULL, login text NOT NULL)`
 
-// peerInsert accepts each upgrade with the least that is durable: one row in a table without an index.
+// peerInsert accepts each upgrade with the smallest durable write: one row in a table without an index.
 func peerInsert(ctx context.Context, args []string) error {
 	return serveUpgrades(ctx, args[0], `INSERT INTO accepted VALUES ($1, $2)`, func(r *http.Request) []any {
 		return []any{r.PostFormValue("upgrade"), r.PostFormValue("login")}
 	})
 }
 
-// serveUpgrades accepts each upgrade with one statement. The function values returns its arguments for a request.
+// serveUpgrades accepts each upgrade with one statement. For a request, the function values returns the arguments of
+// the statement.
 func serveUpgrades(ctx context.Context, url, sql string, values func(r *http.Request) []any) error {
 	pool, err := openPool(ctx, url)
 	if err != nil {
@@ -70,7 +71,7 @@ func fillInsert(ctx context.Context, url string, _ int) {
 	check(execute(ctx, url, "TRUNCATE accepted", "CHECKPOINT"))
 }
 
-// fillFirst is [fillUnusedKeys] for the tables of [peerFirst].
+// fillFirst replaces the rows in the tables of [peerFirst] by n unused keys, and at least one free slot for each key.
 func fillFirst(ctx context.Context, url string, n int) {
 	check(execute(ctx, url, "TRUNCATE first_keys, first_plans, first_tasks",
 		fmt.Sprintf(`INSERT INTO first_keys SELECT 'K' || lpad(i::text, 9, '0'), 'active' FROM generate_series(0, %d) i`, n-1),
@@ -78,13 +79,14 @@ func fillFirst(ctx context.Context, url string, n int) {
 		"VACUUM (ANALYZE) first_keys, first_plans, first_tasks", "CHECKPOINT"))
 }
 
-// firstCounts are [acceptedCounts] for the tables of [peerFirst].
+// firstCounts are queries on the tables of [peerFirst] that must each yield the number of accepted upgrades.
 var firstCounts = []string{
 	`SELECT count(*) FROM first_tasks t JOIN first_keys k ON k.code = t.code AND k.status = 'in_queue'`,
 	`SELECT sum(held) FROM first_plans`,
 }
 
-// openFile opens a file as keyseatd does. It uses one connection, because SQLite has one writer.
+// openFile opens an SQLite file with the settings of keyseatd. It uses one connection, because SQLite allows one writer
+// at a time.
 func openFile(path string) (*sql.DB, error) {
 	v := url.Values{
 		"_txlock": {"immediate"}, "_busy_timeout": {"10000"}, "_synchronous": {"FULL"}, "_foreign_keys": {"on"},
@@ -97,13 +99,13 @@ func openFile(path string) (*sql.DB, error) {
 	return db, err
 }
 
-// peerSQLite accepts each upgrade in one transaction.
+// peerSQLite accepts upgrades in the tables of keyseatd in an SQLite file, each in a transaction of its own.
 func peerSQLite(ctx context.Context, args []string) error {
 	db, err := openFile(args[0])
 	if err != nil {
 		return err
 	}
-	defer func() { _ = db.Close() }() // the peer ends
+	defer func() { _ = db.Close() }() // the process ends too
 	w, err := prepare(ctx, db)
 	if err != nil {
 		return err
@@ -115,7 +117,7 @@ func peerSQLite(ctx context.Context, args []string) error {
 	})
 }
 
-// A sqliteWriter holds the prepared statements of an upgrade.
+// A sqliteWriter accepts upgrades with prepared statements.
 type sqliteWriter struct {
 	db                                             *sql.DB
 	updateKey, takeSlot, insertTask, insertHistory *sql.Stmt
@@ -144,13 +146,13 @@ func prepare(ctx context.Context, db *sql.DB) (*sqliteWriter, error) {
 	return w, nil
 }
 
-// upgrade returns the number of tasks that it added.
+// upgrade accepts an upgrade, and returns the number of added tasks, 0 or 1.
 func (w *sqliteWriter) upgrade(ctx context.Context, code, country string, sealed []byte) (int, error) {
 	tx, err := w.db.BeginTx(ctx, nil)
 	if err != nil {
 		return 0, err
 	}
-	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+	defer func() { _ = tx.Rollback() }() // does nothing after a commit
 	id, now := rand.Text(), time.Now().UnixMicro()
 	done, err := tx.StmtContext(ctx, w.updateKey).ExecContext(ctx, code, id) //nolint:sqlclosecheck // the transaction closes it
 	if err != nil {

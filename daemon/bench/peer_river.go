@@ -14,8 +14,9 @@ import (
 	"github.com/riverqueue/river/rivermigrate"
 )
 
-// peerRiver inserts jobs, prints a line, and runs the jobs with workers. Its arguments are the database's URL,
-// the number of jobs and the number of workers. A job does nothing. The peer prints the time of the first one.
+// peerRiver inserts jobs that do nothing, prints a line for the parent, and carries out the jobs with workers. It also
+// prints the time of the first job. The arguments are the URL of the database, the number of jobs and the number of
+// workers.
 func peerRiver(ctx context.Context, args []string) error {
 	var jobs, workers int
 	if _, err := fmt.Sscan(args[1]+" "+args[2], &jobs, &workers); err != nil {
@@ -63,8 +64,8 @@ func (w *noopWorker) Work(context.Context, *river.Job[noopJob]) error {
 	return nil
 }
 
-// newRiver makes a client that fetches jobs as often as River allows. The default, ten times a second, is too
-// slow for this comparison.
+// newRiver makes a client that fetches jobs as often as River allows. The default, ten times a second, would slow River
+// down.
 func newRiver(ctx context.Context, pool *pgxpool.Pool, workers int) (*river.Client[pgx.Tx], error) {
 	driver := riverpgxv5.New(pool)
 	migrator, err := rivermigrate.New(driver, nil)
@@ -84,7 +85,7 @@ func newRiver(ctx context.Context, pool *pgxpool.Pool, workers int) (*river.Clie
 	})
 }
 
-// insertJobs adds the jobs in batches.
+// insertJobs inserts a number of jobs in batches.
 func insertJobs(ctx context.Context, client *river.Client[pgx.Tx], jobs int) error {
 	const batch = 1000
 	for n := 0; n < jobs; n += batch {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// dieWithParent returns no attributes: a process is killed only when its context ends.
+// dieWithParent returns no attributes. On this system, a process is killed only when its context ends.
 func dieWithParent() *syscall.SysProcAttr { return nil }
 
 func sleep(d time.Duration) { time.Sleep(d) }

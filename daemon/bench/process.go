@@ -15,18 +15,18 @@ import (
 	"time"
 )
 
-// A process is a running program. It is killed when its context ends, and on Linux also when this program ends.
+// A process is a running program. It is killed when its context ends, and on Linux also when bench ends.
 type process struct {
 	name  string
 	cmd   *exec.Cmd
-	lines *bufio.Scanner // lines of its standard output
-	stdin io.WriteCloser // a peer ends when it is closed
-	log   string         // the file that its standard error goes to
-	ended chan struct{}
+	lines *bufio.Scanner // the lines of its standard output
+	stdin io.WriteCloser // a peer ends when its standard input is closed
+	log   string         // the path of the file that its standard error goes to
+	ended chan struct{}  // is closed when the process has ended
 }
 
-// minimalEnv returns only the variables that programs need, because the user's environment may configure
-// another keyseatd.
+// minimalEnv returns only the environment variables that programs need, because others may configure a keyseatd of the
+// user.
 func minimalEnv() []string {
 	var kept []string
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "GOGC", "GOMEMLIMIT"} {
@@ -47,7 +47,7 @@ func (b *bench) startProcess(ctx context.Context, name, program string, args ...
 	p.stdin = must(p.cmd.StdinPipe())
 	check(p.cmd.Start())
 	go func() {
-		_, _ = p.cmd.Process.Wait() // the log shows how it ended
+		_, _ = p.cmd.Process.Wait() // the log of the process shows how it ended
 		close(p.ended)
 	}()
 	return p
@@ -73,9 +73,9 @@ func (p *process) waitLine(word string) string {
 	return "" // never, because check has panicked
 }
 
-// kill ends the process immediately, so that its shutdown is not measured.
+// kill kills the process, so that its shutdown takes no time.
 func (p *process) kill() {
-	_ = p.cmd.Process.Kill() // it may have ended already
+	_ = p.cmd.Process.Kill() // the process may have ended already
 	<-p.ended
 	_ = p.stdin.Close()
 }
@@ -93,14 +93,13 @@ func (p *process) logTail() string {
 type server struct {
 	*process
 	addr  string
-	admin string // address of keyseatd's admin listener
+	admin string // the address of the admin listener; "": a peer, which has none
 }
 
-// A starter starts one program of a comparison.
+// A starter is a function that starts one program of a comparison.
 type starter func(ctx context.Context) *server
 
-// serve starts keyseatd on a database, with defaults except for the flags, and waits until it is ready.
-// Its log goes to a file, at the default level.
+// serve starts keyseatd serve on a database, with further flags, and waits until the daemon is ready.
 func (b *bench) serve(ctx context.Context, database string, flags ...string) *server {
 	public, admin := freePorts()
 	args := append([]string{"serve", "--database", database, "--listen", public, "--admin-listen", admin}, flags...)
@@ -109,7 +108,7 @@ func (b *bench) serve(ctx context.Context, database string, flags ...string) *se
 	return s
 }
 
-// waitTimeout bounds the waits for a program. A wait takes longer only after an error.
+// waitTimeout is the maximum time to wait for a program. Programs take longer only after a fault.
 const waitTimeout = 30 * time.Second
 
 // waitReady waits until the server is ready. It kills a server that does not become ready.
@@ -142,7 +141,8 @@ func (s *server) ready(ctx context.Context, client *http.Client) bool {
 	return response.StatusCode == http.StatusOK
 }
 
-// runKeyseatd runs a command of keyseatd to its end, and returns its standard output. The log is only in the error.
+// runKeyseatd runs a command of keyseatd to its end, and returns its standard output. After a failure, the error has
+// the output and the log.
 func (b *bench) runKeyseatd(ctx context.Context, stdin io.Reader, args ...string) []byte {
 	cmd := exec.CommandContext(ctx, b.keyseatd, args...)
 	cmd.Dir, cmd.Env, cmd.Stdin, cmd.SysProcAttr = b.folder, minimalEnv(), stdin, dieWithParent()
@@ -155,7 +155,7 @@ func (b *bench) runKeyseatd(ctx context.Context, stdin io.Reader, args ...string
 	return out
 }
 
-// freePorts returns two addresses that currently have no listener.
+// freePorts returns two addresses on which no program listens at the moment.
 func freePorts() (string, string) {
 	first := must(net.Listen("tcp", "127.0.0.1:0"))  //nolint:noctx // it does not block
 	second := must(net.Listen("tcp", "127.0.0.1:0")) //nolint:noctx // it does not block

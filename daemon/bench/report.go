@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// report writes a heading with the environment, and the table.
+// report writes a heading with the environment of the run, and the table of the results.
 func (b *bench) report(ctx context.Context, w io.Writer, results []result) error {
 	if len(results) == 0 {
 		return nil
@@ -62,7 +62,7 @@ func cpuModel() string {
 	return cmp.Or(strings.TrimLeft(fileField("/proc/cpuinfo", "model name"), "\t :"), "unknown processor")
 }
 
-// fileField returns the rest of the first line of a file that begins with name, or "".
+// fileField returns the rest of the first line in a file that begins with a name. It returns "" if no line does.
 func fileField(file, name string) string {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -81,14 +81,15 @@ type result struct {
 	row    int
 	what   string
 	ours   string
-	theirs string // "" without another program
+	theirs string // "": no program is compared with keyseatd
 	value  string // the value that the target limits
-	target string // "" without a target
+	target string // "": no target
 	met    bool
-	limit  string // the value that a program reaches that does the least; "" if unknown
+	limit  string // the value of a program that does the least; "": unknown
 }
 
-// within returns the result with the limit that the program fastest reaches, compared with the same program.
+// within returns a copy of the result with a limit: the ratio of the throughput of the fastest program to that of the
+// program that keyseatd is compared with.
 func (r result) within(fastest, theirs series) result {
 	r.limit = fmt.Sprintf("%.2f ×", fastest.against(theirs, rate))
 	return r
@@ -108,10 +109,10 @@ func (r result) metText() string {
 	return "**no**"
 }
 
-// A goal is the range of a value.
+// A goal is the required range of a ratio.
 type goal struct {
-	min, max float64 // bounds, of which one is set; 0: no such bound
-	aim      float64 // a better value that is wanted but not required; 0: no such value
+	min, max float64 // the bounds, of which at most one is set; 0: no bound
+	aim      float64 // a better ratio, which is not required; 0: none
 }
 
 func (g goal) met(value float64) bool {
@@ -137,7 +138,7 @@ func throughput(what string, ours, theirs series, g goal) result {
 	return ratio(what, ours.throughputText(), theirs.throughputText(), ours.against(theirs, rate), g)
 }
 
-// latency compares one quantile of the latencies of two programs.
+// latency compares one quantile of the latencies of two programs, which is [p50] or [p99].
 func latency(what string, ours, theirs series, of func(sample) float64, g goal) result {
 	return ratio(what, ours.latencyText(), theirs.latencyText(), ours.against(theirs, of), g)
 }
@@ -148,7 +149,8 @@ func ratio(what, ours, theirs string, value float64, g goal) result {
 	}
 }
 
-// throughputText formats the medians of throughput, and of latency if it was measured.
+// throughputText formats the medians over the rounds of throughput, of latencies if they were measured, and of
+// processor time.
 func (s series) throughputText() string {
 	text := fmt.Sprintf("%.0f/s", s.median(rate))
 	if s.median(p99) > 0 {
@@ -157,14 +159,14 @@ func (s series) throughputText() string {
 	return text + s.cpuText()
 }
 
-// latencyText formats the medians of latency.
+// latencyText formats the medians over the rounds of latencies and of processor time.
 func (s series) latencyText() string { return s.quantiles() + s.cpuText() }
 
 func (s series) quantiles() string {
 	return fmt.Sprintf("p50 %s, p99 %s", duration(s.median(p50)), duration(s.median(p99)))
 }
 
-// cpuText formats the medians of processor time per response, if they are known.
+// cpuText formats the medians over the rounds of the processor time per response, or returns "" if it is not known.
 func (s series) cpuText() string {
 	if s.median(onServer) == 0 {
 		return ""
@@ -184,7 +186,7 @@ func duration(ns float64) string {
 	}
 }
 
-// atMost compares a duration with its upper bound.
+// atMost returns the result of a duration that must not be longer than the duration most.
 func atMost(what string, ours string, value, most time.Duration) result {
 	return result{
 		what: what, ours: ours, value: duration(float64(value)),

@@ -13,7 +13,8 @@ import (
 // highConcurrency is the number of connections of the heaviest loads.
 const highConcurrency = 256
 
-// newInfoSetup makes a setup with keys in use. It accepts no request, so the connector has nothing to do.
+// newInfoSetup makes a setup with keys in use. Its connector, the simulator, has nothing to do, because no task is
+// accepted.
 func (b *bench) newInfoSetup(ctx context.Context, keys int) *setup {
 	s := b.newSetup(ctx, "--connector", "sim")
 	s.keys = keys
@@ -25,9 +26,10 @@ func (s *setup) infoLoad(conns int, rate float64) load {
 	return load{conns, s.length, rate, infoRequests(s.keys)}
 }
 
-// openLoopShare is the rate of the open loop for both programs, as a part of the bare handler's throughput.
+// openLoopShare is the rate of the open loop, as a part of the throughput of the bare peer.
 const openLoopShare = 0.7
 
+// rowInfo compares info of keyseatd with the bare peer and with the constant peer.
 func rowInfo(ctx context.Context, b *bench) []result {
 	s := b.newInfoSetup(ctx, b.size(100_000))
 	s.expectSameResponse(ctx, s.startOurs, s.peerStarter("bare-info"))
@@ -47,11 +49,12 @@ func rowInfo(ctx context.Context, b *bench) []result {
 func rowInfoSingle(ctx context.Context, b *bench) []result {
 	s := b.newInfoSetup(ctx, b.size(100_000))
 	got := b.alternateUnder(ctx, s.infoLoad(1, 0), s.startOurs, s.peerStarter("bare-info"))
-	// No request shares a statement with another one, so the compared program does the least.
+	// On one connection, requests cannot share a statement. So no program does less than the bare peer, which is the
+	// limit.
 	return []result{throughput("info, 1 connection, compared with net/http + pgx", got[0], got[1], goal{min: 0.85}).within(got[1], got[1])}
 }
 
-// expectSameResponse checks that two programs send the same response to info.
+// expectSameResponse checks that two programs send the same response to info for the same key.
 func (s *setup) expectSameResponse(ctx context.Context, one, other starter) {
 	if first, second := s.infoBody(ctx, one), s.infoBody(ctx, other); first != second {
 		check(fmt.Errorf("%w: %s and %s", errUnexpected, first, second))
@@ -68,7 +71,7 @@ func (s *setup) infoBody(ctx context.Context, start starter) string {
 	return string(must(c.do(r.raw)))
 }
 
-// rowSize compares the latency of info among many keys with its latency among few.
+// rowSize compares the latency of info in a database with many keys with the latency in a database with few keys.
 func rowSize(ctx context.Context, b *bench) []result {
 	many := b.newInfoSetup(ctx, b.size(10_000_000))
 	few := b.newInfoSetup(ctx, b.size(100_000))
@@ -76,7 +79,7 @@ func rowSize(ctx context.Context, b *bench) []result {
 	return []result{latency(fmt.Sprintf("p50 of info among %d keys, compared with %d", many.keys, few.keys), got[0], got[1], p50, goal{max: 1.3})}
 }
 
-// countryCodes are 200 country codes, with ZW as the last one. Some countries are left out to make 200.
+// countryCodes are 200 of the country codes of ISO 3166. The last one, ZW, ends every complete response to stock.
 const countryCodes = `
 	AD AE AF AG AI AL AM AO AR AT AU AW AZ BA BB BD BE BF BG BH BI BJ BM BN BO BR BS BT BW BY BZ CA CD CF CG CH CI CL CM CN
 	CO CR CU CV CY CZ DE DJ DK DM DO DZ EC EE EG ER ES ET FI FJ FM FR GA GB GD GE GH GM GN GQ GR GT GW GY HK HN HR HT HU ID
@@ -84,8 +87,8 @@ const countryCodes = `
 	MN MR MT MU MV MW MX MY MZ NA NE NG NI NL NO NP NR NZ OM PA PE PG PH PK PL PS PT PW PY QA RO RS RU RW SA SB SC SD SE SG
 	SI SK SL SM SN SO SR ST SV SY SZ TD TG TH TJ TL TM TN TO TR TT TV TW TZ UA UG US UY UZ VA VC VE VN VU WS YE ZA ZM XK ZW`
 
-// rowStock compares the throughput of stock with that of info, on the same database. It also measures the age
-// of stock responses under that load, and the latency of stock on an idle daemon.
+// rowStock compares the throughput of stock with the throughput of info, on the same database. It also measures the age
+// of stock responses under the same load, and the latency of stock on an idle daemon.
 func rowStock(ctx context.Context, b *bench) []result {
 	s := b.newInfoSetup(ctx, b.size(100_000))
 	plans := b.size(1_000_000)
@@ -101,10 +104,10 @@ func rowStock(ctx context.Context, b *bench) []result {
 	}
 }
 
-// lastCountry is in every complete response to stock.
+// lastCountry is a text in every complete response to stock.
 const lastCountry = `"country_code":"ZW"`
 
-// fillPlans adds n plans in all countries.
+// fillPlans adds n plans, spread over all countries.
 func (s *setup) fillPlans(ctx context.Context, n int) {
 	countries := `SELECT country, row_number() OVER () - 1 AS i FROM regexp_split_to_table('` + strings.TrimSpace(countryCodes) + `', '\s+') country`
 	check(execute(ctx, s.url, append([]string{
@@ -115,26 +118,27 @@ func (s *setup) fillPlans(ctx context.Context, n int) {
 	}, maintenanceSQL...)...))
 }
 
-// ageProbes is the number of measurements of the age.
+// ageProbes is the number of times that [setup.measureAge] changes the slots.
 const ageProbes = 5
 
-// measureAge returns the largest age of a stock response under the load. It changes the slots of one country
-// repeatedly. The age is the time from the commit to the last request whose response shows the old count.
+// measureAge returns the largest age of a stock response under a load. For this it changes the slots of one country
+// repeatedly. The age is the time from the commit of a change to the last request whose response shows the old slots.
 func (s *setup) measureAge(ctx context.Context, l load) (oldest time.Duration) {
 	server := s.startOurs(ctx)
 	defer server.kill()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	l.length = time.Minute // the context ends earlier
+	l.length = time.Minute // longer than the probes; the end of the context stops the load
 	go func() { _, _ = l.on(ctx, server.addr) }()
-	time.Sleep(warmup) // then the load runs
+	time.Sleep(warmup) // until the load runs
 	for n := range ageProbes {
 		oldest = max(oldest, s.probeAge(ctx, server.addr, 1_000_000+n))
 	}
 	return oldest
 }
 
-// probeAge sets the size of Germany's first plan, and waits until a response shows the change.
+// probeAge sets the size of the first plan in Germany, and returns the age of the last stock response without the
+// change.
 func (s *setup) probeAge(ctx context.Context, addr string, size int) (age time.Duration) {
 	c := must(dial(ctx, addr))
 	defer func() { _ = c.conn.Close() }() // the measurement is over
@@ -154,7 +158,7 @@ func (s *setup) probeAge(ctx context.Context, addr string, size int) (age time.D
 	return age
 }
 
-// freeSlots returns the number of free slots in Germany, as the response has it.
+// freeSlots sends a request for stock, and returns the text of the number of free slots in Germany.
 func (c *client) freeSlots(r *request) []byte {
 	_, rest, _ := bytes.Cut(must(c.do(r.raw)), []byte(`"country_code":"DE","slots":`))
 	slots, _, found := bytes.Cut(rest, []byte("}"))

@@ -12,10 +12,10 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver of PostgreSQL
 )
 
-// listTarget is the longest time of a list.
+// listTarget is the longest allowed latency of a list, at the quantile p99.
 const listTarget = 50 * time.Millisecond
 
-// lists are lists of the admin API, each with its filter. Each # stands for a random number.
+// lists are paths of lists of the admin API, with filters. Each # stands for a random number.
 var lists = []string{
 	"keys?", "keys?order_id=order-#", "keys?order_id=order-#&used=true", "keys?sort=newest", "keys?sort=oldest",
 	"keys?status=active&sort=newest", "keys?status=in_queue", "keys?status=success&sort=newest", "keys?status=failed", "keys?used=true", "keys?revoked=true",
@@ -28,7 +28,8 @@ var lists = []string{
 	"plans?", "stock", "search?q=order-#", "search?q=plan-#",
 }
 
-// rowLists measures each list on one connection, on both databases. It reports the slowest of each.
+// rowLists measures each list on one connection, first on PostgreSQL and then on SQLite. It reports the slowest list of
+// each database.
 func rowLists(ctx context.Context, b *bench) []result {
 	postgres := b.createDatabase(ctx)
 	tokens := b.path("tokens")
@@ -48,7 +49,8 @@ func rowLists(ctx context.Context, b *bench) []result {
 	return all
 }
 
-// measureLists measures each list for a part of the measurements' time.
+// measureLists measures the lists one after another, and returns the slowest one. The time for a list is a part of the
+// time for a row, but at least a second.
 func (b *bench) measureLists(ctx context.Context, f listFill, token string, flags []string) (slowest result) {
 	server := b.serve(ctx, f.url, flags...)
 	defer server.kill()
@@ -68,7 +70,7 @@ func (b *bench) measureLists(ctx context.Context, f listFill, token string, flag
 	return slowest
 }
 
-// listRequests requests a list.
+// listRequests returns a generator of requests for a list. The number of keys in use is used.
 func listRequests(list, token string, used int) generator {
 	return func(r *request) bool {
 		path := strings.ReplaceAll(list, "#", fmt.Sprint(rand.IntN(used/slotsPerPlan)))
@@ -78,30 +80,30 @@ func listRequests(list, token string, used int) generator {
 	}
 }
 
-// A listFill fills a database with the rows of a large shop. A fifth of the keys has a task. There is an entry of the
-// activity for each tenth key.
+// A listFill fills a database with the rows of a large shop. A fifth of the keys has a task, and a tenth of the keys
+// has an entry in the activity log.
 type listFill struct {
-	name string // of the database system
-	url  string // of the database, for keyseatd
+	name string // the name of the database system
+	url  string // the URL of the database, for keyseatd
 	keys int
 	open func() (*sql.DB, error)
 
-	first   []string          // settings of the fill
-	rows    string            // SQL for a table r with the numbers i from %d to %d
-	words   *strings.Replacer // of the words with @ in [fillLists]
-	indexes string            // SQL that lists all indexes that do not belong to a constraint, each with the statement that makes it
-	last    []string          // maintenance after the fill
+	first   []string          // statements with settings, before the rows are made
+	rows    string            // SQL for a table of the numbers i from %d to %d
+	words   *strings.Replacer // replaces the words with @ in [fillLists]
+	indexes string            // a query for the indexes that belong to no constraint, and for the statements that make them
+	last    []string          // statements for maintenance, after the rows are made
 }
 
 func (f listFill) used() int { return f.keys / 5 }
 
-// fillLists makes the rows of the numbers i. These words differ between the databases:
+// fillLists are statements that make rows for the numbers i. These words differ between the databases:
 //
 //	@code         a text of 29 hexadecimal digits that looks random
 //	@ago(x)       the time x seconds ago
 //	@sealed       the account of an open task
 var fillLists = []struct {
-	part int // of the keys: one row for each part-th key
+	part int // makes one row for each part-th key
 	sql  string
 }{
 	{25, `INSERT INTO keyseat_plans (id, country, address, invite, size, held, spent, suspect, retired, fault)
@@ -125,13 +127,13 @@ var fillLists = []struct {
 			'', '', CASE i % 4 WHEN 1 THEN 'plan-' || i / 5 ELSE '' END, 'order-' || i / 3, 1, '' FROM @rows`},
 }
 
-// outcomes are the outcomes of the ended tasks.
+// outcomes are the outcomes of the ended tasks in the filled database.
 var outcomes = []string{
 	"success", "system_error", "invalid_credentials", "account_locked", "out_of_stock", "already_premium", "upgraded_recently",
 	"plan_expired", "plan_full", "plan_invalid", "already_member", "wrong_address", "still_premium",
 }
 
-// choose returns SQL that chooses one of the values by the number i.
+// choose returns an SQL expression that chooses one of the values by the number i.
 func choose(values []string) string {
 	text := fmt.Sprintf("CASE i %% %d", len(values))
 	for i, value := range values {
@@ -165,16 +167,16 @@ func sqliteFill(path string) listFill {
 	}
 }
 
-// Each 128th task is open. Half of the tasks are in the country US.
+// Expressions for the outcome and the country of a task. Each 128th task is open. Half of the tasks are in the US.
 var (
 	outcomeSQL = "(CASE WHEN i % 128 = 0 THEN '' ELSE " + choose(outcomes) + " END)"
 	countrySQL = "(" + choose([]string{"US", "DE", "US", "FR"}) + ")"
 )
 
-// run fills the database. It makes the indexes at the end, because that is faster.
+// run fills the database. It drops the indexes and makes them again at the end, because this is faster.
 func (f listFill) run(ctx context.Context) {
 	db := must(f.open())
-	defer func() { _ = db.Close() }() // after an error of a statement
+	defer func() { _ = db.Close() }() // has an effect only after an error of a statement
 	drop, restore := f.listIndexes(ctx, db)
 	all := append(append(f.first, drop...), "INSERT INTO keyseat_countries (code) VALUES ('US'), ('DE'), ('FR')")
 	for _, fill := range fillLists {
@@ -191,7 +193,7 @@ func (f listFill) run(ctx context.Context) {
 	check(db.Close())
 }
 
-// listIndexes returns statements that drop all indexes, and statements that make them again.
+// listIndexes returns statements that drop the indexes, and statements that make these indexes again.
 func (f listFill) listIndexes(ctx context.Context, db *sql.DB) (drop, restore []string) {
 	rows, err := db.QueryContext(ctx, f.indexes)
 	check(err)

@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// rowMemory reads the resident memory of keyseatd: idle after its start, and the maximum under load. The
-// load is all calls over 256 connections, while workers carry out the tasks.
+// rowMemory reads the resident memory of keyseatd: when it is idle after its start, and the maximum under load. The
+// load is upgrade, stock and info, one after another over 256 connections, while workers carry out the tasks.
 func rowMemory(ctx context.Context, b *bench) []result {
 	s := b.newUpgradeSetup(ctx)
 	n := int(maxUpgradeRate * b.length.Seconds())
@@ -21,7 +21,7 @@ func rowMemory(ctx context.Context, b *bench) []result {
 	responsive := new(provider).start(ctx)
 	server := s.serve(ctx, "--connector", responsive)
 	defer server.kill()
-	time.Sleep(2 * time.Second) // after that it is idle
+	time.Sleep(2 * time.Second) // until the daemon is idle
 	idle := server.residentMemory("VmRSS:")
 	for _, next := range []generator{upgradeRequests(n, appendCode), stockRequests("["), anyInfoRequests(n)} {
 		if _, err := (load{highConcurrency, b.length, 0, next}).on(ctx, server.addr); err != nil {
@@ -32,7 +32,7 @@ func rowMemory(ctx context.Context, b *bench) []result {
 	return []result{memoryResult("idle", idle, 48), memoryResult("at most, under upgrade, stock and info, 256 connections", busy, 128)}
 }
 
-// residentMemory reads a value of the process's memory from Linux, in MiB.
+// residentMemory returns a value of /proc/PID/status about the memory of the process, in MiB.
 func (p *process) residentMemory(name string) float64 {
 	kib, _, _ := strings.Cut(fileField(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid), name), " ")
 	n, err := strconv.Atoi(kib)
@@ -52,8 +52,8 @@ func memoryResult(when string, mib, most float64) result {
 // startsPerRound is the number of measured starts per round.
 const startsPerRound = 5
 
-// rowStart measures the time from the start of the process until it is ready. The file does not exist before,
-// so the process also makes the tables and the master key.
+// rowStart measures the time from the start of a daemon until it is ready. The database file does not exist before the
+// start, so the daemon also makes the tables and the master key.
 func rowStart(ctx context.Context, b *bench) []result {
 	var all []time.Duration
 	for range startsPerRound * b.rounds {
@@ -63,7 +63,7 @@ func rowStart(ctx context.Context, b *bench) []result {
 	return []result{atMost("start to ready on SQLite, without a file", s.latencyText(), s[0].p50, 150*time.Millisecond)}
 }
 
-// measureStart measures one start.
+// measureStart measures one start of a daemon on a new SQLite file.
 func (b *bench) measureStart(ctx context.Context) time.Duration {
 	path := b.path("empty.db")
 	start := time.Now()
@@ -72,8 +72,8 @@ func (b *bench) measureStart(ctx context.Context) time.Duration {
 	return time.Since(start)
 }
 
-// rowImport compares a whole run of keyseatd keys import with COPY. The copied files contain the same rows:
-// keys, and a history entry for each.
+// rowImport compares a whole run of keyseatd keys import with COPY of files that contain the same rows: the keys, and a
+// history entry for each key.
 func rowImport(ctx context.Context, b *bench) []result {
 	s := b.newSetup(ctx)
 	s.keys = b.size(1_000_000)
@@ -83,7 +83,7 @@ func rowImport(ctx context.Context, b *bench) []result {
 	return []result{throughput(fmt.Sprintf("import of %d keys, compared with COPY of keys and history", i.keys), got[0], got[1], goal{min: 0.6})}
 }
 
-// An importSetup is one set of keys, in three files.
+// An importSetup is a setup with files of the keys to import: CSV for keyseatd, and rows of two tables for COPY.
 type importSetup struct {
 	*setup
 	csv, rows, history string
@@ -96,7 +96,8 @@ func (i *importSetup) writeFiles() {
 	writeLines(i.history, "", i.keys, "%s,batch,0,2026-01-02 03:04:05.%dZ,imported,\"\",\"\",\"\",\"\",\"\",\"\",\"\"\n")
 }
 
-// writeLines writes a file with one line per key.
+// writeLines writes a file with a head, and a line for each of n keys. The format gets the code and a number below
+// 1000.
 func writeLines(path, head string, n int, format string) {
 	f := must(os.Create(path))
 	defer func() { _ = f.Close() }() // Flush returns the error
@@ -108,7 +109,8 @@ func writeLines(path, head string, n int, format string) {
 	check(out.Flush())
 }
 
-// candidate returns a candidate that fills empty tables, and counts their rows at the end.
+// candidate returns a candidate that measures the function do, which imports the keys into empty tables. Afterwards it
+// checks the numbers of rows.
 func (i *importSetup) candidate(do func(ctx context.Context)) candidate {
 	return func(ctx context.Context) sample {
 		check(execute(ctx, i.url, truncateSQL, "CHECKPOINT"))
@@ -125,7 +127,7 @@ func (i *importSetup) runImport(ctx context.Context) {
 	i.runKeyseatd(ctx, nil, "keys", "import", i.csv, "--database", i.url)
 }
 
-// copyRows imports both files with COPY, in one transaction.
+// copyRows imports the rows of both tables with COPY, in one transaction.
 func (i *importSetup) copyRows(ctx context.Context) {
 	check(withConn(ctx, i.url, func(conn *pgx.Conn) error {
 		return pgx.BeginFunc(ctx, conn, func(pgx.Tx) error {
@@ -145,7 +147,7 @@ func copyFile(ctx context.Context, conn *pgx.Conn, path, sql string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = f.Close() }() // it was only read
+	defer func() { _ = f.Close() }() // the file was only read
 	_, err = conn.PgConn().CopyFrom(ctx, f, sql)
 	return err
 }

@@ -7,14 +7,13 @@ import (
 	"os"
 )
 
-// newUpgradeSetup makes a setup for upgrades. Only acceptance is measured, because the connector never answers and the
-// daemon has one worker.
+// newUpgradeSetup makes a setup whose daemons accept upgrades, but finish no task, because the provider never answers.
 func (b *bench) newUpgradeSetup(ctx context.Context) *setup {
 	return b.newSetup(ctx, acceptOnly((&provider{silent: true}).start(ctx))...)
 }
 
-// upgradeSetups are the databases of the programs whose upgrades are compared. Each has the indexes that its program
-// needs. Each measurement fills a database with unused keys.
+// upgradeSetups are the databases of the programs whose upgrades are compared. Each database has only the indexes that
+// its program needs. Each measurement first fills its database with unused keys.
 type upgradeSetups struct{ ours, bare, first *setup }
 
 func (b *bench) newUpgradeSetups(ctx context.Context) upgradeSetups {
@@ -33,8 +32,8 @@ const dropIndexesSQL = `DO $$ DECLARE i record; BEGIN
 	END LOOP;
 END $$`
 
-// candidates returns keyseatd, the peer that does the same work, the peer that one would write first, and a peer that does
-// the least. With several connections, the last peer has no database, because requests can share a COMMIT.
+// candidates returns candidates for keyseatd, the bare peer, the first peer, and a peer that does the least. With
+// several connections, the last one is the constant peer, because requests could share one COMMIT.
 func (s upgradeSetups) candidates(conns int) []candidate {
 	least := s.first.upgradeCandidate(s.first.peerStarter("insert"), conns, fillInsert, []string{"SELECT count(*) FROM accepted"})
 	if conns > 1 {
@@ -48,15 +47,17 @@ func (s upgradeSetups) candidates(conns int) []candidate {
 	}
 }
 
-// acceptOnly returns the flags of a daemon that accepts tasks and finishes none. The provider is a silent one.
+// acceptOnly returns the flags of a daemon that accepts tasks and finishes none. The URL provider must be that of a
+// silent [provider].
 func acceptOnly(provider string) []string {
 	return []string{"--connector", provider, "--workers", "1", "--connector-timeout", "1h"}
 }
 
-// maxUpgradeRate is more upgrades per second than any program reaches. It determines the number of keys.
+// maxUpgradeRate is more upgrades per second than any program accepts. It determines how many unused keys are made.
 const maxUpgradeRate = 20_000
 
-// upgradeCandidate returns a candidate that starts with unused keys, and counts the accepted tasks at the end.
+// upgradeCandidate returns a candidate that measures upgrades of unused keys, which the function fill makes. Afterwards
+// each of the queries counts must yield the number of accepted upgrades.
 func (s *setup) upgradeCandidate(start starter, conns int, fill func(context.Context, string, int), counts []string) candidate {
 	return func(ctx context.Context) sample {
 		s.keys = int(maxUpgradeRate * (s.length + min(warmup, s.length)).Seconds())
@@ -70,7 +71,8 @@ func (s *setup) upgradeCandidate(start starter, conns int, fill func(context.Con
 	}
 }
 
-// acceptedCounts are queries, for every table and for both databases. All must return the number of accepted upgrades.
+// acceptedCounts are queries for PostgreSQL and SQLite, on every table that an upgrade writes. Each must yield the
+// number of accepted upgrades.
 var acceptedCounts = []string{
 	`SELECT count(*) FROM keyseat_tasks WHERE ended_at IS NULL AND slot = 'held' AND sealed IS NOT NULL`,
 	`SELECT count(*) FROM keyseat_keys k JOIN keyseat_tasks t ON t.code = k.code AND t.id = k.task_id WHERE k.status = 'in_queue'`,
@@ -98,10 +100,10 @@ func rowUpgradeSingle(ctx context.Context, b *bench) []result {
 	}
 }
 
-// maxSQLiteRate is more upgrades per second than any program reaches on a file.
+// maxSQLiteRate is more upgrades per second than any program accepts on SQLite.
 const maxSQLiteRate = 8_000
 
-// rowSQLite compares upgrades on SQLite. Each measurement gets a copy of one file.
+// rowSQLite compares upgrades on SQLite. Each measurement uses a new copy of the same database file.
 func rowSQLite(ctx context.Context, b *bench) []result {
 	silent := (&provider{silent: true}).start(ctx)
 	f := &sqliteFile{bench: b, path: b.path("template.db"), keys: int(maxSQLiteRate * (b.length + min(warmup, b.length)).Seconds())}
@@ -118,14 +120,14 @@ func rowSQLite(ctx context.Context, b *bench) []result {
 	return []result{throughput("upgrade on SQLite, 64 connections, compared with one transaction each", got[0], got[1], goal{min: 3, aim: 5}).within(got[2], got[1])}
 }
 
-// A sqliteFile is a database that is copied.
+// A sqliteFile is an SQLite database with unused keys, of which each measurement uses a copy.
 type sqliteFile struct {
 	*bench
 	path string
 	keys int
 }
 
-// fill makes the database with keyseatd's import commands.
+// fill makes the database, its keys and its plans with the import commands of keyseatd.
 func (f *sqliteFile) fill(ctx context.Context) {
 	keys, plans := bytes.NewBufferString("code\n"), bytes.NewBufferString("id,country,address,slots\n")
 	for i := range f.keys {
@@ -138,7 +140,8 @@ func (f *sqliteFile) fill(ctx context.Context) {
 	f.runKeyseatd(ctx, plans, "plans", "import", "-", "--database", "sqlite:"+f.path)
 }
 
-// candidate returns a candidate that works on a copy of the file, and counts the accepted upgrades in it at the end.
+// candidate returns a candidate that measures upgrades on a copy of the database. Afterwards it checks the number of
+// accepted upgrades in the copy.
 func (f *sqliteFile) candidate(start func(ctx context.Context, path string) *server) candidate {
 	return func(ctx context.Context) sample {
 		path := f.bench.path("upgrades.db")
@@ -146,7 +149,7 @@ func (f *sqliteFile) candidate(start func(ctx context.Context, path string) *ser
 		got := f.measureOnce(ctx, func(ctx context.Context) *server { return start(ctx, path) },
 			load{64, f.length, 0, upgradeRequests(f.keys, appendCode)})
 		db := must(openFile(path))
-		defer func() { _ = db.Close() }() // it was only read
+		defer func() { _ = db.Close() }() // the database was only read
 		compareCounts(got.all, acceptedCounts, func(sql string) (n int) {
 			check(db.QueryRowContext(ctx, sql).Scan(&n))
 			return n

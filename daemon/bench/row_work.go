@@ -12,12 +12,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// workers is the number of workers of each program. It is keyseatd's default.
+// workers is the number of workers of keyseatd and of River. It is the default of keyseatd.
 const workers = 64
 
-// rowWork measures how fast each program works off a backlog from its own tables. The runs of keyseatd have
-// different connectors: the simulator, which does nothing, and the HTTP connector. For each
-// task, keyseatd writes key, task, slot and history. River's jobs do nothing.
+// rowWork measures how fast keyseatd and River carry out a backlog of tasks from their own tables. keyseatd runs with
+// the simulator, which does nothing, and with the HTTP connector. For each task, keyseatd writes the key, the task, the
+// slot and the history. River's jobs do nothing.
 func rowWork(ctx context.Context, b *bench) []result {
 	s := b.newUpgradeSetup(ctx)
 	river := b.createDatabase(ctx)
@@ -33,14 +33,14 @@ func rowWork(ctx context.Context, b *bench) []result {
 	}
 }
 
-// settleCandidate returns a candidate that accepts a backlog, and then works it off with a connector. The username
-// is SQL for the name that the connector returns for each account.
+// settleCandidate returns a candidate that accepts a backlog of tasks, and then measures how fast keyseatd carries them
+// out with a connector. The text username is SQL for the name that the connector returns for an account.
 func (s *setup) settleCandidate(backlog int, username string, connector ...string) candidate {
 	return func(ctx context.Context) sample {
 		s.acceptBacklog(ctx, backlog)
 		server := s.serve(ctx, append([]string{"--workers", strconv.Itoa(workers), "--connector"}, connector...)...)
 		defer server.kill()
-		firstAttempt := func() time.Time { // is valid only after an attempt has ended
+		firstAttempt := func() time.Time { // the database has the time only after an attempt has ended
 			return query[time.Time](ctx, s.url, `SELECT min(first_asked) FROM keyseat_tasks`)
 		}
 		got := s.waitFinished(ctx, server.process, s.url, firstAttempt, backlog, openTasksLeft)
@@ -50,8 +50,8 @@ func (s *setup) settleCandidate(backlog int, username string, connector ...strin
 	}
 }
 
-// acceptBacklog fills the backlog, and then kills the daemon that accepted it. That daemon holds the lease of one
-// task, so the lease is short.
+// acceptBacklog starts a daemon that accepts a backlog of tasks, and then kills the daemon. The daemon has leased one
+// task, so its leases are short.
 func (s *setup) acceptBacklog(ctx context.Context, backlog int) {
 	fillUnusedKeys(ctx, s.url, backlog)
 	server := s.serve(ctx, append([]string{"--lease", "100ms"}, s.flags...)...)
@@ -62,17 +62,17 @@ func (s *setup) acceptBacklog(ctx context.Context, backlog int) {
 	}
 }
 
-// openTasksLeft is a query that yields 1 while a task is open, and then 0.
+// openTasksLeft is a query that yields 1 while any task is open, and otherwise 0.
 const openTasksLeft = `SELECT EXISTS (SELECT 1 FROM keyseat_tasks WHERE ended_at IS NULL)::int`
 
-// settledCounts are queries that must each return the number of settled upgrades. The number of keys in use must be the
-// same.
+// settledCounts are queries that must each yield the number of settled upgrades.
 var settledCounts = []string{
 	`SELECT sum(spent)::bigint FROM keyseat_plans WHERE held = 0 AND suspect = 0`,
 	`SELECT count(*) FROM keyseat_history WHERE cause = 'ended' AND slot_to = 'spent'`,
 }
 
-// riverCandidate returns the candidate of River, which starts with empty tables.
+// riverCandidate returns a candidate that measures how fast River carries out a backlog of jobs, in tables that are
+// new.
 func (b *bench) riverCandidate(url string, backlog int) candidate {
 	return func(ctx context.Context) sample {
 		check(execute(ctx, url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public"))
@@ -85,13 +85,13 @@ func (b *bench) riverCandidate(url string, backlog int) candidate {
 	}
 }
 
-// backlogTimeout bounds how long a backlog may take.
+// backlogTimeout is the maximum time for a backlog.
 const backlogTimeout = 10 * time.Minute
 
-// waitFinished waits until all n tasks have ended. Then the query remaining yields 0. It runs the query ten times a second
-// on one connection, because a new connection for each would cost as much as a hundred tasks. It returns the processor
-// time since the start of the process, and the rate. The rate counts from the result of the function first, which is
-// called at the end.
+// waitFinished waits until all n tasks of a backlog have ended, which is when the query remaining yields 0. It runs the
+// query ten times a second on one connection, because a new connection for each query would cost as much as a hundred
+// tasks. The result has the processor time since the start of the process, and the rate. The rate counts from the time
+// that the function first returns. It is called at the end.
 func (b *bench) waitFinished(ctx context.Context, p *process, url string, first func() time.Time, n int, remaining string) (got sample) {
 	ctx, cancel := context.WithTimeout(ctx, backlogTimeout)
 	defer cancel()
@@ -100,7 +100,7 @@ func (b *bench) waitFinished(ctx context.Context, p *process, url string, first 
 	var used cpuTime
 	check(withConn(ctx, url, func(conn *pgx.Conn) error {
 		err := waitZero(ctx, conn, remaining)
-		end, used = time.Now(), b.cpuOf(p).since(before) // before the connection is closed, which takes time
+		end, used = time.Now(), b.cpuOf(p).since(before) // here, because it takes time to close the connection
 		return err
 	}))
 	return sample{n: n, all: n, rate: float64(n) / end.Sub(first()).Seconds(), cpu: used.per(n)}
@@ -117,8 +117,9 @@ func waitZero(ctx context.Context, conn *pgx.Conn, sql string) error {
 	}
 }
 
-// rowDelay measures the time from a client's request to the daemon's call of the provider. It measures this
-// with an idle daemon, and with another daemon that makes the call because the first one has no free worker.
+// rowDelay measures the time from a client's request to the call of the provider. First, an idle daemon accepts the
+// request and makes the call. Then a daemon without a free worker accepts the request, and another daemon makes the
+// call.
 func rowDelay(ctx context.Context, b *bench) []result {
 	s := b.newUpgradeSetup(ctx)
 	received := make(chan []byte, 1000)
@@ -135,11 +136,11 @@ func rowDelay(ctx context.Context, b *bench) []result {
 // A delaySetup measures the time from a client's request to the call of the provider.
 type delaySetup struct {
 	*setup
-	provider string        // URL
-	received <-chan []byte // the requests to the provider
+	provider string        // the URL of the provider
+	received <-chan []byte // the bodies of the requests to the provider
 }
 
-// measureOwn measures with one daemon.
+// measureOwn makes n measurements with one daemon.
 func (d *delaySetup) measureOwn(ctx context.Context, n int) series {
 	fillUnusedKeys(ctx, d.url, n)
 	s := d.worker(ctx)
@@ -148,8 +149,8 @@ func (d *delaySetup) measureOwn(ctx context.Context, n int) series {
 	return series{newSample([][]time.Duration{all}, time.Second)}
 }
 
-// measureOther measures with two daemons. One accepts, and its only worker is busy with the first task forever. The
-// other one is idle.
+// measureOther makes n measurements with two daemons. The daemon that accepts the requests has one worker, which never
+// ends its first task. The other daemon is idle.
 func (d *delaySetup) measureOther(ctx context.Context, n int) []time.Duration {
 	fillUnusedKeys(ctx, d.url, n+1)
 	busy := d.startOurs(ctx)
@@ -161,7 +162,7 @@ func (d *delaySetup) measureOther(ctx context.Context, n int) []time.Duration {
 	return d.measureEach(ctx, busy.addr, next, n, time.Second)
 }
 
-// occupy sends a daemon its first task, and waits until the daemon has leased it.
+// occupy sends a daemon its first request, and waits until the daemon has leased the task.
 func (d *delaySetup) occupy(ctx context.Context, addr string, next generator) {
 	c := must(dial(ctx, addr))
 	defer func() { _ = c.conn.Close() }() // the measurement is over
@@ -178,8 +179,8 @@ func (d *delaySetup) worker(ctx context.Context) *server {
 	return d.serve(ctx, "--connector", d.provider)
 }
 
-// measureEach sends n requests one after another, with random pauses of up to pause. So the daemon is idle, and the
-// requests arrive at any time between two of its polls.
+// measureEach sends n requests one after another, each after a random time up to the given pause. So the daemon is
+// idle, and a request may arrive at any time between two polls of the daemon.
 func (d *delaySetup) measureEach(ctx context.Context, addr string, next generator, n int, pause time.Duration) (all []time.Duration) {
 	c := must(dial(ctx, addr))
 	defer func() { _ = c.conn.Close() }() // the measurement is over
@@ -195,7 +196,7 @@ func (d *delaySetup) measureEach(ctx context.Context, addr string, next generato
 	return all
 }
 
-// waitOrder waits until the provider receives its next request.
+// waitOrder waits until the provider receives a request.
 func (d *delaySetup) waitOrder(ctx context.Context) {
 	select {
 	case body := <-d.received:
