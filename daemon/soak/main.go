@@ -1,20 +1,17 @@
-// Soak tests keyseat's promises at length. It runs the test of every promise at full length. It prints
-// one table with the trials, the faults that were injected, and the violations that were found.
+// Soak runs the test of each of keyseat's promises at full length. It prints a table with the number of trials, the
+// number of faults that were injected, and the violations that were found.
 //
 //	go -C daemon/soak run .                       every promise at full length: an hour or two
 //	go -C daemon/soak run . --length 0.05         a twentieth of it
 //	go -C daemon/soak run . --only kill,failover  some promises
 //	go -C daemon/soak run . --list                lists the promises
 //
-// The tests are those of `go test ./...`, which test each promise a few times with every change. Only
-// the numbers of trials differ. The tests start the program, their own PostgreSQL and a fake provider as
-// processes on loopback, and end them.
+// `go test ./...` runs the same tests with fewer trials. The tests start keyseatd, a PostgreSQL of their own and a fake
+// provider on loopback, and end them.
 //
-// The files of a failing test stay in the folder that --keep names. They are its output, the journals of
-// clients and provider, and histories. If the test has a seed, the output names it. Soak prints the command
-// that runs the test again. The exit status is 0 if no promise was violated, else 1.
-//
-// Soak is a module of its own because it is a tool, and not a part of keyseat.
+// The files of tests are put into the folder that --keep names: the output, the journals of clients and provider, and
+// histories. If a failed test was random, its output has the seed. For each violation, soak prints the command that
+// runs the test again. The exit status is 0 if no promise was violated, and 1 otherwise.
 package main
 
 import (
@@ -35,9 +32,9 @@ import (
 // options are the values of the command line, and the folders of one run.
 type options struct {
 	length    float64
-	keep      string // the folder that keeps the files of tests
+	keep      string // the folder for the files of tests
 	root      string // the folder of the main module
-	temporary string // the folder for files that tests do not need afterwards
+	temporary string // the folder for temporary files of tests
 }
 
 func main() {
@@ -46,8 +43,8 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run runs soak with the arguments and returns the exit status. It is 0 without a violation, and 1 after a
-// violation or an interrupt. It is 2 if the arguments are invalid or the folders cannot be made.
+// run runs soak with arguments. It returns the exit status: 0 without a violation, 1 after a violation or an interrupt,
+// and 2 if the arguments are invalid or the folders cannot be made.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -79,7 +76,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return o.soak(ctx, selected, stdout, stderr)
 }
 
-// prepare makes the folders. Every user can read the temporary folder, because PostgreSQL does not run as root.
+// prepare sets and makes the folders of a run. Every user may read the temporary folder, because PostgreSQL runs as
+// another user if the tests run as root.
 func (o *options) prepare(keep string) (err error) {
 	if keep == "" {
 		keep = filepath.Join(os.TempDir(), "keyseat-soak", time.Now().Format("20060102-150405"))
@@ -99,7 +97,8 @@ func (o *options) prepare(keep string) (err error) {
 	return os.Chmod(o.temporary, 0o755)
 }
 
-// soak runs the rows one after another, so that no row disturbs the figures of another.
+// soak runs the selected rows one after another, so that no row disturbs the figures of another row. It returns the
+// exit status.
 func (o options) soak(ctx context.Context, selected []row, stdout, stderr io.Writer) int {
 	defer func() { _ = os.RemoveAll(o.temporary) }()
 	status := 0
@@ -127,13 +126,13 @@ func (o options) soak(ctx context.Context, selected []row, stdout, stderr io.Wri
 type rowRun struct {
 	row
 	command string // the command that runs the row again
-	log     string // path of the test's output
+	log     string // the path of the file with the test's output
 	reports []*report
 	took    time.Duration
-	err     error // nil: no violation
+	err     error // the violation, or the reason why the test did not run; nil: no violation
 }
 
-// runRow runs the test of a row to its end, and keeps the test's files in a folder.
+// runRow runs the test of a row to its end, and puts the test's files into a folder of [options.keep].
 func (o options) runRow(ctx context.Context, r row) rowRun {
 	start := time.Now()
 	run := rowRun{row: r, command: "go -C daemon/soak run . --length " + fmt.Sprint(o.length) + " --only " + r.name}
@@ -147,7 +146,8 @@ func (o options) runRow(ctx context.Context, r row) rowRun {
 	return run
 }
 
-// testCommand returns the command of a row. It runs as a process group, so that all its processes end with the context.
+// testCommand returns the command that runs the test of a row. The command has a process group of its own, so that all
+// its processes end with the context.
 func (o options) testCommand(ctx context.Context, r row, folder string) *exec.Cmd {
 	args := []string{"test", "-json", "-count=1", "-timeout=0", "-run", r.test, "-artifacts", "-outputdir", folder, r.pkg}
 	cmd := exec.CommandContext(ctx, "go", append(args, r.args(o.length)...)...)
@@ -158,13 +158,13 @@ func (o options) testCommand(ctx context.Context, r row, folder string) *exec.Cm
 	return cmd
 }
 
-// start runs the command and reads the test's reports.
+// start runs the command to its end, and reads the reports of the test. It returns the violation, if any.
 func (r *rowRun) start(ctx context.Context, cmd *exec.Cmd) error {
 	log, err := os.Create(r.log)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = log.Close() }() // a lost log line does not change the result
+	defer func() { _ = log.Close() }() // a lost line of the log does not change the result
 	cmd.Stderr = log
 	stdout, err := cmd.StdoutPipe()
 	if err == nil {
@@ -190,7 +190,8 @@ func (r *rowRun) verify() error {
 	return nil
 }
 
-// violation returns the text of the column violations for a report. If of is nil, the text is that of the whole row.
+// violation returns the text for a report in the column "violations" of the table. If the report is nil, the text is
+// about the whole row.
 func (r *rowRun) violation(of *report) string {
 	anyFailed := false
 	for _, p := range r.reports {

@@ -14,15 +14,15 @@ import (
 	"time"
 )
 
-// A report has the attributes of one test, or of one subtest, for example for one database.
+// A report has the attributes that one test or subtest has reported.
 type report struct {
 	test   string
-	names  []string // names of the attributes, in order
+	names  []string // the names of the attributes, in the order of the reporting
 	values map[string]string
-	failed bool // the test failed, or was skipped, which proves nothing
+	failed bool // the test has failed, or was skipped, which counts as a failure because nothing was tested
 }
 
-// subtest returns the part of the test's name that distinguishes the reports of a row.
+// subtest returns the name of the subtest, which distinguishes the reports of a row, or "".
 func (p *report) subtest() string {
 	_, sub, _ := strings.Cut(p.test, "/")
 	return sub
@@ -35,7 +35,7 @@ func (p *report) set(name, value string) {
 	p.values[name] = value
 }
 
-// otherValues returns the values that have no column of their own.
+// otherValues returns the attributes that have no column of their own, as text for the table.
 func (p *report) otherValues() string {
 	var all []string
 	for _, name := range p.names {
@@ -46,16 +46,16 @@ func (p *report) otherValues() string {
 	return strings.Join(all, ", ")
 }
 
-// An event is a line of go test -json, with the fields that soak uses.
+// An event is a line in the output of go test -json, with the fields that soak uses.
 type event struct {
 	Action, Test, Key, Value, Output string
 }
 
-// executions matches the fuzzer's progress line.
+// executions matches a progress line of the Go fuzzer, with the number of executions.
 var executions = regexp.MustCompile(`^fuzz: elapsed: .* execs: (\d+)`)
 
-// readReports reads the events of one run, and copies their output to log. It returns one report per test, in the
-// order of the first events.
+// readReports reads the events of one run from stdout, and copies the tests' output to log. It returns a report for
+// each test that has reported an attribute or failed, in the order in which the tests did so first.
 func readReports(stdout io.Reader, log io.Writer) ([]*report, error) {
 	var all []*report
 	lines := bufio.NewReader(stdout)
@@ -63,7 +63,7 @@ func readReports(stdout io.Reader, log io.Writer) ([]*report, error) {
 		line, err := lines.ReadBytes('\n')
 		var e event
 		if json.Unmarshal(line, &e) == nil {
-			_, _ = io.WriteString(log, e.Output) // if the log cannot be written, the table still has the reports
+			_, _ = io.WriteString(log, e.Output) // even if this fails, the table has the reports
 			all = addEvent(all, e)
 		}
 		if err == io.EOF {
@@ -97,7 +97,7 @@ func addEvent(all []*report, e event) []*report {
 	return all
 }
 
-// printHeading writes the date, the environment and the head of the table.
+// printHeading writes the date, the versions and the machine of the run, and the head of the table.
 func (o options) printHeading(ctx context.Context, w io.Writer, now time.Time) {
 	_, _ = fmt.Fprintf(w, "%s, length %g, %s %s/%s, %d cores, %s, keyseat %s\n\n",
 		now.Format(time.DateOnly), o.length, runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(),
@@ -106,7 +106,7 @@ func (o options) printHeading(ctx context.Context, w io.Writer, now time.Time) {
 	_, _ = fmt.Fprint(w, "| promise | where | trials | faults | | violations | took |\n| --- | --- | --- | --- | --- | --- | --- |\n")
 }
 
-// output returns the output of a program, or that it is unknown.
+// output returns the output of a program that runs in the main module, or a text that the output is unknown.
 func (o options) output(ctx context.Context, name string, args ...string) string {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = o.root
@@ -117,7 +117,7 @@ func (o options) output(ctx context.Context, name string, args ...string) string
 	return strings.TrimSpace(string(out))
 }
 
-// print writes the lines of a row, one for each test that has reported an attribute or failed.
+// print writes the lines of a row: one for each report, or one for the whole row if no test has reported anything.
 func (r *rowRun) print(w io.Writer) {
 	lines := 0
 	for _, p := range r.reports {
@@ -133,12 +133,12 @@ func (r *rowRun) print(w io.Writer) {
 	}
 }
 
-// hasSubtestReport reports whether a subtest has a report, which is more specific.
+// hasSubtestReport reports whether a subtest of a test has a report too. Such a report is more specific.
 func (r *rowRun) hasSubtestReport(of *report) bool {
 	return slices.ContainsFunc(r.reports, func(p *report) bool { return strings.HasPrefix(p.test, of.test+"/") })
 }
 
-// printCommand prints the log of a violation, and the command that runs its test again.
+// printCommand prints the path of the log of a violation, and the command that runs the test again.
 func (r *rowRun) printCommand(w io.Writer) {
 	_, _ = fmt.Fprintf(w, "\n%s: see %s and the other files in its folder; run it again with\n\t%s\n", r.name, r.log, r.command)
 }

@@ -9,14 +9,14 @@ import (
 
 // A row is a promise and the test for it.
 type row struct {
-	name    string // for --only
+	name    string // the name of the row for --only
 	promise string
-	pkg     string // package path in the main module
-	test    string // as for go test -run
+	pkg     string // the path of the package in the main module
+	test    string // the value of the flag -run of go test
 	args    argsFunc
 }
 
-// An argsFunc returns the arguments of a test for a length, which is 1 for a full run.
+// An argsFunc returns the further arguments of go test for a length, which is 1 for the full length.
 type argsFunc func(length float64) []string
 
 var rows = []row{
@@ -65,7 +65,7 @@ const (
 	bunstore = "./adapters/bunstore"
 )
 
-// scaled returns the arguments of tests that scale their own numbers.
+// scaled returns the arguments for tests that multiply their numbers of trials by the flag -scale.
 func scaled(length float64) []string {
 	return []string{"-args", "-scale", strconv.FormatFloat(length, 'g', -1, 64)}
 }
@@ -73,25 +73,25 @@ func scaled(length float64) []string {
 // sameArgs returns no arguments, for tests that take the same time at every length.
 func sameArgs(float64) []string { return nil }
 
-// everyMode returns the argument of the test that makes every statement fail in every mode.
+// everyMode returns the arguments with which a test makes every statement fail in every mode, whatever the length.
 func everyMode(float64) []string { return []string{"-args", "-every-mode"} }
 
-// rapidChecks returns the arguments of tests with random histories. full is their number in a full run.
+// rapidChecks returns the argsFunc for tests with random histories. The number of histories at full length is full.
 func rapidChecks(full float64) argsFunc {
 	return func(length float64) []string { return []string{"-rapid.checks=" + atLeastOne(full*length)} }
 }
 
-// fuzz returns the row of a fuzz target. It gets a million inputs in a full run.
-func fuzz(name, of, pkg, target string) row {
-	return row{name, "no input breaks the parsing of " + of, pkg, "^$", func(length float64) []string {
+// fuzz returns the row of a fuzz target. At full length, the target gets a million inputs.
+func fuzz(name, inputs, pkg, target string) row {
+	return row{name, "no input breaks the parsing of " + inputs, pkg, "^$", func(length float64) []string {
 		return []string{"-fuzz", "^" + target + "$", "-fuzztime", atLeastOne(1e6*length) + "x"}
 	}}
 }
 
 func atLeastOne(n float64) string { return strconv.Itoa(max(1, int(n))) }
 
-// selectRows returns the rows with the given names, or all rows if only is empty. The error lists the names that no row
-// has.
+// selectRows returns the rows that a list names, with commas between the names. For an empty list it returns all rows.
+// The error has the names that no row has.
 func selectRows(only string) (selected []row, err error) {
 	if only == "" {
 		return rows, nil

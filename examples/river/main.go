@@ -1,20 +1,20 @@
-// River carries out keyseat's tasks with a River queue. It is for a host that runs all its background work
-// there, with the same workers, the same dashboard and the same graceful stop.
+// River carries out keyseat's tasks with a River queue. It is an example for a program that runs all its background
+// work with River, so that keyseat shares the workers, the dashboard and the graceful stop.
 //
 //	/API/ ──▶ Engine.Accept ──▶ keyseat's tables
 //	            │ Wake
 //	            └──▶ river: a "keyseat_work" job ──▶ Engine.Lease ─▶ Engine.Work ──▶ ended, or snoozed
 //	       every 5s: one more job ────────────────────▲                          until it is due again
 //
-// It replaces only the package daemon/worker. The tables of keyseat stay the queue: they record which task is due, its
-// lease and the number of attempts. A River job only leases the next due task. So it has no arguments, and a lost or
-// repeated job does no harm. It is inserted after the task was stored, and not in the same transaction. A periodic job
-// every five seconds makes up for lost jobs, and takes over tasks whose leases ran out because a process died.
+// The River queue replaces only the package daemon/worker. The tables of keyseat record which task is due, its lease
+// and the number of attempts. A River job only leases the next due task. So a job has no arguments, and a lost or
+// repeated job does no harm. A job is inserted after the task was stored, and not in the same transaction. A periodic
+// job every five seconds makes up for lost jobs, and takes over tasks whose leases ran out because a process died.
 //
 //	DATABASE_URL=postgres://… go -C examples/river run .
 //	go -C examples/river test ./...
 //
-// Each start makes a new master key here. In production, use adapters/keyring with a file of keys.
+// This example makes a new master key at each start. In production, use adapters/keyring with a file of keys.
 package main
 
 import (
@@ -44,7 +44,8 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// serve mounts the API on the database, and carries out accepted tasks until the context ends.
+// serve registers the API on mux, and carries out accepted tasks until the context ends. The database is that of the
+// URL.
 func serve(ctx context.Context, url string, c tasks.Connector, mux *http.ServeMux) (err error) {
 	store, err := bunstore.Open(ctx, url, bunstore.Options{})
 	if err != nil {
@@ -60,7 +61,7 @@ func serve(ctx context.Context, url string, c tasks.Connector, mux *http.ServeMu
 	}
 	defer pool.Close()
 	var master [keyring.KeySize]byte
-	_, _ = rand.Read(master[:]) // never fails
+	_, _ = rand.Read(master[:]) // rand.Read never returns an error
 	engine := daemon.NewEngine(store, c, keyring.New(master), tasks.DefaultRules())
 	queue, err := newQueue(ctx, pool, engine)
 	if err != nil {
@@ -71,7 +72,7 @@ func serve(ctx context.Context, url string, c tasks.Connector, mux *http.ServeMu
 	return queue.run(ctx)
 }
 
-// fill makes a plan and issues a key, on the first start only.
+// fill issues a key and makes a plan at the first start. At later starts it does nothing.
 func fill(ctx context.Context, store *bunstore.Store) error {
 	key := keys.Key{Code: "MY-FIRST-KEY", Status: keys.Active}
 	batch := adminstore.ImportBatch{ID: "my-first-order", Type: tasks.EventIssued}
@@ -102,32 +103,32 @@ const (
 	attemptTimeout = 45 * time.Second
 )
 
-// pollInterval is the interval of the periodic job, which makes up for lost jobs.
+// pollInterval is the interval of the periodic job that makes up for lost jobs.
 const pollInterval = 5 * time.Second
 
-// A workJob is the job. It has no arguments, because it leases any due task.
+// A workJob has the arguments of a River job. It has no fields, because a job leases any due task.
 type workJob struct{}
 
 // Kind implements [river.JobArgs].
 func (workJob) Kind() string { return "keyseat_work" }
 
-// A worker carries out the job with an engine.
+// A worker carries out River jobs with an engine.
 type worker struct {
 	river.WorkerDefaults[workJob]
 	engine tasks.Engine
 }
 
-// Timeout implements [river.Worker]. Work ends earlier, by its own deadlines.
+// Timeout implements [river.Worker]. The deadlines in Work end it earlier.
 func (*worker) Timeout(*river.Job[workJob]) time.Duration { return leaseTTL }
 
 // Work leases one task and makes one attempt. If the task stays open, Work snoozes the job until the task is due again.
-// If Work cannot store the result, it only logs the error, because the lease runs out and another job takes the task.
+// If Work cannot store the result, it only logs the error. The lease then runs out, and another job leases the task.
 func (w *worker) Work(ctx context.Context, _ *river.Job[workJob]) error {
 	leased, err := w.engine.Lease(ctx, "river", 1, leaseTTL)
 	if err != nil || len(leased) == 0 {
 		return err // River tries again after an error
 	}
-	storeCtx, cancelStore := context.WithDeadline(context.WithoutCancel(ctx), leased[0].LeasedAt.Add(leaseTTL)) // not cancelled by a stop
+	storeCtx, cancelStore := context.WithDeadline(context.WithoutCancel(ctx), leased[0].LeasedAt.Add(leaseTTL)) // a graceful stop must not cancel the storing of the result
 	defer cancelStore()
 	attemptCtx, cancelAttempt := context.WithTimeout(ctx, attemptTimeout)
 	defer cancelAttempt()
@@ -141,8 +142,8 @@ func (w *worker) Work(ctx context.Context, _ *river.Job[workJob]) error {
 	return nil
 }
 
-// A queue is a River client for one kind of job. A host that already has a client adds the worker and the
-// periodic job to it.
+// A queue is a River client for one kind of job. A program that already has a River client adds the worker and the
+// periodic job to that client.
 type queue struct{ client *river.Client[pgx.Tx] }
 
 func newQueue(ctx context.Context, pool *pgxpool.Pool, engine tasks.Engine) (*queue, error) {
@@ -169,8 +170,8 @@ func newQueue(ctx context.Context, pool *pgxpool.Pool, engine tasks.Engine) (*qu
 	return &queue{client}, err
 }
 
-// wake inserts a job. It returns no error, because the API has already accepted the request. The periodic
-// job makes up for a job that cannot be inserted.
+// wake inserts a job. It only logs an error, because the task is already accepted, and the periodic job makes up for a
+// job that cannot be inserted.
 func (q *queue) wake() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -179,8 +180,8 @@ func (q *queue) wake() {
 	}
 }
 
-// run works until the context ends. Then it waits up to ten seconds for running jobs, and cancels the rest.
-// A later lease repeats the cancelled attempts.
+// run carries out jobs until the context ends. Then it waits up to ten seconds for running jobs, and cancels those that
+// still run. The task of a cancelled job is attempted again after a later lease.
 func (q *queue) run(ctx context.Context) error {
 	workCtx := context.WithoutCancel(ctx)
 	if err := q.client.Start(workCtx); err != nil {
