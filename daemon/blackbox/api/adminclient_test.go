@@ -26,7 +26,7 @@ func adminClient(o *harness.Operator, token string) *client.Admin {
 	return a
 }
 
-// TestAdminClient uses every call of the admin client, as a shop would on one day.
+// TestAdminClient uses every method of the Go client of the admin API, as a shop does on one day.
 func TestAdminClient(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		o, file := s.ServeAdmin("--task-attempts", "1")

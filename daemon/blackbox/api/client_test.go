@@ -48,7 +48,7 @@ func (c customer) changeAndWait(code keys.Code, change func(context.Context, key
 	return info
 }
 
-// TestClientReadsEveryShape reads a key of each shape.
+// TestClientReadsEveryShape reads a key of each shape of info with the Go client.
 func TestClientReadsEveryShape(t *testing.T) {
 	bought, used := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), time.Date(2026, 3, 4, 3, 6, 7, 0, time.UTC)
 	shapes := map[keys.Code]client.Info{
@@ -83,7 +83,7 @@ func TestClientReadsEveryShape(t *testing.T) {
 	})
 }
 
-// TestClientKeyLifecycle waits for the end of upgrades and renews, and reads their outcomes.
+// TestClientKeyLifecycle waits for the end of upgrades and renews with the Go client, and reads their outcomes.
 func TestClientKeyLifecycle(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		s.AddKeys("K")
@@ -104,7 +104,7 @@ func TestClientKeyLifecycle(t *testing.T) {
 	})
 }
 
-// TestClientReportsEveryRefusal causes each refusal.
+// TestClientReportsEveryRefusal causes each refusal of the API, and checks the error of the Go client.
 func TestClientReportsEveryRefusal(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		s.ImportKeys("code,used,invite,revoked", "K,,,", "used,1,,", "legacy,1,i,", "gone,,,1", "up,,,", "re,1,,")
@@ -134,7 +134,8 @@ func TestClientReportsEveryRefusal(t *testing.T) {
 	})
 }
 
-// TestClientReportsRetryLater exceeds both limits, and calls a daemon that has stopped.
+// TestClientReportsRetryLater exceeds the limits of unknown keys and of tasks per key, and calls a daemon that has
+// stopped. The Go client must report when to try again.
 func TestClientReportsRetryLater(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		s.AddKeys("K")

@@ -131,7 +131,7 @@ func TestResolvingOldTaskLeavesKey(t *testing.T) {
 	})
 }
 
-// TestRefusedConnectionsLeaveNoDoubt checks that a task is not in doubt if the service refuses connections.
+// TestRefusedConnectionsLeaveNoDoubt checks that a task is not in doubt if the provider refuses connections.
 func TestRefusedConnectionsLeaveNoDoubt(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		s.ImportKeys("code,used", "K,", "L,1")
@@ -151,8 +151,8 @@ func TestRefusedConnectionsLeaveNoDoubt(t *testing.T) {
 	})
 }
 
-// TestRetryAfterIsObeyed checks that the daemon waits as long as the provider asks, and that an operator's retry ends
-// the pause.
+// TestRetryAfterIsObeyed checks that the daemon waits as long as the provider's Retry-After says, and that an
+// operator's retry ends this pause.
 func TestRetryAfterIsObeyed(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		s.AddKeys("K", "L")

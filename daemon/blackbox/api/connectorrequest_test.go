@@ -65,7 +65,7 @@ func expectSameRequest(d *harness.Daemon, login string, times int) {
 	}
 }
 
-// TestConnectorRequests checks the requests of both kinds to the byte.
+// TestConnectorRequests checks the requests for an upgrade and for a renew to the byte.
 func TestConnectorRequests(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		s.Provider.Token = "t0ken"

@@ -187,8 +187,8 @@ func TestSizeLimits(t *testing.T) {
 	})
 }
 
-// TestNoGetSecretsRequiresPOST checks that with this flag an upgrade or a renew needs POST, with the secrets in the
-// body.
+// TestNoGetSecretsRequiresPOST checks that with the flag --no-get-secrets an upgrade or a renew needs POST, with the
+// secrets in the body.
 func TestNoGetSecretsRequiresPOST(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		s.ImportKeys("code,used", "K,", "L,1", "M,")
@@ -203,7 +203,7 @@ func TestNoGetSecretsRequiresPOST(t *testing.T) {
 	})
 }
 
-// TestResponseCheckFindsFaults checks that the check of responses finds each fault.
+// TestResponseCheckFindsFaults checks that [harness.Response.Check] finds each fault of a response.
 func TestResponseCheckFindsFaults(t *testing.T) {
 	good := func() harness.Response {
 		h := http.Header{}

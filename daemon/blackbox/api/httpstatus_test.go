@@ -21,8 +21,8 @@ func expect200(d *harness.Daemon, c request, want string) harness.Response {
 	return a
 }
 
-// TestDocumentedStatusIs200 causes every response that is not documented. Each must have the status 200. The page
-// keeps its own statuses.
+// TestDocumentedStatusIs200 checks that with --http-status documented every answer of the API has the status 200. The
+// page keeps its own statuses.
 func TestDocumentedStatusIs200(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		s.ImportKeys("code,used", "K,", "L,", "M,1")

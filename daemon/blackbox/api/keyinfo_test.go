@@ -9,7 +9,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// TestInfoShapes reads a key for every status and shape, and checks each answer to the byte.
+// TestInfoShapes reads a key for every status and shape of info, and checks each answer to the byte.
 func TestInfoShapes(t *testing.T) {
 	const (
 		dates    = `"purchase_date":"2026-01-02T00:00:00Z","used_date":"2026-03-04T03:06:07Z"}`

@@ -47,7 +47,7 @@ func TestUnknownKeysAreLimited(t *testing.T) {
 	})
 }
 
-// TestUnknownKeysAreCountedBySubnet checks that all addresses of an IPv6 /64 count together.
+// TestUnknownKeysAreCountedBySubnet checks that requests from all addresses of an IPv6 /64 network count together.
 func TestUnknownKeysAreCountedBySubnet(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		d := s.Serve("--unknown-key-limit", "2", "--trusted-proxies", "127.0.0.0/8")
@@ -61,8 +61,8 @@ func TestUnknownKeysAreCountedBySubnet(t *testing.T) {
 	})
 }
 
-// TestUntrustedForwardedForIsIgnored checks that without trusted proxies the peer is the client. A limit of 0 is no
-// limit.
+// TestUntrustedForwardedForIsIgnored checks that without trusted proxies the address of the connection counts, and not
+// X-Forwarded-For. A limit of 0 switches the limit off.
 func TestUntrustedForwardedForIsIgnored(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		d := s.Serve("--unknown-key-limit", "2")
@@ -106,7 +106,7 @@ func TestTasksPerKeyAreLimited(t *testing.T) {
 	})
 }
 
-// TestTasksPerKeyAreLimitedAcrossDaemons checks that the tasks of a key count together over all daemons.
+// TestTasksPerKeyAreLimitedAcrossDaemons checks that the limit of tasks per key counts the tasks of all daemons.
 func TestTasksPerKeyAreLimitedAcrossDaemons(t *testing.T) {
 	t.Parallel()
 	s := harness.NewPostgresShop(t, pgtest.URL(t))

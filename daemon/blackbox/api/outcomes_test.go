@@ -16,8 +16,8 @@ var upgradeOnly = []string{
 	"out_of_stock", "already_premium", "upgraded_recently", "plan_expired", "plan_full", "plan_invalid", "already_member", "wrong_address",
 }
 
-// TestEveryOutcomeIsShown has a task with each outcome, for both kinds. An outcome of the other kind becomes a system
-// error.
+// TestEveryOutcomeIsShown ends an upgrade and a renew with each outcome. An outcome that belongs to the other kind of
+// task becomes a system error.
 func TestEveryOutcomeIsShown(t *testing.T) {
 	outcomes := append(slices.Sorted(maps.Keys(harness.Messages)), "odd_outcome")
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
@@ -62,7 +62,7 @@ func TestEveryOutcomeIsShown(t *testing.T) {
 	})
 }
 
-// TestOutOfStockEndsImmediately checks that a task without a slot ends immediately, without a call of the provider.
+// TestOutOfStockEndsImmediately checks that a task that finds no slot ends immediately, without a call of the provider.
 func TestOutOfStockEndsImmediately(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		s.AddKeys("holder", "second", "nowhere")
@@ -85,7 +85,7 @@ func TestOutOfStockEndsImmediately(t *testing.T) {
 	})
 }
 
-// TestThreePlansAreTried checks that a task tries at most three plans, with an idempotency key for each.
+// TestThreePlansAreTried checks that a task tries at most three plans, with another idempotency key for each.
 func TestThreePlansAreTried(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		s.AddKeys("K", "L")

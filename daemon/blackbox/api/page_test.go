@@ -11,7 +11,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// TestURLLeaksAreFound checks that requests to other hosts and secrets in URLs are found.
+// TestURLLeaksAreFound checks that [harness.URLLeaks] finds requests to other hosts and secrets in URLs.
 func TestURLLeaksAreFound(t *testing.T) {
 	secrets := map[string]bool{"p w": true}
 	for text, want := range map[string]int{
@@ -23,7 +23,7 @@ func TestURLLeaksAreFound(t *testing.T) {
 	}
 }
 
-// TestTabReportsPageErrors checks that the tab records errors of its page.
+// TestTabReportsPageErrors checks that a [harness.Tab] records the errors of its page.
 func TestTabReportsPageErrors(t *testing.T) {
 	t.Parallel()
 	b := harness.OpenTab(t)
@@ -161,7 +161,7 @@ func TestPageShowsLimits(t *testing.T) {
 	})
 }
 
-// TestPageShowsUnavailable uses the page of a daemon that drains and then ends.
+// TestPageShowsUnavailable checks what the page shows while the daemon drains, and after the daemon has ended.
 func TestPageShowsUnavailable(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)
@@ -187,7 +187,7 @@ func TestPageShowsUnavailable(t *testing.T) {
 	r.expectAnswer("offline", "could not be reached")
 }
 
-// TestPageOff checks that without the page, the root is an unknown path.
+// TestPageOff checks that a daemon without the page answers its root as an unknown path.
 func TestPageOff(t *testing.T) {
 	t.Parallel()
 	d := harness.NewSQLiteShop(t).Serve("--page=off")

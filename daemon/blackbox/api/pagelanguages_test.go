@@ -26,8 +26,8 @@ func stockOfTen(s *harness.Shop) {
 }
 
 // TestPageIsAccessible examines the page in every language, light and dark, on a narrow phone and on a desktop: the
-// form of an upgrade, the answer for a waiting key with its details, and the stock. Nothing is wider than the screen, and
-// the field shows a whole code of our own.
+// form of an upgrade, the answer for a waiting key with its details, and the stock. The page must not be wider than the
+// screen, and the field must show a whole generated code.
 func TestPageIsAccessible(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)
@@ -63,7 +63,7 @@ func (r pageUser) checkView(lang string, width int64, dark bool) {
 	}
 }
 
-// TestAxeFindsFaults checks that the examination finds planted faults.
+// TestAxeFindsFaults checks that [harness.Tab.AxeViolations] finds planted faults.
 func TestAxeFindsFaults(t *testing.T) {
 	t.Parallel()
 	b := harness.OpenTab(t)
@@ -76,8 +76,8 @@ func TestAxeFindsFaults(t *testing.T) {
 	}
 }
 
-// TestPageRemembersKey follows a link that carries a key, as a mail has it, and reloads the page. The key stands only in
-// the fragment of the URL, which no request contains: the tab reports every URL with a key.
+// TestPageRemembersKey follows a link with a key, such as one in a mail, and reloads the page. Only the fragment of the
+// URL has the key, because no request contains the fragment. The tab reports requests with the key in their URL.
 func TestPageRemembersKey(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)
@@ -108,8 +108,8 @@ func TestPageRemembersKey(t *testing.T) {
 	}
 }
 
-// TestPageHelpsToFillTheForm uses the buttons of the form: for the next call, with and without a script, and for the
-// password. It filters the stock, and reads dates.
+// TestPageHelpsToFillTheForm uses the buttons of the form with and without a script. It also filters the stock, and
+// reads dates.
 func TestPageHelpsToFillTheForm(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)
@@ -161,7 +161,7 @@ func TestPageHelpsToFillTheForm(t *testing.T) {
 	}
 }
 
-// TestPageScreenshots takes pictures of the page in three languages. It needs the flag -artifacts.
+// TestPageScreenshots takes pictures of the page in three languages. It runs only with the flag -artifacts.
 func TestPageScreenshots(t *testing.T) {
 	if kept := flag.Lookup("test.artifacts"); kept == nil || kept.Value.String() != "true" {
 		t.Skip("pictures need -artifacts")

@@ -117,7 +117,7 @@ func (r pageUser) waitEitherAnswer(x, y string) {
 	r.Eventually(x+" or "+y, fmt.Sprintf("document.querySelector('#slot > [data-state=%q], #slot > [data-state=%q]') !== null", x, y))
 }
 
-// TestPageWorksByKeyboard uses the page with keys only.
+// TestPageWorksByKeyboard uses the page with the keyboard only.
 func TestPageWorksByKeyboard(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)
@@ -141,8 +141,8 @@ func TestPageWorksByKeyboard(t *testing.T) {
 	r.Eventually("the focus stays with the answer", "document.activeElement.dataset.state === 'success'")
 }
 
-// TestPageAnnouncesChanges checks that a change is announced while the user is elsewhere on the page, and that the
-// focus does not move.
+// TestPageAnnouncesChanges checks that a screen reader announces a change while the user is elsewhere on the page, and
+// that the focus does not move.
 func TestPageAnnouncesChanges(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)
@@ -162,7 +162,7 @@ func TestPageAnnouncesChanges(t *testing.T) {
 	}
 }
 
-// TestPageHasAccessibleNames checks that everything on the page has a name for assistive technology.
+// TestPageHasAccessibleNames checks that every element of the page has a name for assistive technology.
 func TestPageHasAccessibleNames(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)

@@ -48,8 +48,8 @@ func issueKeys(s *harness.Shop) (codes []string) {
 	return nil
 }
 
-// TestPastedCodesAreAccepted sends each spelling of a code to every entry. Not one counts as an unknown key, and a
-// mistyped code does.
+// TestPastedCodesAreAccepted sends each spelling of a code to every call with a code. No spelling counts as an unknown
+// key, but a mistyped code does.
 func TestPastedCodesAreAccepted(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		codes := issueKeys(s)
@@ -104,7 +104,7 @@ func submitAtPage(d *harness.Daemon, typed string) {
 	}
 }
 
-// TestPastedForeignCodesAreTrimmed checks that a code of another format is trimmed at its ends only.
+// TestPastedForeignCodesAreTrimmed checks that a code that keyseat has not generated is trimmed only at its ends.
 func TestPastedForeignCodesAreTrimmed(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		s.ImportKeys("code", "OLD.KEY_1-O", "\"\u200b a+b\u00a0\"")

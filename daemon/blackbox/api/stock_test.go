@@ -61,8 +61,8 @@ func TestStockListsFreeSlots(t *testing.T) {
 	})
 }
 
-// TestOldestPlanIsTakenFirst checks that an upgrade takes the oldest live plan. A plan that is imported again goes on
-// sale again.
+// TestOldestPlanIsTakenFirst checks that an upgrade takes a slot of the oldest plan in stock. A retired plan is back in
+// stock after it is imported again.
 func TestOldestPlanIsTakenFirst(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		s.ImportPlans("z,US,1,1 Z Street,inv-z", "a,US,1,1 A Street,inv-a", "m,US,1,1 M Street,inv-m")
@@ -92,8 +92,8 @@ func TestOldestPlanIsTakenFirst(t *testing.T) {
 	})
 }
 
-// TestExpiryDateLastsUntilEndOfDay checks that a plan is on sale on the day of its expires_at. The listed time can be
-// imported again.
+// TestExpiryDateLastsUntilEndOfDay checks that a plan is still sold on the day of its expires_at. The time that plans
+// list shows can be imported again.
 func TestExpiryDateLastsUntilEndOfDay(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		today := time.Now().UTC()

@@ -47,8 +47,8 @@ var attacks = []attack{
 	{"HTTP/2 unasked", [2]int{10, 200}, sendHTTP2},
 }
 
-// TestAttacks runs slow, large and invalid requests. Meanwhile other clients are served. The daemon needs little
-// memory, keeps nothing of the attackers, and stops as it should.
+// TestAttacks sends slow, large and invalid requests. Meanwhile other clients are served. The daemon uses little
+// memory, stores nothing of the attackers, and stops in time.
 func TestAttacks(t *testing.T) {
 	harness.ParallelUnlessScaled(t)
 	few := []string{"--max-connections", "64"} // fewer than the sockets of an attack
@@ -183,7 +183,8 @@ func (h usage) String() string {
 	return fmt.Sprintf("%v goroutines and %v files", h.goroutines, h.files)
 }
 
-// TestAttackCheckerFindsFaults checks that slow, missing and failed requests of visitors are found, and a leak.
+// TestAttackCheckerFindsFaults checks that the checks of [TestAttacks] find slow, missing and failed requests of
+// visitors, and a leak.
 func TestAttackCheckerFindsFaults(t *testing.T) {
 	quick := slices.Repeat([]time.Duration{time.Millisecond}, 1000)
 	if all := summarize(slices.Clone(quick), 0, 3).faults(true); all != nil {
@@ -207,8 +208,8 @@ func TestAttackCheckerFindsFaults(t *testing.T) {
 	}
 }
 
-// TestLeakCheckFindsLeaks opens many connections to a daemon without a limit. The check must find them. With a limit,
-// the daemon closes the first ones.
+// TestLeakCheckFindsLeaks opens many connections to a daemon without a limit of connections, and the check of leaks
+// must find them. With a limit, the daemon closes the first connections.
 func TestLeakCheckFindsLeaks(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)

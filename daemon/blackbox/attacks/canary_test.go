@@ -38,7 +38,7 @@ func newCanary(s *harness.Shop) *canary {
 	}}
 }
 
-// TestSecretsLeaveNoTrace sends secrets in all kinds of requests, and searches them wherever keyseat writes.
+// TestSecretsLeaveNoTrace sends secrets in all kinds of requests, and searches for them wherever keyseat writes.
 func TestSecretsLeaveNoTrace(t *testing.T) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {

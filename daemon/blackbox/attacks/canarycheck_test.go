@@ -12,7 +12,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// TestConsoleShowsNoSecret searches the secrets on every page of the console, and whole keys in the log.
+// TestConsoleShowsNoSecret searches for the secrets on every page of the console, and for whole keys in the log.
 func TestConsoleShowsNoSecret(t *testing.T) {
 	t.Parallel()
 	c := newCanary(harness.NewSQLiteShop(t))
@@ -61,7 +61,7 @@ func TestConsoleShowsNoSecret(t *testing.T) {
 	}
 }
 
-// TestCanaryFindsLoggedURL runs a program that logs the URLs of requests. The scan of the log must find the secrets.
+// TestCanaryFindsLoggedURL runs a program that logs the URLs of requests. The search of the log must find the secrets.
 func TestCanaryFindsLoggedURL(t *testing.T) {
 	t.Parallel()
 	c := newCanary(harness.NewSQLiteShop(t))

@@ -137,7 +137,8 @@ func (g *guesser) fault(took time.Duration) string {
 	return ""
 }
 
-// TestGuessCheckerFindsFaults checks that too many and too few answers are found, also of slow daemons.
+// TestGuessCheckerFindsFaults checks that the check of guesses finds too many and too few answers, also from slow
+// daemons.
 func TestGuessCheckerFindsFaults(t *testing.T) {
 	for answered, fine := range map[int64]bool{guessLimit: true, 2 * guessLimit: true, 2*guessLimit + 1: false} {
 		g := new(guesser)
@@ -162,8 +163,8 @@ func TestGuessCheckerFindsFaults(t *testing.T) {
 	}
 }
 
-// TestGuessedKeysAreLimitedAcrossDaemons checks that all daemons together limit an address, for quick and for slow
-// guesses.
+// TestGuessedKeysAreLimitedAcrossDaemons checks that all daemons together limit the answers for unknown keys to an
+// address, for quick and for slow guesses.
 func TestGuessedKeysAreLimitedAcrossDaemons(t *testing.T) {
 	harness.ParallelUnlessScaled(t)
 	s := harness.NewPostgresShop(t, pgtest.URL(t))
@@ -193,7 +194,8 @@ func TestGuessedKeysAreLimitedAcrossDaemons(t *testing.T) {
 	harness.Report(s, (len(guessers)+1)*guessesEach, len(guessers)+1, "daemons", len(all), "answered", answered)
 }
 
-// TestGuessedKeysAreLimitedOnSlowDatabase checks that daemons that cannot count together in time do not answer more.
+// TestGuessedKeysAreLimitedOnSlowDatabase checks that daemons do not answer more guesses if the database is too slow to
+// count them together.
 func TestGuessedKeysAreLimitedOnSlowDatabase(t *testing.T) {
 	harness.ParallelUnlessScaled(t)
 	s := harness.NewPostgresShop(t, pgtest.URL(t))

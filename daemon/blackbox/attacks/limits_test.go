@@ -8,8 +8,8 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// TestGuessesFromOneNetworkAreLimited guesses from many /64s of one IPv6 network, through a trusted proxy. A blocked
-// address stays blocked meanwhile, and another network is not affected.
+// TestGuessesFromOneNetworkAreLimited guesses from many /64 networks of one larger IPv6 network, through a trusted
+// proxy. A blocked address stays blocked meanwhile, and another network is not affected.
 func TestGuessesFromOneNetworkAreLimited(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		all := s.ServeAll(2, "--unknown-key-limit", fmt.Sprint(guessLimit), "--trusted-proxies", "127.0.0.0/8", "--log-level", "info")
@@ -49,9 +49,9 @@ func TestGuessesFromOneNetworkAreLimited(t *testing.T) {
 	})
 }
 
-// TestCredentialsCannotBeTestedInBulk tests accounts with unused keys, as a holder of stolen credentials does. After
-// three wrong logins, a key must wait, and twice as long after each further one. An account is not tested more than ten
-// times with all keys together, and a key does not test more than ten accounts a day.
+// TestCredentialsCannotBeTestedInBulk tests accounts with unused keys, as a thief of credentials does. After three
+// wrong logins, a key must wait, and twice as long after each further wrong login. All keys together test an account at
+// most ten times, and a key tests at most ten accounts a day.
 func TestCredentialsCannotBeTestedInBulk(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		keys := []string{"A", "B", "C", "D", "E"}

@@ -12,7 +12,7 @@ import (
 )
 
 // TestMemoryIsNotDumped checks that a process gets no core dump, and that other processes of its user cannot read its
-// memory: the files in /proc then belong to root, not to this user.
+// memory. The files of the process in /proc then belong to root.
 func TestMemoryIsNotDumped(t *testing.T) {
 	t.Parallel()
 	s := harness.NewShop(t)

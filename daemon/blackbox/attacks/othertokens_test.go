@@ -10,8 +10,9 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// TestOtherTokensAreHarmless sends another shop's Idempotency-Key, an expired token and unknown tokens. The codes of
-// the order stay with its shop, and its token works from the address that sent the unknown ones.
+// TestOtherTokensAreHarmless sends the Idempotency-Key of a shop's order with the token of another shop, which gets
+// other codes. Then it sends an expired token and unknown tokens. The shop's token works nevertheless, also from the
+// address that sent the unknown tokens.
 func TestOtherTokensAreHarmless(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)

@@ -9,8 +9,8 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// TestReadTokenRevealsNoCode reads everything that a read token can, and searches whole codes in it. An export token
-// gets all of them, and each of its lists is a line of the audit log.
+// TestReadTokenRevealsNoCode reads everything that a read token may read, and searches for whole codes. An export token
+// reads all codes, and each list that it reads is logged.
 func TestReadTokenRevealsNoCode(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		codes := strings.Fields(s.MustExec("keys", "generate", "--count", "3"))

@@ -27,8 +27,8 @@ type recovery struct {
 	folders map[string]string // what the attacker reads, by name
 }
 
-// TestEndedAccountsCannotBeRecovered opens the accounts of ended tasks. It finds them in each place before their master
-// key is destroyed, and in none afterwards.
+// TestEndedAccountsCannotBeRecovered tries to decrypt the accounts of ended tasks. It finds them in each place before
+// their master key is destroyed, and in no place afterwards.
 func TestEndedAccountsCannotBeRecovered(t *testing.T) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {

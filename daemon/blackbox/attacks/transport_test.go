@@ -7,7 +7,8 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// TestPlaintextMustBeAllowed serves on all addresses without TLS. The daemon starts only with a flag that allows that.
+// TestPlaintextMustBeAllowed checks that a daemon that listens on all addresses without TLS starts only with a flag
+// that allows it.
 func TestPlaintextMustBeAllowed(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)

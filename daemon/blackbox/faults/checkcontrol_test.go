@@ -63,8 +63,8 @@ var seededFaults = []struct {
 	{"no lease is left", "one", editDatabase(`UPDATE keyseat_tasks SET worker = 'w', leased_until = 1`)},
 }
 
-// TestCheckerFindsFaults checks each promise on a run without faults. Then it falsifies one source, and the check
-// must find that.
+// TestCheckerFindsFaults checks each promise with the records of a run without faults. Then it falsifies one record,
+// and the checker must find the fault.
 func TestCheckerFindsFaults(t *testing.T) {
 	t.Parallel()
 	from := recordSmallRun(harness.NewSQLiteShop(t))

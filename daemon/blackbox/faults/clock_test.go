@@ -13,9 +13,9 @@ import (
 // stepSize is how far a clock steps.
 const stepSize = 10 * time.Minute
 
-// TestClockSteps steps the clock that decides by ten minutes, forward and back. That is the clock of PostgreSQL or,
-// on SQLite, of the daemon. Tasks are in progress, wait, or were just accepted, and in some rounds the daemon dies at
-// that moment. No task is lost, doubled or delayed.
+// TestClockSteps steps the clock that decides by ten minutes, forward and back. It is the clock of PostgreSQL or, with
+// SQLite, that of the daemon. At this moment tasks are in progress, wait, or were just accepted, and in some rounds the
+// daemon dies. No task is lost, doubled or delayed.
 func TestClockSteps(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		c := newClocks(s, 1)
@@ -29,7 +29,8 @@ func TestClockSteps(t *testing.T) {
 	})
 }
 
-// TestDaemonClocksDiffer gives the daemons of a database clocks that differ and step. That changes nothing.
+// TestDaemonClocksDiffer gives the daemons of a PostgreSQL database clocks that differ and step. This has no effect on
+// the tasks.
 func TestDaemonClocksDiffer(t *testing.T) {
 	t.Parallel()
 	const daemons = 3
@@ -186,8 +187,8 @@ func (c *clocks) faults(stored map[string]int, p harness.Plan) (all []string) {
 	return all
 }
 
-// TestClockCheckerFindsFaults checks that a lost, doubled or delayed task is found, and a clock that was not wrong or
-// should not have been.
+// TestClockCheckerFindsFaults checks that the checks of the clock tests find a lost, doubled or delayed task, and a
+// clock that was not set as the test wanted.
 func TestClockCheckerFindsFaults(t *testing.T) {
 	right := func() *clocks {
 		return &clocks{decisive: true, accepted: 2, slowest: time.Second, offsets: map[time.Duration]bool{0: true, stepSize: true}}

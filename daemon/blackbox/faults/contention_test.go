@@ -11,7 +11,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// TestDoctorFindsNothingUnderLoad checks that the doctor finds nothing, and repairs nothing, while daemons work.
+// TestDoctorFindsNothingUnderLoad checks that the doctor finds and repairs nothing while daemons carry out tasks.
 func TestDoctorFindsNothingUnderLoad(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		l := newLoad(s)
@@ -52,7 +52,8 @@ func expectShared(s *harness.Shop, all []*harness.Daemon) float64 {
 	return least
 }
 
-// TestBacklogIsShared sends all requests to one daemon, which cannot carry out all of them itself.
+// TestBacklogIsShared sends all requests to one daemon, which cannot carry out all tasks alone. The other daemons must
+// take some of them.
 func TestBacklogIsShared(t *testing.T) {
 	t.Parallel()
 	s := harness.NewPostgresShop(t, pgtest.URL(t))
@@ -81,8 +82,8 @@ func TestBacklogIsShared(t *testing.T) {
 }
 
 // TestSeveralDaemons runs several daemons on one PostgreSQL. Their clients compete for the few slots of one country,
-// and an operator keeps adding slots. The daemons accept every request, carry it out once, oversell nothing and share
-// the work. At full length they are also quick.
+// and an operator adds slots again and again. The daemons accept every request, carry out each task once, oversell
+// nothing and share the work. At full length the test also limits the times.
 func TestSeveralDaemons(t *testing.T) {
 	t.Parallel()
 	crowds := []int{3}

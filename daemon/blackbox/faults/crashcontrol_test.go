@@ -10,7 +10,7 @@ import (
 )
 
 // TestCrashDuringCommit kills daemons after a COMMIT has reached PostgreSQL, and before the response has come back.
-// Accepted requests are neither lost nor doubled. It repeats that until one of the commits was of a request.
+// Accepted requests are neither lost nor doubled. The test repeats this until one of the commits was that of a request.
 func TestCrashDuringCommit(t *testing.T) {
 	t.Parallel()
 	s := harness.NewPostgresShop(t, pgtest.URL(t))
@@ -61,7 +61,8 @@ func (m *crashers) crashDuringCommit() {
 	m.deaths++
 }
 
-// TestCrashCheckerFindsFaults checks that a lost or doubled request and a daemon that died elsewhere are found.
+// TestCrashCheckerFindsFaults checks that the checks of the crash tests find a lost or doubled request, and a daemon
+// that died at another point.
 func TestCrashCheckerFindsFaults(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		m := newCrashers(s, 1)

@@ -22,8 +22,8 @@ var crashPoints = map[string]string{
 		drain.retry.before drain.retry.after drain.end.before drain.end.after`,
 }
 
-// TestCrashPoints kills a daemon at each point, and then the next daemon at another. Accepted requests are neither
-// lost nor doubled.
+// TestCrashPoints kills a daemon at each crash point, and then the next daemon at another crash point. Accepted
+// requests are neither lost nor doubled.
 func TestCrashPoints(t *testing.T) {
 	each := harness.Scaled(2, 10)
 	for where, names := range crashPoints {

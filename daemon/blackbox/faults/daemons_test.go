@@ -11,7 +11,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// TestKilledDaemons kills daemons under load. Accepted requests survive, and are carried out once.
+// TestKilledDaemons kills daemons under load. Accepted tasks survive, and are carried out once.
 func TestKilledDaemons(t *testing.T) {
 	flags := []string{"--lease", "500ms", "--key-task-limit", "0", "--connector-timeout", "2s"}
 	const perKill = 20 // the least number of accepted requests
@@ -38,8 +38,8 @@ func TestKilledDaemons(t *testing.T) {
 	})
 }
 
-// TestStopUnderLoad stops daemons under load: idle ones, busy ones, some while they wait for the provider, and some
-// twice. A stop loses nothing and leaves no lease, and the next daemon continues immediately.
+// TestStopUnderLoad stops daemons under load. Some are idle, some are busy, some wait for the provider, and some are
+// stopped twice. A stop loses no task and leaves no lease, and the next daemon continues immediately.
 func TestStopUnderLoad(t *testing.T) {
 	const drain = 5 * time.Second
 	flags := []string{"--key-task-limit", "0", "--drain", drain.String()}
@@ -87,8 +87,8 @@ func (l *load) expectNothingLeft() {
 	}
 }
 
-// TestDrainRefusesNewRequests checks that a stopping daemon refuses new requests, and waits for the calls in
-// progress.
+// TestDrainRefusesNewRequests checks that a stopping daemon refuses new requests, and waits for the provider's answers
+// to the calls in progress.
 func TestDrainRefusesNewRequests(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		s.AddKeys("K", "L")
@@ -117,8 +117,8 @@ func TestDrainRefusesNewRequests(t *testing.T) {
 	})
 }
 
-// TestDrainTimesOut checks that a provider without an answer does not prevent a stop, and that the open task
-// continues later.
+// TestDrainTimesOut checks that a provider that does not answer cannot prevent a stop, and that the open task is
+// carried out later.
 func TestDrainTimesOut(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		s.AddKeys("K")
@@ -140,8 +140,8 @@ func TestDrainTimesOut(t *testing.T) {
 	})
 }
 
-// TestStalledDaemon stops a daemon until its leases have expired and another daemon has done its work. The daemon
-// then makes no stale write, and serves again.
+// TestStalledDaemon pauses a daemon until its leases have expired and another daemon has done the work. When it
+// continues, the paused daemon makes no stale write, and serves again.
 func TestStalledDaemon(t *testing.T) {
 	t.Parallel()
 	s := harness.NewPostgresShop(t, pgtest.URL(t))
@@ -178,8 +178,8 @@ func TestStalledDaemon(t *testing.T) {
 	s.CheckProvider()
 }
 
-// TestStalledDaemons stops daemons for one to three leases at any moment, while others take over. No accepted request
-// is lost, and no stale write is made.
+// TestStalledDaemons pauses daemons at any moment for the duration of one to three leases, while other daemons take
+// over. No accepted request is lost, and no stale write is made.
 func TestStalledDaemons(t *testing.T) {
 	t.Parallel()
 	const (

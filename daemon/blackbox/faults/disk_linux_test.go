@@ -19,8 +19,8 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// TestDiskFull fills the disk under load. Nothing that was accepted is lost, requests are refused, and no answer is
-// wrong. The same daemon serves again soon after space is free.
+// TestDiskFull fills the disk under load. No accepted task is lost, new requests are refused, and no answer is wrong.
+// The same daemon serves again soon after the disk has space.
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
@@ -41,8 +41,8 @@ func TestDiskFull(t *testing.T) {
 	})
 }
 
-// TestFullDiskIsNotReady checks that /readyz reports failing writes, also when there is room for a small one. It is ready
-// again after space is free, without a request.
+// TestFullDiskIsNotReady checks that /readyz reports a full disk, even if there is space for a small write. After the
+// disk has space again, /readyz reports that without a request of a client.
 func TestFullDiskIsNotReady(t *testing.T) {
 	t.Parallel()
 	disk := newDisk(t, "24m")

@@ -59,8 +59,8 @@ const (
 	maxNotReady  = 2 * time.Second // until /readyz reports that no server takes writes
 )
 
-// TestFailover kills the primary of a synchronous standby. Nothing that was accepted is lost, and the daemons find
-// the promoted server themselves. In the end the primary becomes read-only instead, which closes no connection.
+// TestFailover kills the primary of a synchronous standby. No accepted task is lost, and the daemons find the promoted
+// server by themselves. In the last round, the primary becomes read-only instead, which closes no connection.
 func TestFailover(t *testing.T) {
 	t.Parallel()
 	failovers := harness.Scaled(1, 50)
@@ -117,8 +117,8 @@ func (l *load) switchOver(p *haPair) time.Duration {
 	return took
 }
 
-// TestFailoverCheckerFindsLoss checks that lost requests are found. The standby of an asynchronous primary lacks the
-// last ones.
+// TestFailoverCheckerFindsLoss checks that the checker finds lost requests. The standby of an asynchronous primary
+// lacks the last requests.
 func TestFailoverCheckerFindsLoss(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
@@ -154,8 +154,8 @@ const (
 	written = `SELECT count(*) FROM keyseat_tasks`
 )
 
-// TestNothingIsAcceptedWithoutStandby checks that a request is not accepted while no standby confirms it. Its commit
-// may be visible on the primary, but would be lost with it.
+// TestNothingIsAcceptedWithoutStandby checks that a request is not accepted while no standby confirms its commit. The
+// commit may be visible on the primary, but would be lost with the primary.
 func TestNothingIsAcceptedWithoutStandby(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)

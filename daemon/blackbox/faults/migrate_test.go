@@ -13,8 +13,8 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// TestKilledMigrations kills migrations of an empty database, and of each earlier version with keys. The next
-// migration updates the schema, and loses no key.
+// TestKilledMigrations kills migrations of an empty database, and of databases of each earlier version with keys. The
+// next migration updates the schema, and loses no key.
 func TestKilledMigrations(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		kills, killed, trials := harness.Scaled(20, 300), 0, 0

@@ -14,7 +14,7 @@ import (
 // maxAnswerTime is the limit for every response.
 const maxAnswerTime = 5 * time.Second
 
-// TestBadNetwork puts a bad network between daemons and PostgreSQL: it cuts connections, is slow, loses the responses
+// TestBadNetwork puts a bad network between daemons and PostgreSQL. It cuts connections, is slow, loses the responses
 // to commits, and becomes silent. No accepted request is lost or doubled, and every request is answered in time. The
 // same daemons serve again when the network is good.
 func TestBadNetwork(t *testing.T) {

@@ -13,8 +13,8 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// TestDatabaseOutage checks that every call is answered in time while PostgreSQL is down. The same daemon serves
-// again when it is back.
+// TestDatabaseOutage checks that every call is answered in time while PostgreSQL is down. The same daemon serves again
+// when PostgreSQL is back.
 func TestDatabaseOutage(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.Start(t, pgtest.Options{Durable: true})
@@ -62,8 +62,8 @@ func TestDatabaseOutage(t *testing.T) {
 	d.Stop()
 }
 
-// TestKilledPostmaster kills PostgreSQL under load. Nothing that was accepted is lost, and the same daemons serve
-// again as soon as it is back.
+// TestKilledPostmaster kills PostgreSQL under load. No accepted task is lost, and the same daemons serve again as soon
+// as PostgreSQL is back.
 func TestKilledPostmaster(t *testing.T) {
 	t.Parallel()
 	newOutage(t, harness.Scaled(5, 200)).run(func(o *outage) {
@@ -72,7 +72,8 @@ func TestKilledPostmaster(t *testing.T) {
 	})
 }
 
-// TestKilledBackends kills one backend of a daemon. The server then ends all others and starts again.
+// TestKilledBackends kills one server process of a daemon's connections. PostgreSQL then ends all other server
+// processes and starts again.
 func TestKilledBackends(t *testing.T) {
 	t.Parallel()
 	newOutage(t, harness.Scaled(5, 200)).run((*outage).killBackend)

@@ -63,8 +63,8 @@ func newHACluster(t *testing.T, kills int) *haCluster {
 	return q
 }
 
-// TestPatroni kills the machine of the primary repeatedly. Nothing that was accepted is lost or doubled. Every daemon
-// immediately reports that it is not ready, and finds the next primary itself.
+// TestPatroni kills the machine of the primary repeatedly. No accepted task is lost or doubled. Every daemon
+// immediately reports that it is not ready, and finds the next primary by itself.
 func TestPatroni(t *testing.T) {
 	t.Parallel()
 	kills := harness.Scaled(1, 20)

@@ -14,8 +14,9 @@ import (
 // poisonLease is long. If a poisoned task delays others, it delays them for that time.
 const poisonLease = 30 * time.Second
 
-// TestPoisonedTasks has tasks that cannot be carried out. Their secrets are corrupted, sealed with an unknown key or
-// swapped, the connector panics, or a response is far too long. Each ends as it should, and delays no other task.
+// TestPoisonedTasks has tasks that cannot be carried out. Their secrets are corrupted, sealed with an unknown master
+// key or swapped, the connector panics, or a response is far too long. Each task gets the documented outcome, and
+// delays no other task.
 func TestPoisonedTasks(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		p := newPoisonedShop(s, harness.Scaled(100, 1000))
@@ -234,7 +235,7 @@ func (p *poisonedShop) expectNoLogin(all ...*harness.Daemon) {
 	}
 }
 
-// TestPoisonCheckerFindsFaults checks that a wrong end of a task is found.
+// TestPoisonCheckerFindsFaults checks that the check of [TestPoisonedTasks] finds a wrong end of a task.
 func TestPoisonCheckerFindsFaults(t *testing.T) {
 	for _, c := range []struct {
 		poison

@@ -48,8 +48,8 @@ var misbehaviours = []misbehaviour{
 	{"202", "system_error", "suspect"},
 }
 
-// TestProviderMisbehaves has tasks with every misbehaviour, for many keys simultaneously. Each ends as it should,
-// nothing is done twice, and every slot is where it belongs.
+// TestProviderMisbehaves has tasks with every misbehaviour of the provider, for many keys simultaneously. Each task
+// gets the documented outcome, no effect happens twice, and every slot has the right state.
 func TestProviderMisbehaves(t *testing.T) {
 	each := harness.Scaled(1, 200)
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
@@ -77,8 +77,8 @@ func TestProviderMisbehaves(t *testing.T) {
 // misbehaviourShare says that one of 20 tasks meets a misbehaviour.
 const misbehaviourShare = 20
 
-// TestProviderRarelyMisbehaves has many tasks, of which a few meet a misbehaviour. Each misbehaviour meets an upgrade
-// and a renew.
+// TestProviderRarelyMisbehaves has many tasks, and the provider misbehaves for a few of them. Each misbehaviour meets
+// an upgrade and a renew.
 func TestProviderRarelyMisbehaves(t *testing.T) {
 	n := harness.Scaled(2*misbehaviourShare*len(misbehaviours), 10_000)
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
@@ -102,7 +102,8 @@ func TestProviderRarelyMisbehaves(t *testing.T) {
 	})
 }
 
-// TestProviderCheckerFindsFaults checks that a wrong end of a task and a wrong slot are found.
+// TestProviderCheckerFindsFaults checks that the check of the provider tests finds a wrong end of a task and a wrong
+// slot.
 func TestProviderCheckerFindsFaults(t *testing.T) {
 	good := harness.KeyInfo{Status: "success"}
 	spent := trial{misbehaviour: misbehaviour{"500+success", "success", "spent"}}

@@ -34,7 +34,7 @@ func sendSimultaneously(all []*harness.Daemon, n int, form func(i int) string) m
 	return count
 }
 
-// TestSimultaneousRequests checks that of many requests for one key exactly one is accepted.
+// TestSimultaneousRequests checks that of many simultaneous requests for one key exactly one is accepted.
 func TestSimultaneousRequests(t *testing.T) {
 	const requests = 64
 	rounds := harness.Scaled(10, 100) // of two keys each
@@ -70,7 +70,7 @@ func TestSimultaneousRequests(t *testing.T) {
 	})
 }
 
-// TestScarceSlots checks that of more keys than slots as many succeed as there are slots.
+// TestScarceSlots checks that with fewer slots than keys, exactly one upgrade succeeds for each slot.
 func TestScarceSlots(t *testing.T) {
 	const keys, slots = 200, 37
 	harness.ForEachDatabase(t, func(s *harness.Shop) {

@@ -22,8 +22,9 @@ func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 // historyFile names a history to check again.
 var historyFile = flag.String("history", "", "a file that TestLinearizable has left behind, for TestSavedHistory to check")
 
-// TestLinearizable breaks daemons and databases. All answers of info, upgrade, renew and stock could have come from
-// one machine that does one thing after another. An operation without an answer happens once at some time, or never.
+// TestLinearizable breaks daemons and databases. All answers to info, upgrade, renew and stock could have come from one
+// machine that does one thing after another. An operation without an answer may have happened at any later time, or
+// never.
 func TestLinearizable(t *testing.T) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
@@ -91,8 +92,8 @@ func (m *cluster) expectIllegal(what string, mutated *history) int {
 	return 1
 }
 
-// TestStaleReadIsFound plants a stale read in a history with many requests without an answer. Each of them doubles
-// the orders in which the operations after it can have happened.
+// TestStaleReadIsFound plants a stale read in a history with many requests that have no answer. Each such request
+// doubles the number of orders in which the later operations can have happened.
 func TestStaleReadIsFound(t *testing.T) {
 	t.Parallel()
 	c := newHistory("none")
@@ -117,7 +118,7 @@ func TestStaleReadIsFound(t *testing.T) {
 	}
 }
 
-// TestSavedHistory checks a saved history, or two that it makes itself.
+// TestSavedHistory checks a saved history or, without one, two histories that the test makes.
 func TestSavedHistory(t *testing.T) {
 	t.Parallel()
 	if *historyFile != "" {

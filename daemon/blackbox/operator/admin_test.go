@@ -24,8 +24,8 @@ type issued struct {
 	Codes []string
 }
 
-// TestRepeatedOrderIssuesKeysOnce sends the webhook of an order many times simultaneously, to all daemons. The keys
-// of the order are issued once.
+// TestRepeatedOrderIssuesKeysOnce sends the webhook of an order many times simultaneously, to all daemons. The keys of
+// the order are issued once.
 func TestRepeatedOrderIssuesKeysOnce(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		o, file := s.ServeAdmin()
@@ -77,7 +77,8 @@ func TestRepeatedOrderIssuesKeysOnce(t *testing.T) {
 	})
 }
 
-// TestAdminAPI uses plans, keys and tasks that end, fail and are in doubt, as a shop does on one day.
+// TestAdminAPI uses plans, keys and tasks by the admin API, as a shop does on one day. The tasks succeed, fail or are
+// in doubt.
 func TestAdminAPI(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		o, file := s.ServeAdmin("--task-attempts", "1")
@@ -214,7 +215,7 @@ func TestPublicOpenAPIMatchesResponses(t *testing.T) {
 	})
 }
 
-// TestAdminAPIWithoutDatabase checks that each call answers 503 in time while the database is down.
+// TestAdminAPIWithoutDatabase checks that each call of the admin API answers 503 in time while the database is down.
 func TestAdminAPIWithoutDatabase(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.Start(t, pgtest.Options{Durable: true})

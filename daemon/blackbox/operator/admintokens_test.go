@@ -60,7 +60,7 @@ func TestAdminTokenRoles(t *testing.T) {
 	})
 }
 
-// TestAdminAPIReportsBadInput checks the problem of each invalid request.
+// TestAdminAPIReportsBadInput checks the problem in the response to each invalid request.
 func TestAdminAPIReportsBadInput(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		s.AddKeys("a//b", "..", "a?b", "%")
@@ -100,8 +100,8 @@ func TestAdminAPIReportsBadInput(t *testing.T) {
 	})
 }
 
-// TestAdminAPINeedsTokenFile checks that a daemon without a file of tokens has no admin API. The public listener
-// never has one. A daemon does not start with a file without a valid token.
+// TestAdminAPINeedsTokenFile checks that a daemon without a file of admin tokens has no admin API. The public listener
+// never has the admin API. A daemon does not start if the file has no valid token.
 func TestAdminAPINeedsTokenFile(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)

@@ -97,8 +97,8 @@ func lostEntries(d *harness.Database, before map[string]bool, folder string) (n 
 	return n
 }
 
-// TestArchiveMovesFinishedTasks archives while a daemon serves. What is finished goes into files as a whole. info and
-// the doctor answer as before, and all keys stay usable.
+// TestArchiveMovesFinishedTasks archives while a daemon serves. All finished tasks go into files, with their history.
+// info and the doctor answer as before, and all keys stay usable.
 func TestArchiveMovesFinishedTasks(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		const many = 30
@@ -193,7 +193,7 @@ func expectPrivate(s *harness.Shop, folder string) {
 	}
 }
 
-// TestKilledArchiveLosesNothing kills several runs. What is no longer in the database is in a file.
+// TestKilledArchiveLosesNothing kills several runs of archive. Each record that the database has lost is in a file.
 func TestKilledArchiveLosesNothing(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		const many, kills = 6000, 4

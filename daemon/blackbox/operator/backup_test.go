@@ -17,8 +17,8 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// TestBackupAndRestore makes a backup of an SQLite database under load, kills the daemon and restores, as the page on
-// operations describes.
+// TestBackupAndRestore makes a backup of an SQLite database under load, kills the daemon and restores the backup, as
+// the page on operations describes.
 func TestBackupAndRestore(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)
@@ -96,8 +96,8 @@ func mustRestore(s *harness.Shop, file string) (kept string) {
 	return found[1]
 }
 
-// TestPostgresBackup checks that backup and restore name the programs of PostgreSQL. A copy made with these programs
-// serves, and carries out the open tasks.
+// TestPostgresBackup checks that the commands backup and restore name the programs of PostgreSQL that do this. A daemon
+// serves on a copy that these programs have made, and carries out the open tasks.
 func TestPostgresBackup(t *testing.T) {
 	t.Parallel()
 	s := harness.NewPostgresShop(t, pgtest.URL(t))

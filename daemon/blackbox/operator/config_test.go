@@ -95,8 +95,8 @@ func expectPOSTOnly(d *harness.Daemon, query string) {
 	}
 }
 
-// TestSettingsFromVariables checks that a daemon can get all of its settings from variables. An empty variable is
-// not set.
+// TestSettingsFromVariables checks that a daemon can get all of its settings from environment variables. An empty
+// variable counts as not set.
 func TestSettingsFromVariables(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		s.Env = []string{
@@ -121,7 +121,7 @@ func TestSettingsFromVariables(t *testing.T) {
 	})
 }
 
-// TestConfigHidesSecrets checks that no output has a password, also not the output for an invalid setting.
+// TestConfigHidesSecrets checks that no output of config has a password, also if a setting is invalid.
 func TestConfigHidesSecrets(t *testing.T) {
 	t.Parallel()
 	s := harness.NewShop(t)
@@ -155,8 +155,8 @@ func TestConfigHidesSecrets(t *testing.T) {
 	}
 }
 
-// TestSecretFilesMustBePrivate checks that serve rejects a file of secrets that others may read or write, and says
-// what to do. A file that its group may read is accepted, and so is one in a closed folder.
+// TestSecretFilesMustBePrivate checks that serve rejects a file of secrets that others may read or write, and says what
+// to do. It accepts a file that its group may read, and a file in a folder that is closed to others.
 func TestSecretFilesMustBePrivate(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {

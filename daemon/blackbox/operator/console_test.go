@@ -110,7 +110,7 @@ func explanation(s *harness.Shop, code string) (story struct {
 // oddCode is a code with characters that have a meaning in URLs.
 const oddCode = "a/../%2F?x=1&y#z"
 
-// TestConsoleActions takes every action of the console, and checks the database after each.
+// TestConsoleActions uses every action of the console, and checks the database after each.
 func TestConsoleActions(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		k := openConsole(s, "write", "--task-attempts", "1", "--task-backoff=2m")

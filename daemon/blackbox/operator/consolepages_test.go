@@ -59,7 +59,8 @@ func (k *consoleUser) upload(field, text string) {
 	k.Do(chromedp.SetUploadFiles("#"+field, []string{path}))
 }
 
-// TestConsoleScreenshots checks every page, light and dark, on a phone and on a desktop, and takes pictures of it.
+// TestConsoleScreenshots checks every page of the console, light and dark, on a phone and on a desktop, and takes
+// pictures of it.
 func TestConsoleScreenshots(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)
@@ -162,7 +163,7 @@ func TestConsoleOverview(t *testing.T) {
 	}
 }
 
-// TestConsoleWithoutScript checks that no action needs scripts.
+// TestConsoleWithoutScript checks that no action of the console needs scripts.
 func TestConsoleWithoutScript(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)
@@ -185,8 +186,8 @@ func TestConsoleWithoutScript(t *testing.T) {
 	k.WaitText("1 key issued")
 }
 
-// TestConsoleOverPlainHTTP checks that an operator on a private network can use the console without TLS. Browsers
-// send other headers there than to 127.0.0.1.
+// TestConsoleOverPlainHTTP checks that an operator on a private network can use the console without TLS. For such an
+// address, browsers send other headers than for 127.0.0.1.
 func TestConsoleOverPlainHTTP(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)

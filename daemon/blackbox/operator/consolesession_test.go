@@ -10,7 +10,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// TestConsoleReadOnlyToken checks that a read token sees no action and can take none.
+// TestConsoleReadOnlyToken checks that an operator with a read token sees no action and cannot use any.
 func TestConsoleReadOnlyToken(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)
@@ -118,8 +118,8 @@ func exhaustSignIns(o *harness.Operator) {
 	}
 }
 
-// TestConsoleNeedsTokenFile checks that only a daemon with a file of tokens has a console, and that other paths
-// answer as without it.
+// TestConsoleNeedsTokenFile checks that only a daemon with a file of admin tokens has a console. Without the console,
+// the other paths of the admin listener answer as they do with it.
 func TestConsoleNeedsTokenFile(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)
@@ -153,7 +153,7 @@ func TestConsoleNeedsTokenFile(t *testing.T) {
 	o.Session("").ExpectStatus(404, "PUT", "/console/signin", "")
 }
 
-// TestConsoleOrigins checks which origins may sign in if the browser sends no fetch metadata.
+// TestConsoleOrigins checks from which origins an operator may sign in if the browser sends no fetch metadata.
 func TestConsoleOrigins(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)

@@ -58,7 +58,8 @@ func opsFile(t *testing.T, name string) string {
 	return string(text)
 }
 
-// TestDashboardLayout checks that panels have different ids, a title and a query, and do not overlap.
+// TestDashboardLayout checks that each panel of the dashboard has an id of its own, a title and a query, and that
+// panels do not overlap.
 func TestDashboardLayout(t *testing.T) {
 	taken, ids := map[[2]int]string{}, map[int]bool{}
 	for _, p := range dashboard(t) {
@@ -127,7 +128,7 @@ func promtool(t *testing.T, folder string, args ...string) {
 	}
 }
 
-// TestAlertRules checks the alert rules and their test cases. Each alert needs a case in which it fires, and one in
+// TestAlertRules checks the alert rules and their test cases. Each alert needs a case in which it fires, and a case in
 // which it does not.
 func TestAlertRules(t *testing.T) {
 	t.Parallel()
@@ -143,7 +144,7 @@ func TestAlertRules(t *testing.T) {
 	}
 }
 
-// TestDashboardExpressions checks the queries of the dashboard as rules.
+// TestDashboardExpressions checks that promtool accepts the queries of the dashboard as rules.
 func TestDashboardExpressions(t *testing.T) {
 	t.Parallel()
 	var rules strings.Builder

@@ -81,8 +81,8 @@ func expectSameReports(s *harness.Shop, want []string) {
 	}
 }
 
-// TestDatabaseRoles follows the page on operations. One role migrates, one serves without the right to change a
-// table, and one reads without the right to change a row. A standby gives the same outputs.
+// TestDatabaseRoles follows the page on operations. One role migrates, one role serves without the right to change a
+// table, and one role reads without the right to change a row. On a standby, the commands have the same output.
 func TestDatabaseRoles(t *testing.T) {
 	t.Parallel()
 	primary := pgtest.Start(t, pgtest.Options{})
@@ -148,8 +148,8 @@ func useEveryTable(s *harness.Shop) {
 	s.MustExec("doctor", "--repair")
 }
 
-// TestOldSchemaIsReported checks the errors of a role that may not change tables, and of a standby, if the schema is
-// old.
+// TestOldSchemaIsReported checks the errors for an old schema, with a role that may not change tables, and on a
+// standby.
 func TestOldSchemaIsReported(t *testing.T) {
 	t.Parallel()
 	primary := pgtest.Start(t, pgtest.Options{})
@@ -170,7 +170,7 @@ func TestOldSchemaIsReported(t *testing.T) {
 }
 
 // TestNotDurableSettingsAreReported checks that the daemon and the doctor warn of a server that can lose confirmed
-// commits, and work anyway. They do not warn of a durable server.
+// commits, and work nevertheless. They do not warn of a durable server.
 func TestNotDurableSettingsAreReported(t *testing.T) {
 	t.Parallel()
 	for _, durable := range []bool{false, true} {

@@ -97,8 +97,8 @@ func newShopWithHistory(s *harness.Shop) {
 	d.Stop()
 }
 
-// TestDoctorFindsAndRepairs checks that the doctor finds each corruption, changes nothing without --repair, and
-// repairs only what it says. Afterwards the shop works.
+// TestDoctorFindsAndRepairs checks that the doctor finds each corruption, changes nothing without --repair, and repairs
+// only what it has announced. Afterwards the shop works.
 func TestDoctorFindsAndRepairs(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		keyFile := filepath.Join(s.Folder, "keys")
@@ -186,7 +186,7 @@ func resolveRest(d *harness.Database, flag string) {
 	}
 }
 
-// TestDoctorNeedsItsFiles checks that a missing database or file of master keys is an error.
+// TestDoctorNeedsItsFiles checks that the doctor fails if the database or the file of master keys is missing.
 func TestDoctorNeedsItsFiles(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)

@@ -11,7 +11,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// TestMasterKeyFileHasDatabaseOwner checks that the file belongs to the owner of the database.
+// TestMasterKeyFileHasDatabaseOwner checks that the new file of master keys belongs to the owner of the database file.
 func TestMasterKeyFileHasDatabaseOwner(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {

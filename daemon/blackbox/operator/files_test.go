@@ -22,7 +22,8 @@ import (
 //	go test ./daemon/blackbox/operator -run RoundTrip -v -timeout 30m -args -roundtrip 1000000
 var roundTrip = flag.Int("roundtrip", 20_000, "how many keys TestRoundTrip exports and imports")
 
-// TestRoundTrip checks that an export can be imported unchanged, and logs its time and memory.
+// TestRoundTrip checks that an export of many keys is the same after an import into another database. It logs the time
+// and the memory of each command.
 func TestRoundTrip(t *testing.T) {
 	if *roundTrip == 20_000 {
 		t.Parallel()
@@ -122,7 +123,8 @@ func lines(t *testing.T, path string) *bufio.Scanner {
 	return bufio.NewScanner(file)
 }
 
-// TestExportCanBeImported checks that another shop can import an export, and then exports the same bytes.
+// TestExportCanBeImported checks that another shop can import an export, and that an export of that shop then has the
+// same bytes.
 func TestExportCanBeImported(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		s.ImportKeys("code,status,message,invite,address,revoked,purchase_date,used_date,order_id",

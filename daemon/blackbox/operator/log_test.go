@@ -20,7 +20,7 @@ func expectOneLine(d *harness.Daemon, message string) map[string]any {
 	return shown[0]
 }
 
-// TestRefusedClientsAreLoggedOnce checks that the log does not grow with each refused request.
+// TestRefusedClientsAreLoggedOnce checks that the log has one line for many refused requests with the same cause.
 func TestRefusedClientsAreLoggedOnce(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)
@@ -73,8 +73,8 @@ func expectTokenStatus(d *harness.Daemon, want int, method, url, form string) {
 	}
 }
 
-// TestDatabaseFailureIsLoggedOnce checks that a database outage is logged once for each kind of failure, and its end
-// too.
+// TestDatabaseFailureIsLoggedOnce checks that the log has one line for each kind of failure during a database outage,
+// and one for the end of the outage.
 func TestDatabaseFailureIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.Start(t, pgtest.Options{})
@@ -127,8 +127,8 @@ func TestDatabaseFailureIsLoggedOnce(t *testing.T) {
 	d.Stop()
 }
 
-// TestFailedAttemptsAreLoggedOnce checks that a kind of failure has one line, which says what was wrong with the
-// response. A task that is still in progress has none.
+// TestFailedAttemptsAreLoggedOnce checks that the log has one line for each kind of failed attempt, and that the line
+// says what was wrong with the response. A task that is still in progress has no line.
 func TestFailedAttemptsAreLoggedOnce(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)
@@ -153,7 +153,7 @@ func TestFailedAttemptsAreLoggedOnce(t *testing.T) {
 	}
 }
 
-// TestFailedWebhooksAreLoggedOnce checks that an endpoint that fails has one line.
+// TestFailedWebhooksAreLoggedOnce checks that the log has one line for an endpoint that fails many times.
 func TestFailedWebhooksAreLoggedOnce(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)

@@ -40,7 +40,7 @@ func newBusyDaemon(s *harness.Shop) *harness.Daemon {
 	return d
 }
 
-// TestMetricsMatchActivity compares the metrics of a busy daemon with what it has done.
+// TestMetricsMatchActivity compares the metrics of a busy daemon with what the daemon has done.
 func TestMetricsMatchActivity(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		d := newBusyDaemon(s)
@@ -87,7 +87,7 @@ func TestMetricsMatchActivity(t *testing.T) {
 	})
 }
 
-// TestMetricsWithoutDatabase checks that a scrape works while PostgreSQL is down, and shows that.
+// TestMetricsWithoutDatabase checks that a scrape works while PostgreSQL is down, and shows that the database is down.
 func TestMetricsWithoutDatabase(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.Start(t, pgtest.Options{Durable: true})

@@ -57,7 +57,7 @@ func countStatements(t *testing.T, c *pgtest.Cluster) int {
 	return bytes.Count(log, []byte("LOG:  statement: ")) + bytes.Count(log, []byte("LOG:  execute "))
 }
 
-// TestPgBouncer runs two daemons and commands behind a PgBouncer. Its pool has fewer connections than the daemons
+// TestPgBouncer runs two daemons and commands behind a PgBouncer, whose pool has fewer connections than the daemons
 // could use.
 func TestPgBouncer(t *testing.T) {
 	harness.ParallelUnlessScaled(t)

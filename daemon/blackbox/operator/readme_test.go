@@ -154,7 +154,8 @@ func TestREADMEOnPostgres(t *testing.T) {
 	d.Stop()
 }
 
-// TestREADMEEmbeds checks that the example contains the snippet. The example has its own test.
+// TestREADMEEmbeds checks that the example program contains the snippet of the README. The example has a test of its
+// own.
 func TestREADMEEmbeds(t *testing.T) {
 	example, err := os.ReadFile(filepath.Join(harness.Root, "examples/embed/main.go"))
 	if err != nil {
@@ -165,8 +166,8 @@ func TestREADMEEmbeds(t *testing.T) {
 	}
 }
 
-// TestExamplesMountBothPaths checks that examples and documents use Register. With /API/ alone, the mux would
-// redirect /API with the password of its query.
+// TestExamplesMountBothPaths checks that examples and documents use API.Register. If a program mounts only /API/, its
+// mux redirects /API and repeats the password of the query in a URL.
 func TestExamplesMountBothPaths(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(harness.Root, "examples/*/*.go"))
 	if err != nil || len(files) < 10 {
@@ -188,7 +189,7 @@ func TestExamplesMountBothPaths(t *testing.T) {
 	}
 }
 
-// TestREADMECommands runs the demo. The other command runs this test.
+// TestREADMECommands runs the README's command for the demo. The README's other command, make test, runs this test.
 func TestREADMECommands(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join(harness.Root, "README.md"))

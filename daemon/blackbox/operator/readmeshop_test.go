@@ -11,7 +11,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// TestFirstShop follows the page on the first shop. Then the clients of the API's page use the shop.
+// TestFirstShop follows the page on the first shop. Then it uses the shop with the clients from the page on the API.
 func TestFirstShop(t *testing.T) {
 	t.Parallel()
 	s := harness.NewShop(t)

@@ -75,8 +75,8 @@ func lastAuthorization(s *harness.Shop) string {
 	return all[len(all)-1].Header.Get("Authorization")
 }
 
-// TestSIGHUPReadsFilesAgain checks that SIGHUP makes a daemon read its files again, and that a faulty file
-// changes nothing. It also checks that the daemon refuses old versions of TLS.
+// TestSIGHUPReadsFilesAgain checks that SIGHUP makes a daemon read its files again, and that the daemon ignores a
+// faulty file. It also checks that the daemon refuses old versions of TLS.
 func TestSIGHUPReadsFilesAgain(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)
@@ -171,7 +171,7 @@ func TestStopIsLogged(t *testing.T) {
 }
 
 // TestSecondSignalEndsDrain checks that a second SIGINT ends a drain, and that SIGQUIT prints the goroutines. After
-// both, another daemon carries out the task.
+// each of these ends, another daemon carries out the open task.
 func TestSecondSignalEndsDrain(t *testing.T) {
 	for name, end := range map[string]func(*harness.Daemon){
 		"second SIGINT": func(d *harness.Daemon) {
@@ -203,7 +203,7 @@ func TestSecondSignalEndsDrain(t *testing.T) {
 	}
 }
 
-// TestBrokenLogPipe checks that a daemon continues to serve when the reader of its log has ended.
+// TestBrokenLogPipe checks that a daemon continues to serve after the process that reads its log has ended.
 func TestBrokenLogPipe(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)

@@ -13,8 +13,8 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// TestMasterKeyRotation checks that a running daemon encrypts with a new key, and that prune drops only keys that no
-// task needs.
+// TestMasterKeyRotation checks that a running daemon encrypts with a new master key, and that prune removes only keys
+// that no task needs.
 func TestMasterKeyRotation(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		s.AddKeys("K", "L")
@@ -51,8 +51,9 @@ func expectKept(s *harness.Shop, file, reason string) {
 	}
 }
 
-// TestMasterKeyInUseIsKept checks that prune keeps the key that a daemon encrypts with, because the daemon has a copy of
-// the file, as under the shipped unit. Otherwise accepted tasks would be lost.
+// TestMasterKeyInUseIsKept checks that prune keeps a master key that a daemon encrypts with, or that an open task
+// needs, although the file has a newer key. The daemon has a copy of the file without the newer key, as with the
+// shipped systemd unit.
 func TestMasterKeyInUseIsKept(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		s.AddKeys("K")
@@ -89,8 +90,8 @@ func distribute(s *harness.Shop, from, to string) {
 	}
 }
 
-// TestDaemonRotatesMasterKeys checks that daemons with one file add a key when the period is over, together one.
-// Commands that rotate the file at the same moment add none.
+// TestDaemonRotatesMasterKeys checks that several daemons with one file add one master key when the rotation period is
+// over. Commands that rotate the file at the same moment add no further key.
 func TestDaemonRotatesMasterKeys(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		s.AddKeys("K")
@@ -145,7 +146,7 @@ func expectStartFails(s *harness.Shop, words ...string) {
 	}
 }
 
-// TestMovedDatabaseFileIsNotReady checks that /readyz reports a moved or replaced file.
+// TestMovedDatabaseFileIsNotReady checks that /readyz reports that the SQLite file was moved or replaced.
 func TestMovedDatabaseFileIsNotReady(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)
@@ -167,7 +168,8 @@ func TestMovedDatabaseFileIsNotReady(t *testing.T) {
 	}
 }
 
-// TestHardLinkedDatabaseIsRefused starts a second daemon on a hard link of the file.
+// TestHardLinkedDatabaseIsRefused checks that a second daemon does not start on a hard link of the SQLite file of
+// another daemon.
 func TestHardLinkedDatabaseIsRefused(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)
@@ -188,8 +190,8 @@ func TestHardLinkedDatabaseIsRefused(t *testing.T) {
 	}
 }
 
-// TestNoNewMasterKeyForOpenTasks checks that a daemon makes no master key while open tasks need another. The file of
-// keys belongs to the database, by whichever path the daemon opens it.
+// TestNoNewMasterKeyForOpenTasks checks that a daemon makes no master key while open tasks need a missing one. The same
+// file of master keys belongs to the database, by whatever path the daemon opens the database.
 func TestNoNewMasterKeyForOpenTasks(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)
@@ -223,8 +225,8 @@ func TestNoNewMasterKeyForOpenTasks(t *testing.T) {
 	}
 }
 
-// TestMissingMasterKeyIsNoAttempt checks that an account that cannot be decrypted is an error in the log, and not an
-// attempt. When the key is back, the task is carried out.
+// TestMissingMasterKeyIsNoAttempt checks that a daemon logs an error if it cannot decrypt an account, and counts no
+// attempt. When the master key is back, the task is carried out.
 func TestMissingMasterKeyIsNoAttempt(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		leaveTasksOpen(s, "K")

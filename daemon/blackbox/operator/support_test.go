@@ -12,7 +12,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// TestSupportWorkflow follows keys through the work of support: look a key up, do what the explanation says, and let
+// TestSupportWorkflow follows keys through the work of support: look up a key, do what its explanation says, and let
 // the holder continue.
 func TestSupportWorkflow(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
@@ -93,8 +93,8 @@ func expectHistory(s *harness.Shop, code string, causes ...string) {
 	}
 }
 
-// TestInterruptedCommandLeavesNothing checks that Ctrl-C ends a command immediately, with one line, and that nothing
-// is stored.
+// TestInterruptedCommandLeavesNothing checks that Ctrl-C ends a command immediately, with one line of output, and that
+// nothing is stored.
 func TestInterruptedCommandLeavesNothing(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		s.MustExec("migrate")

@@ -36,7 +36,7 @@ func expectServeError(s *harness.Shop, code int, words []string, flags ...string
 	}
 }
 
-// TestUsageErrors checks that a wrong call exits with 2 and names its flag.
+// TestUsageErrors checks that a wrong call exits with 2, and that the message names the wrong flag.
 func TestUsageErrors(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)
@@ -78,7 +78,7 @@ func TestUsageErrors(t *testing.T) {
 	}
 }
 
-// TestServeErrors checks that a failure exits with 1 and one line that says why.
+// TestServeErrors checks that a failure exits with 1, and prints one line with the cause.
 func TestServeErrors(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)
@@ -125,7 +125,7 @@ func TestPostgresNeedsMasterKeys(t *testing.T) {
 	expectServeError(s, 1, nil, "--connector=sim", "--master-key-file="+empty)
 }
 
-// TestSQLiteFileHasOneDaemon checks that a second daemon is refused, while commands may run.
+// TestSQLiteFileHasOneDaemon checks that a second daemon on an SQLite file is refused, while commands may use the file.
 func TestSQLiteFileHasOneDaemon(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)
@@ -142,7 +142,7 @@ func TestSQLiteFileHasOneDaemon(t *testing.T) {
 	}
 }
 
-// TestPlaintextConnectorNeedsFlag checks that http:// to another machine needs a flag.
+// TestPlaintextConnectorNeedsFlag checks that an http:// URL of a connector on another machine needs a flag.
 func TestPlaintextConnectorNeedsFlag(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)
@@ -160,7 +160,7 @@ func TestPlaintextConnectorNeedsFlag(t *testing.T) {
 	}
 }
 
-// TestSimultaneousMigrations runs several migrations simultaneously.
+// TestSimultaneousMigrations checks that several simultaneous migrations of one database all succeed.
 func TestSimultaneousMigrations(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		const n = 6

@@ -14,7 +14,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// TestWebhook410DisablesEndpoint checks that an endpoint gets no more calls after a 410, until an operator resumes
+// TestWebhook410DisablesEndpoint checks that an endpoint that answers 410 gets no more calls until an operator resumes
 // it.
 func TestWebhook410DisablesEndpoint(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
@@ -53,7 +53,7 @@ func TestWebhook410DisablesEndpoint(t *testing.T) {
 	})
 }
 
-// TestWebhooksAvoidPrivateAddresses checks that private addresses need a flag.
+// TestWebhooksAvoidPrivateAddresses checks that calls of private addresses need a flag.
 func TestWebhooksAvoidPrivateAddresses(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		h := newReceiver(s, "")
@@ -84,8 +84,8 @@ func TestWebhooksAvoidPrivateAddresses(t *testing.T) {
 	})
 }
 
-// TestWebhookFileIsReloaded checks that a running daemon follows the file of endpoints, and keeps its endpoints while
-// the file is invalid. A daemon does not start with an invalid file.
+// TestWebhookFileIsReloaded checks that a running daemon follows changes of the file of endpoints, and keeps the
+// previous endpoints while the file is invalid. A daemon does not start with an invalid file.
 func TestWebhookFileIsReloaded(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		h := newReceiver(s, "")
@@ -152,8 +152,8 @@ func writeSecret(s *harness.Shop, name, text string) string {
 	return path
 }
 
-// TestOutboundProxy checks that webhooks and the connector use the proxy of the environment, and that one flag
-// switches it off. A proxy does not lead webhooks to private addresses.
+// TestOutboundProxy checks that webhooks and the connector use the HTTP proxy that the environment names, and that one
+// flag switches the proxy off. Webhooks do not reach private addresses through a proxy either.
 func TestOutboundProxy(t *testing.T) {
 	t.Parallel()
 	o := newOutboundProxy(t)

@@ -11,7 +11,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// TestWebhooksAreDelivered follows a key with a receiver that is up, down, and in trouble.
+// TestWebhooksAreDelivered follows the events of a key to a receiver that is up, down, or fails.
 func TestWebhooksAreDelivered(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		s.AddKeys("before")
@@ -93,8 +93,8 @@ func (h *receiver) expectNoSecrets(d *harness.Daemon, code string) {
 	}
 }
 
-// TestWebhooksKeepOrderAcrossDaemons uses a slow receiver that often fails. The events of each key must arrive in
-// order.
+// TestWebhooksKeepOrderAcrossDaemons uses a slow receiver that often fails, and several daemons. The events of each key
+// must arrive in order.
 func TestWebhooksKeepOrderAcrossDaemons(t *testing.T) {
 	const keys, rounds = 12, 3
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
@@ -146,8 +146,8 @@ func TestWebhooksKeepOrderAcrossDaemons(t *testing.T) {
 	})
 }
 
-// TestWebhooksSurviveDaemons checks that events of the command line are sent later by a daemon. A killed daemon's
-// call is repeated.
+// TestWebhooksSurviveDaemons checks that a daemon later sends events that commands have caused, and repeats the calls
+// of a killed daemon.
 func TestWebhooksSurviveDaemons(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		h := newReceiver(s, "")
@@ -176,7 +176,7 @@ func TestWebhooksSurviveDaemons(t *testing.T) {
 	})
 }
 
-// TestWebhookReplay sends events again, also those from before the endpoint existed.
+// TestWebhookReplay sends events again, also events from before the endpoint existed.
 func TestWebhookReplay(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
 		old := generateKeys(s, 1)[0]
