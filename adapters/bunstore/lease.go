@@ -155,13 +155,17 @@ func (s session) extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration
 		want.Add(string(ref.Code), ref.ID, ref.Fence)
 	}
 	held := map[tasks.Ref]bool{}
-	args := query.Args{"want": want, "r": query.InlineRows(want), "codes": want.Texts("code"), "ttl": ttl, "tick": time.Microsecond}
-	if s.isDistributed { // each server has a clock of its own
+	args := query.Args{"want": want, "codes": want.Texts("code"), "ttl": ttl, "tick": time.Microsecond}
+	if s.isDistributed { // each server has a clock of its own, and Citus refuses to compute a time from a column
 		at, err := readTime(ctx, s.runCached)
 		if err != nil {
 			return nil, err
 		}
-		args["at"] = at
+		r := query.Rows{Columns: "code text, id text, fence bigint, until timestamptz"}
+		for i, ref := range refs {
+			r.Add(string(ref.Code), ref.ID, ref.Fence, at.Add(ttl+time.Duration(i)*time.Microsecond))
+		}
+		args["r"] = query.InlineRows(r)
 	}
 	if err := s.run(ctx, nil, statement(name, args, query.Each(func(ref tasks.Ref) { held[ref] = true }))); err != nil {
 		return nil, err

@@ -116,7 +116,7 @@ FROM mine WHERE code = its_code AND id = its_id
 RETURNING code, id, fence
 
 -- name: extend distributed
-UPDATE keyseat_tasks AS x SET leased_until = @at + @ttl + r.place * @tick
+UPDATE keyseat_tasks AS x SET leased_until = r.until
 FROM @r WHERE x.code = r.code AND x.id = r.id AND x.fence = r.fence AND x.ended_at IS NULL
 	AND x.leased_until IS NOT NULL AND x.code = ANY (@codes)
 RETURNING x.code, x.id, x.fence
