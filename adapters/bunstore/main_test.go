@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 // URL with the prefix "distributed:" is a Postgres that the test opens as a distributed store.
 var databases = map[string]func(testing.TB) string{
 	"postgres":    pgtest.URL,
-	"distributed": func(t testing.TB) string { return distributedURL(t, pgtest.URL) },
+	"distributed": func(t testing.TB) string { return "distributed:" + pgtest.URL(t) },
 	"sqlite":      func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "key seat?%.db") },
 }
 

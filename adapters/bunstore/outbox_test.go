@@ -156,6 +156,7 @@ func waitsForLock(t *testing.T, db *sql.DB) (waits bool) {
 // must wait. Otherwise its entry could be delivered first, and the earlier entry never.
 func TestEntriesOfAKeyAreCommittedInOrder(t *testing.T) {
 	onPostgres(t, func(t *testing.T, url string) {
+		notOnCitus(t, url)
 		s, db := open(t, url, bunstore.Options{}), raw(t, url)
 		fill(t, s, 1)
 		apply(t, s, upgrades(t, s, 1)...)

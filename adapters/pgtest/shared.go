@@ -16,8 +16,9 @@
 //	     ╳ exits or dies        └─ reads the end of its stdin: stops postgres, removes the folder
 //
 // If the environment variable KEYSEAT_TEST_POSTGRES has the URL of a server, [URL] uses that server instead. The user
-// in the URL must be able to create databases. If the variable is not set and PostgreSQL is not installed, a test is
-// skipped. The test fails instead if the variable CI is true or KEYSEAT_REQUIRE_POSTGRES is set.
+// in the URL must be able to create databases. [EnvCitus] leads [URL] to a cluster of Citus. If neither variable is set
+// and PostgreSQL is not installed, a test is skipped. The test fails instead if the variable CI is true or
+// KEYSEAT_REQUIRE_POSTGRES is set.
 package pgtest
 
 import (
@@ -39,6 +40,9 @@ var sharedCluster struct {
 // URL creates an empty database and returns its URL. The database is dropped when the test ends.
 func URL(t testing.TB) string {
 	t.Helper()
+	if CitusWorkers() > 0 {
+		return createOnCitus(t)
+	}
 	return createDatabase(t, adminURL(t), emptyTemplate)
 }
 

@@ -76,11 +76,15 @@ func NewSQLiteShop(t *testing.T) *Shop {
 	return s
 }
 
-// NewPostgresShop returns a shop with a database of PostgreSQL and new master keys.
+// NewPostgresShop returns a shop with a database of PostgreSQL and new master keys. The tables of a database on Citus are
+// distributed.
 func NewPostgresShop(t *testing.T, url string) *Shop {
 	s := NewShop(t)
 	s.Database, s.KeyFile = url, filepath.Join(s.Folder, "master-keys")
 	s.MustExec("master-key", "add", s.KeyFile)
+	if pgtest.IsCitus(url) {
+		s.MustExec("migrate", "--distribute")
+	}
 	return s
 }
 
