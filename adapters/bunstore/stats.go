@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks/adminstore"
@@ -74,34 +76,43 @@ func (s *Store) CountSold(ctx context.Context, countries []stock.Country, since 
 	return all, s.wrap("count sold slots", err)
 }
 
-// QueueStats implements [adminstore.AdminStore]. It uses the index on open tasks. [stats.Queue.Add] classifies a single
-// task in the same way.
+// A queueModel has totals of the open tasks. [stats.Queue.Add] classifies a single task in the same way.
+type queueModel struct {
+	bun.BaseModel `bun:"table:keyseat_tasks,alias:t"`
+
+	Due     int       `bun:"due_tasks,scanonly"`
+	Leased  int       `bun:"leased,scanonly"`
+	Waiting int       `bun:"waiting,scanonly"`
+	DueAt   time.Time `bun:"due_at,scanonly"`  // when the first task became or becomes due
+	Created time.Time `bun:"created,scanonly"` // when the oldest task was accepted
+
+	Unattempted int `bun:"unattempted,scanonly"`
+	Attempted   int `bun:"attempted,scanonly"`
+}
+
+// QueueStats implements [adminstore.AdminStore]. It uses the index on open tasks.
 func (s *Store) QueueStats(ctx context.Context) (stats stats.Queue, err error) {
 	at, err := readTime(ctx, s.reader().runCached)
-	var row struct {
-		Due, Leased, Waiting, Unattempted, Attempted int
-		FirstDue, FirstCreated                       time.Time // the earliest times; zero without an open task
-	}
-	if err == nil {
-		err = s.reader().runOnce(ctx, `
-			SELECT count(*) FILTER (WHERE coalesce(t.leased_until, t.due) <= @at),
-				count(*) FILTER (WHERE t.leased_until > @at),
-				count(*) FILTER (WHERE t.leased_until IS NULL AND t.due > @at),
-				count(*) FILTER (WHERE `+openStates[adminstore.WaitingTask]+`),
-				count(*) FILTER (WHERE `+openStates[adminstore.RetryingTask]+`),
-				min(coalesce(t.leased_until, t.due)), min(t.created_at)
-			FROM keyseat_tasks t WHERE t.ended_at IS NULL`, query.Args{"at": at}, query.Into(&row))
-	}
+	var row queueModel
+	q := s.reader().selectInto(&row)
+	now := q.Bind(at)
+	err = q.Err(err).ColumnExpr("count(*) FILTER (WHERE coalesce(t.leased_until, t.due) <= ?) AS due_tasks", now).
+		ColumnExpr("count(*) FILTER (WHERE t.leased_until > ?) AS leased", now).
+		ColumnExpr("count(*) FILTER (WHERE t.leased_until IS NULL AND t.due > ?) AS waiting", now).
+		ColumnExpr("count(*) FILTER (WHERE " + openStates[adminstore.WaitingTask] + ") AS unattempted").
+		ColumnExpr("count(*) FILTER (WHERE " + openStates[adminstore.RetryingTask] + ") AS attempted").
+		ColumnExpr("min(coalesce(t.leased_until, t.due)) AS due_at, min(t.created_at) AS created").
+		Where("t.ended_at IS NULL").Scan(ctx)
 	if err != nil {
 		return stats, s.wrap("queue", err)
 	}
 	stats.Due, stats.Leased, stats.Waiting = row.Due, row.Leased, row.Waiting
 	stats.Unattempted, stats.Attempted = row.Unattempted, row.Attempted
 	if row.Due > 0 {
-		stats.Late = at.Sub(row.FirstDue)
+		stats.Late = at.Sub(row.DueAt)
 	}
-	if !row.FirstCreated.IsZero() {
-		stats.Age = max(0, at.Sub(row.FirstCreated))
+	if !row.Created.IsZero() {
+		stats.Age = max(0, at.Sub(row.Created))
 	}
 	return stats, nil
 }
