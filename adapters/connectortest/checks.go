@@ -58,7 +58,8 @@ var checks = []struct {
 		}
 		return nil
 	}},
-	// The same holds for eight simultaneous attempts with one key, as several processes would make them.
+	// Eight simultaneous attempts with one idempotency key get one result, and its work is done once. Several processes
+	// can make such attempts.
 	{"simultaneous", func(ctx context.Context, s Subject) error {
 		r := s.succeeding(tasks.Upgrade)
 		results := make([]tasks.ConnectorResult, 8)
@@ -103,7 +104,8 @@ var checks = []struct {
 		defer time.AfterFunc(contextTimeout, cancel).Stop()
 		return s.wantInterrupted(ctx)
 	}},
-	// The same holds for a context whose deadline passes.
+	// Do returns within [returnTimeout] after the deadline of its context has passed. The effect must be
+	// [tasks.Unknown] or [tasks.Pending].
 	{"deadline", func(ctx context.Context, s Subject) error {
 		ctx, cancel := context.WithTimeout(ctx, contextTimeout)
 		defer cancel()
@@ -120,7 +122,7 @@ var checks = []struct {
 		}
 		return err
 	}},
-	// No result holds a secret of the account, also when it is printed with %+v or %#v.
+	// No result contains a secret of the account, even if the result is printed with %+v or %#v.
 	{"secrets", func(ctx context.Context, s Subject) error {
 		for r := range s.requests() {
 			for range 2 { // the first result may be Pending

@@ -33,14 +33,14 @@ type Effect struct {
 type ledger struct {
 	file       *os.File // the file of requests and effects; nil: requests are kept in memory
 	requests   []Request
-	attempts   map[string]int     // by key
-	bodies     map[string]string  // by key, the hash of the first request
+	attempts   map[string]int     // by key, the number of requests
+	bodies     map[string]string  // by key, the hash of the first request's body
 	plans      map[string]string  // by task and plan, the key of the first request
 	effects    map[string]*Effect // by key
 	violations []error
 }
 
-// open reads the effects from a file. From then on, requests and effects are appended to the file.
+// open reads the effects in a file. Later requests and effects are appended to the file.
 func (l *ledger) open(path string) (err error) {
 	if l.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
 		return err
@@ -119,7 +119,7 @@ func (l *ledger) addEffect(e Effect) {
 // check returns the violations of the protocol that the ledger shows, or nil.
 func (l *ledger) check() error {
 	violations := slices.Clone(l.violations)
-	succeeded := map[string]string{} // by task, the key
+	succeeded := map[string]string{} // by task, the key whose work succeeded
 	for key, e := range l.effects {
 		if e.Count > 1 {
 			violations = append(violations, fmt.Errorf("%s was done %d times", key, e.Count))
@@ -149,8 +149,8 @@ type Line struct {
 	Effect  *Effect      `json:"done,omitempty"`
 }
 
-// A RequestLine is the part of a request that the file keeps. Of the account it has a hash and the login. The
-// words of the login define how the provider responds.
+// A RequestLine is the part of a request that the file keeps. Of the account it has only a hash and the login, because
+// the words of the login define how the provider responds.
 type RequestLine struct {
 	Key     string        `json:"key"`
 	Task    string        `json:"task"`
@@ -171,7 +171,7 @@ func (q Request) line() *RequestLine {
 	}
 }
 
-// HashAccount returns the SHA-256 of an account, in hexadecimal. It shows only whether two accounts are equal.
+// HashAccount returns the SHA-256 of an account, in hexadecimal. The hash shows only whether two accounts are equal.
 func HashAccount(a tasks.Account) string {
 	sum := sha256.New()
 	for _, secret := range a.Secrets() {

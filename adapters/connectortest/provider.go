@@ -60,8 +60,8 @@ func NewProvider(t testing.TB) *Provider {
 // RecordTo makes the ledger outlive the provider. It creates the file if necessary, and reads the effects in the
 // file. From then on the provider appends each request and each effect to the file, as one [Line].
 //
-// Later requests are only in the file, so that memory does not grow. [Provider.Requests] returns the requests that
-// came before.
+// Later requests are only in the file, so that memory does not grow. [Provider.Requests] returns the requests that came
+// before RecordTo.
 func (p *Provider) RecordTo(path string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -155,8 +155,8 @@ func (p *Provider) carryOut(q Request, outcome tasks.Outcome) tasks.Outcome {
 	return p.ledger.carryOut(q, outcome)
 }
 
-// respondWell writes the good response. If an upgrade has succeeded, the response has a username. It is made from the
-// task's id and not from the login.
+// respondWell writes the good response. If an upgrade has succeeded, the response has a username. The username is made
+// from the task's id, because no secret such as the login may be in it.
 func respondWell(w http.ResponseWriter, q Request, outcome tasks.Outcome) {
 	body := map[string]string{"outcome": string(outcome)}
 	if outcome == tasks.Success && q.Content.Kind == tasks.Upgrade {

@@ -11,7 +11,8 @@
 //	}
 //
 // A [Provider] is a fake of the service behind the HTTP connector. It keeps a ledger of the work that it has done for
-// each idempotency key, independently of any database of keyseat. The words of the login define how it misbehaves:
+// each idempotency key, independently of any database of keyseat. The words of the login define how the Provider
+// misbehaves:
 //
 //	cut_after+503=2+success@example.com
 //	│         │     │
@@ -70,7 +71,7 @@ func NewRequest(kind tasks.Kind, login string) tasks.ConnectorRequest {
 	return r
 }
 
-// requests yields a new request for each outcome that can be provoked, with that outcome.
+// requests yields, for each outcome that can be provoked, a new request and the outcome.
 func (s Subject) requests() iter.Seq2[tasks.ConnectorRequest, tasks.Outcome] {
 	return func(yield func(tasks.ConnectorRequest, tasks.Outcome) bool) {
 		for _, kind := range tasks.Kinds() {
@@ -142,5 +143,5 @@ func repeatable(r tasks.ConnectorResult) tasks.ConnectorResult {
 // The bounds of a call whose context ends.
 const (
 	contextTimeout = 100 * time.Millisecond // the time until the context ends
-	returnTimeout  = 5 * time.Second        // the time in which Do must return then; long, for slow machines
+	returnTimeout  = 5 * time.Second        // the time after the end of the context in which Do must return; long, for slow machines
 )

@@ -75,7 +75,7 @@ var misbehaviors = map[string]misbehavior{
 	"odd_outcome": withBody(`{"outcome":"eaten_by_bears"}`),
 }
 
-// withStatus responds with a status. If its argument is not empty, the argument is the header Retry-After.
+// withStatus responds with a status. The argument of the word, if not empty, is the header Retry-After.
 func withStatus(status int) misbehavior {
 	return func(w http.ResponseWriter, _ *http.Request, retryAfter string) bool {
 		if retryAfter != "" {
@@ -164,7 +164,7 @@ type requestBody struct {
 		NewEmail    string `json:"new_email"`
 		NewPassword string `json:"new_password"`
 	} `json:"account"`
-	Plan *tasks.PlanSnapshot `json:"plan"` // JSON has its names in lower case, which encoding/json accepts
+	Plan *tasks.PlanSnapshot `json:"plan"` // in JSON, the names of its fields are in lower case, which encoding/json accepts
 }
 
 // maxBody is the maximum size of a body, in bytes. It is larger than any valid request.

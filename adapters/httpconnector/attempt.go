@@ -16,7 +16,6 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/keyseat/keyseat/internal/httpclient"
-	"github.com/keyseat/keyseat/internal/jsoncodec"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -54,29 +53,6 @@ func newRequestBody(o tasks.ConnectorRequest) requestBody {
 		b.Account.NewEmail, b.Account.NewPassword = o.Account.NewEmail.Reveal(), o.Account.NewPassword.Reveal()
 	}
 	return b
-}
-
-func (c *Connector) newRequest(ctx context.Context, o tasks.ConnectorRequest) (*retryablehttp.Request, error) {
-	body, err := jsoncodec.Marshal(newRequestBody(o))
-	if err != nil {
-		return nil, err
-	}
-	url := c.base.JoinPath(string(o.Kind)).String()
-	r, err := retryablehttp.NewRequestWithContext(ctx, http.MethodPost, url, body)
-	if err != nil {
-		return nil, err
-	}
-	// If GetBody is set, net/http itself repeats the request when a reused connection breaks, because it treats
-	// a POST with an idempotency key as repeatable. Such an attempt would not be counted.
-	r.GetBody = nil
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Idempotency-Key", o.IdempotencyKey())
-	r.Header.Set("Keyseat-Attempt", strconv.Itoa(o.Attempt))
-	r.Header.Set("User-Agent", "keyseat")
-	if token := c.token.Load().Reveal(); token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
-	return r, nil
 }
 
 // A request that was not sent is repeated up to maxRetries times, after retryPause and then 2*retryPause. This is enough

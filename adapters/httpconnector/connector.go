@@ -13,9 +13,9 @@
 //	  ├─ any other 4xx ────────────────────── Refused
 //	  └─ anything else ────────────────────── Unknown   (5xx, a redirect, time-out, cut, unreadable)
 //
-// One attempt is one request. The connector repeats a request only if it is certain that the service cannot
-// act on it, because no complete header was sent. This hides a restart of the service. The package tasks
-// makes all other repetitions, because it alone knows the attempts, the lease and the deadline.
+// One attempt is one request. The connector repeats a request only if it is certain that the service cannot act on it,
+// because no complete header was sent. This hides a restart of the service. The package tasks makes all other
+// repetitions, because only that package knows the attempts, the lease and the deadline.
 //
 // The connector does not infer from the text of an error whether a request was sent. It uses a trace of the
 // connection instead.
@@ -33,12 +33,14 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/keyseat/keyseat/internal/httpclient"
+	"github.com/keyseat/keyseat/internal/jsoncodec"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -49,7 +51,7 @@ type Connector struct {
 	timeout time.Duration
 	log     *slog.Logger
 	client  *retryablehttp.Client
-	pool    *http.Transport // the connector's own, for Close; nil if Options.Transport is set
+	pool    *http.Transport // the connector's own transport, for Close; nil if Options.Transport is set
 }
 
 // New returns a connector to the service at the URL base. The connector sends its requests to the paths upgrade
@@ -117,14 +119,37 @@ func (c *Connector) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.Conn
 	return c.sanitize(ctx, o, interpret(ctx, response))
 }
 
+func (c *Connector) newRequest(ctx context.Context, o tasks.ConnectorRequest) (*retryablehttp.Request, error) {
+	body, err := jsoncodec.Marshal(newRequestBody(o))
+	if err != nil {
+		return nil, err
+	}
+	url := c.base.JoinPath(string(o.Kind)).String()
+	r, err := retryablehttp.NewRequestWithContext(ctx, http.MethodPost, url, body)
+	if err != nil {
+		return nil, err
+	}
+	// If GetBody is set, net/http itself repeats the request when a reused connection breaks, because it treats a POST
+	// with an idempotency key as repeatable. Such a repetition would not be counted as an attempt.
+	r.GetBody = nil
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Idempotency-Key", o.IdempotencyKey())
+	r.Header.Set("Keyseat-Attempt", strconv.Itoa(o.Attempt))
+	r.Header.Set("User-Agent", "keyseat")
+	if token := c.token.Load().Reveal(); token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	return r, nil
+}
+
 func discard(r *http.Response) {
 	if r != nil {
 		_ = r.Body.Close() // nothing more of the body is read
 	}
 }
 
-// sanitize removes secrets of the account from a result. It logs a warning about them, and about an outcome that
-// a task of this kind cannot have. The operator of the service has to correct both.
+// sanitize removes secrets of the account from a result. It logs a warning about each secret, and about an outcome that
+// a task of this kind cannot have, because the operator has to correct the service.
 func (c *Connector) sanitize(ctx context.Context, o tasks.ConnectorRequest, r tasks.ConnectorResult) tasks.ConnectorResult {
 	if r.Effect == tasks.Settled && !r.Outcome.Fits(o.Kind) {
 		c.log.WarnContext(ctx, "the service sent an outcome that a task of this kind cannot have", "task", o.Task)

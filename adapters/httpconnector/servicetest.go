@@ -83,7 +83,7 @@ type reply struct {
 	status int
 }
 
-// send sends one request and returns the answer. If edit is not nil, it changes the request first.
+// send sends one request and returns the answer. If the function edit is not nil, it changes the HTTP request first.
 func (s *serviceRun) send(ctx context.Context, r tasks.ConnectorRequest, edit func(*retryablehttp.Request) error) reply {
 	c := s.connector
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, timeoutError(c.timeout))
@@ -92,7 +92,7 @@ func (s *serviceRun) send(ctx context.Context, r tasks.ConnectorRequest, edit fu
 	request, err := c.newRequest(ctx, r)
 	if err == nil && edit != nil {
 		err = edit(request)
-		request.GetBody = nil // as newRequest does
+		request.GetBody = nil // for the same reason as in newRequest
 	}
 	if err != nil {
 		return reply{tasks.ConnectorResult{Note: "the request cannot be encoded"}, 0}
@@ -114,7 +114,7 @@ func (s *serviceRun) send(ctx context.Context, r tasks.ConnectorRequest, edit fu
 	return answer
 }
 
-// sendEdited sends an upgrade. Before that, edit changes its HTTP request.
+// sendEdited sends an upgrade. The function edit changes the HTTP request first.
 func (s *serviceRun) sendEdited(ctx context.Context, edit func(*retryablehttp.Request) error) reply {
 	return s.send(ctx, s.request(tasks.Upgrade, TestLogin), edit)
 }
@@ -139,8 +139,8 @@ const (
 	maxServicePause = 10 * time.Second
 )
 
-// do sends a request, repeats it while the service answers 202 or 429, and returns the result of the last answer. If that
-// answer is not readable, do returns an error.
+// do sends a request, repeats it while the service answers 202 or 429, and returns the result of the last answer. If
+// that answer has no outcome of the task's kind, do returns an error.
 func (s *serviceRun) do(ctx context.Context, r tasks.ConnectorRequest, edit func(*retryablehttp.Request) error) (tasks.ConnectorResult, error) {
 	for end := time.Now().Add(s.Deadline); ; r.Attempt++ {
 		answer := s.send(ctx, r, edit)
@@ -150,7 +150,7 @@ func (s *serviceRun) do(ctx context.Context, r tasks.ConnectorRequest, edit func
 		if time.Now().After(end) {
 			return answer.ConnectorResult, fmt.Errorf("status %d still after %v: end the work, and answer 200 with its outcome", answer.status, s.Deadline)
 		}
-		_ = clock.Sleep(ctx, min(max(answer.RetryAfter, minServicePause), maxServicePause)) // the next attempt returns the error of ctx
+		_ = clock.Sleep(ctx, min(max(answer.RetryAfter, minServicePause), maxServicePause)) // if ctx has ended, the next attempt fails
 	}
 }
 
@@ -173,8 +173,8 @@ func (a reply) readable(kind tasks.Kind) error {
 	return fmt.Errorf("%s: answer 200 with an outcome such as invalid_credentials", a.Note)
 }
 
-// refused returns an error unless the answer is a 4xx that ends a task. The error begins with sent, the name of the
-// request.
+// refused returns an error unless the answer is a 4xx that ends a task. The error begins with the argument sent, which
+// names the request.
 func (a reply) refused(sent string) error {
 	if a.Effect == tasks.Refused {
 		return nil
@@ -194,7 +194,8 @@ func (s *serviceRun) login() string {
 	return TestLogin
 }
 
-// wantRepeated sends a request that has an answer two more times. It returns an error unless both get the first answer.
+// wantRepeated sends an answered request two more times. It returns an error unless both repetitions get the first
+// answer.
 func (s *serviceRun) wantRepeated(ctx context.Context, r tasks.ConnectorRequest, first tasks.ConnectorResult) error {
 	for range 2 {
 		r.Attempt++

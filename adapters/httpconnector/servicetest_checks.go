@@ -41,7 +41,7 @@ func newServiceCheck(name string, err error) ServiceCheck {
 	if err == nil {
 		return ServiceCheck{name, Passed, ""}
 	}
-	if _, is := err.(skipped); is { //nolint:errorlint // only a check itself returns it
+	if _, is := err.(skipped); is { //nolint:errorlint // no check wraps it
 		return ServiceCheck{name, Skipped, err.Error()}
 	}
 	return ServiceCheck{name, Failed, err.Error()}
@@ -241,7 +241,7 @@ func (s *serviceRun) checkSecrets(context.Context) error {
 	return nil
 }
 
-// checkInvalidRequests checks that a service refuses a body that it cannot read, and ends its task by that.
+// checkInvalidRequests checks that a service answers a body that it cannot read with a status that ends the task.
 func (s *serviceRun) checkInvalidRequests(ctx context.Context) error {
 	for _, body := range []struct{ name, text string }{
 		{"an empty body", ""}, {"half a JSON object", `{"task_id":`}, {"a JSON array", "[]"}, {"an object without an account", "{}"},

@@ -19,8 +19,8 @@ func Create(path string) (id string, err error) { return edit{path: path, create
 // Add inserts a new key as the first one of the file, and returns the key's id. If there is no file, Add creates it.
 func Add(path string) (id string, err error) { return edit{path: path}.add() }
 
-// AddFor is like [Add]. If root creates the file, the file gets the owner and group of like, so that a daemon of
-// another user can read it.
+// AddFor is like [Add]. If root creates the file, the new file gets the owner and group of the file that like
+// describes, so that a daemon of another user can read it.
 func AddFor(path string, like fs.FileInfo) (id string, err error) {
 	return edit{path: path, like: like}.add()
 }
@@ -36,7 +36,7 @@ func (e edit) add() (id string, err error) {
 	return id, err
 }
 
-// insertKey inserts a new key as the first one.
+// insertKey inserts a new key before the first key.
 func insertKey(old []line, now time.Time) (id string, all []line) {
 	id, first := generateKey(now)
 	at := max(0, slices.IndexFunc(old, func(l line) bool { return l.key != nil }))
@@ -47,7 +47,7 @@ func insertKey(old []line, now time.Time) (id string, all []line) {
 type edit struct {
 	path    string
 	create  bool        // the file must not exist
-	like    fs.FileInfo // a new file gets its owner; nil: that of this process
+	like    fs.FileInfo // a new file gets the owner of this file; nil: the owner of this process
 	destroy bool        // overwrite the content of the old file
 }
 
@@ -57,11 +57,11 @@ var errUnchanged = errors.New("nothing to change")
 // lockWait is the time limit for waiting for another edit. An edit takes milliseconds.
 const lockWait = 5 * time.Second
 
-// do rewrites the file atomically: after a crash there is either the old file or the new one. If there is no file, old is
-// nil.
+// do rewrites the file atomically: after a crash there is either the old file or the new one. If there is no file, the
+// argument of change is nil.
 //
-// The temporary file is locked until it has the name of the file, so edits run one after the other. Two simultaneous edits
-// could lose a key that has encrypted something.
+// Edits run one after the other, because the temporary file is locked until it has the name of the file. Two
+// simultaneous edits could lose a key that has encrypted something.
 func (e edit) do(change func(old []line) ([]line, error)) error {
 	if target, err := filepath.EvalSymlinks(e.path); err == nil {
 		e.path = target // replace the target of a link, not the link
@@ -122,16 +122,17 @@ func (e edit) fill(f *os.File, change func(old []line) ([]line, error)) error {
 	return nil
 }
 
-// Rest is the minimum time that a key stays in the file after another key has become the first one. Only then may [Rotate]
-// destroy it. A daemon that is about to store an envelope needs a moment, and the clocks of machines differ.
+// Rest is the minimum time that a key stays in the file after another key has become the first one. [Rotate] may
+// destroy the key only after that time. The reasons are that a daemon may be about to store an envelope of the key, and
+// that the clocks of machines differ.
 const Rest = 10 * time.Minute
 
 // A Rotation is one step in the rotation of a file.
 type Rotation struct {
 	Now time.Time
 
-	// Period is the age at which the first key gets a successor. A first key of unknown age gets one too. 0: Rotate adds
-	// no key.
+	// Period is the age at which the first key gets a successor. A first key of unknown age also gets a successor. 0:
+	// Rotate adds no key.
 	Period time.Duration
 
 	// InUse returns the reason to keep the key with the given id, or "". Open tasks and daemons that use a copy of the
@@ -143,7 +144,7 @@ type Rotation struct {
 type Rotated struct {
 	Added     string   // the id of the new first key; "": none
 	Destroyed []string // ids
-	Kept      []Kept   // the other keys that are not the first one
+	Kept      []Kept   // the keys after the first one that were not destroyed
 }
 
 // A Kept is a key that [Rotate] kept, and the reason.
@@ -155,9 +156,9 @@ type KeyInfo struct {
 	Created time.Time // zero: unknown
 }
 
-// Rotate destroys the keys of a file that are not the first one, have rested and are not in use. Then it adds a key if
-// the first one is old. When it destroys a key, it overwrites the content of the old file. Any number of processes may
-// rotate a file simultaneously.
+// Rotate destroys the keys of a file that are not the first one, have rested for [Rest] and are not in use. Then it
+// adds a key if the first key needs a successor. When it destroys a key, it overwrites the content of the old file. Any
+// number of processes may rotate a file simultaneously.
 func Rotate(path string, r Rotation) (done Rotated, err error) {
 	err = edit{path: path, destroy: true}.do(func(old []line) ([]line, error) {
 		all := infos(keysOf(old))
@@ -195,14 +196,14 @@ func (r Rotation) decide(all []KeyInfo) (done Rotated) {
 	return done
 }
 
-// IsDue reports whether the first key needs a successor. A creation time more than [Rest] in the
-// future counts as unknown, because clocks differ.
+// IsDue reports whether the first key needs a successor. A creation time in the future counts as known only if it is up
+// to [Rest] away, because clocks differ.
 func (r Rotation) IsDue(first KeyInfo) bool {
 	age := r.Now.Sub(first.Created)
 	return r.Period > 0 && (first.Created.IsZero() || age >= r.Period || age < -Rest)
 }
 
-// HasRested reports whether a key after the first one has rested for [Rest], so that Rotate may destroy it.
+// HasRested reports whether at least one key after the first one has rested for [Rest], so that Rotate may destroy it.
 func (r Rotation) HasRested(all []KeyInfo) bool {
 	for i := range all {
 		if i > 0 && r.restReason(all[:i]) == "" {

@@ -19,8 +19,8 @@ import (
 	"github.com/keyseat/keyseat/internal/safefile"
 )
 
-// readFile reads and parses a file that other users can neither read nor write. The state of the file is nil if its
-// text could not be read.
+// readFile reads and parses a file that other users can neither read nor write. The state of the file is nil if the
+// file could not be read.
 func readFile(path string) ([]line, fs.FileInfo, error) {
 	text, info, err := safefile.Read(path, maxFile+1)
 	if err != nil {
@@ -132,7 +132,7 @@ const (
 	version2   = 2 // of new envelopes
 	headerSize = 1 + idSize
 	overhead   = 12 + 16 // nonce and tag
-	blockSize  = 128     // the size of padded content is a multiple of it
+	blockSize  = 128     // the size of padded content is a multiple of blockSize
 	padMark    = 0x80    // the first byte after the content; zeros follow
 )
 
@@ -159,7 +159,7 @@ func (k key) seal(plain, bound []byte) []byte {
 	return k.v2.Seal(out, nil, padded, slices.Concat(out, bound))
 }
 
-// open decrypts an envelope of this key. It returns false if the envelope does not open.
+// open decrypts an envelope of this key. It returns false if the envelope does not decrypt.
 func (k key) open(e envelope, bound []byte) (plain []byte, ok bool) {
 	if e.header[0] == version1 {
 		plain, err := k.v1.Open(nil, nil, e.content, bound)
@@ -172,8 +172,8 @@ func (k key) open(e envelope, bound []byte) (plain []byte, ok bool) {
 	return bytes.CutSuffix(bytes.TrimRight(padded, "\x00"), []byte{padMark})
 }
 
-// pad appends a mark and zeros, up to a multiple of blockSize. So the length of an envelope does not show the length
-// of a password (ISO/IEC 7816-4).
+// pad appends a mark and zeros, up to a multiple of blockSize (the padding of ISO/IEC 7816-4). So the length of an
+// envelope does not show the length of a password.
 func pad(plain []byte) []byte {
 	padded := make([]byte, (len(plain)/blockSize+1)*blockSize)
 	copy(padded, plain)

@@ -19,9 +19,9 @@
 //
 //	made ──▶ first: encrypts ──a period──▶ later: decrypts only ──10 minutes, not in use──▶ destroyed
 //
-// The keys must not be in the database or in its backups. A key that is wrapped by another key and stored in the database
-// is in the same log as the row that it protects. A key that only a process holds is lost with it, and accepted tasks
-// are lost too.
+// The keys must not be in the database or in its backups. A key that is wrapped by another key and stored in the
+// database is in the same log as the row that it protects. A key that only a process holds is lost with the process,
+// and then accepted tasks are lost too.
 //
 // A daemon can encrypt with a key that is no longer the first one of the file, in two cases:
 //
@@ -39,10 +39,10 @@
 //	version 2 │ id of the key │ nonce    │ ciphertext of the content, padded │ tag
 //	1 byte    │ 4 bytes       │ 12 bytes │ a multiple of 128 bytes           │ 16 bytes
 //
-// The padding is one byte 0x80 and then zeros, so that the length of an envelope does not show that of a password.
-// An envelope decrypts only together with the bytes that it was bound to, and with its header. The key that encrypts is
-// derived from the master key for this one purpose. Envelopes of version 1 have no padding and an unauthenticated header.
-// They still open.
+// The padding is one byte 0x80 and then zeros, so that the length of an envelope does not show the length of a
+// password. An envelope decrypts only together with the bytes that it was bound to, and with its header. The key that
+// encrypts is derived from the master key for this one purpose. Envelopes of version 1 have no padding and an
+// unauthenticated header. [Ring.Open] still decrypts them.
 //
 // The nonce is random, which is safe for four billion envelopes under one key (2³²; NIST SP 800-38D, section 8.3). A
 // daily rotation keeps far below that.
@@ -102,8 +102,8 @@ func Parse(text []byte) (*Ring, error) {
 	return inMemory(keysOf(lines)), nil
 }
 
-// Open reads a ring from its file. The ring checks the file before it encrypts, and when an envelope has an unknown
-// key. If the file has changed, the ring reads it again.
+// Open reads a ring from its file. Before the ring encrypts, and when an envelope has an unknown key, the ring checks
+// whether the file has changed, and then reads it again.
 //
 // If the file becomes unreadable or invalid, the ring decrypts with the keys that it has, but does not encrypt.
 // An envelope must decrypt after a restart too, so its key must be on disk.
@@ -121,8 +121,8 @@ func inMemory(keys []key) *Ring {
 	return r
 }
 
-// Seal returns an envelope with the content plain. [Ring.Open] decrypts it only with the same bound bytes. The
-// error is that of reading the file again.
+// Seal returns an envelope with the content plain. [Ring.Open] decrypts it only with the same bound bytes. An error is
+// from the check of the file that [Open] describes.
 func (r *Ring) Seal(plain, bound []byte) ([]byte, error) {
 	if err := r.refresh(); err != nil {
 		return nil, err
@@ -152,9 +152,9 @@ func (r *Ring) Open(sealed, bound []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// Hash returns a keyed hash of a text: HMAC-SHA-256 in hexadecimal, under a key that is derived from the master key that
-// encrypts. So the same text has another hash after a rotation, and nobody can test guesses of the text when the master key
-// is destroyed. The error is that of reading the file again.
+// Hash returns a keyed hash of a text: HMAC-SHA-256 in hexadecimal, under a key that is derived from the master key
+// that encrypts. So the same text has another hash after a rotation, and nobody can test guesses of the text when the
+// master key is destroyed. An error is from the check of the file that [Open] describes.
 func (r *Ring) Hash(text string) (string, error) {
 	if err := r.refresh(); err != nil {
 		return "", err
@@ -164,8 +164,8 @@ func (r *Ring) Hash(text string) (string, error) {
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-// Keys returns the ids of the keys and their times of creation, the key that encrypts first. The error is that of
-// reading the file again.
+// Keys returns the ids of the keys and their times of creation. The key that encrypts comes first. An error is from the
+// check of the file that [Open] describes.
 func (r *Ring) Keys() ([]KeyInfo, error) {
 	err := r.refresh()
 	return infos(*r.keys.Load()), err
@@ -185,8 +185,8 @@ type fileState struct {
 	err error
 }
 
-// refresh reads the file if it has changed since the last read. If it has not, refresh returns the error of the
-// last read.
+// refresh reads the file if it has changed since the last read. If the file has not changed, refresh returns the error
+// of the last read.
 func (r *Ring) refresh() error {
 	if r.path == "" {
 		return nil
@@ -201,8 +201,8 @@ func (r *Ring) refresh() error {
 	return r.reload()
 }
 
-// reload reads the file, one goroutine at a time. A goroutine that waited for another one's read uses that read's
-// result.
+// reload reads the file, one goroutine at a time. If the file has not changed since the read of another goroutine, the
+// result of that read stays.
 func (r *Ring) reload() error {
 	r.readLock.Lock()
 	defer r.readLock.Unlock()

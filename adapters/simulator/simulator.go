@@ -14,8 +14,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Connector ends each task with the outcome that the local part of the login names, in upper or lower case.
-// If that is not an outcome of the task's kind, the task ends with success.
+// A Connector ends each task with the outcome that the local part of the login names, in upper or lower case. If the
+// local part is not an outcome of the task's kind, the task ends with success.
 //
 // A Connector keeps no state. The same request has the same result in every process, because the result
 // depends on the request alone.
@@ -33,7 +33,7 @@ func (c Connector) Do(ctx context.Context, r tasks.ConnectorRequest) tasks.Conne
 	}
 	result := tasks.ConnectorResult{Effect: tasks.Settled, Outcome: outcome(r)}
 	if result.Outcome == tasks.Success && r.Kind == tasks.Upgrade {
-		result.Username = "sim-" + strings.ToLower(r.Task[:min(8, len(r.Task))]) // of the task, because the login must not be shown
+		result.Username = "sim-" + strings.ToLower(r.Task[:min(8, len(r.Task))]) // from the task's id, because the login must not be shown
 	}
 	return result
 }
