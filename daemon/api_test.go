@@ -100,7 +100,7 @@ func TestKeyTasksPerHourAreLimited(t *testing.T) {
 	}
 }
 
-// settle settles the due task.
+// settle ends the due task with an outcome.
 func (f fixture) settle(o tasks.Outcome) {
 	f.Helper()
 	jobs, err := f.engine.Lease(f.Context(), "test", 1, time.Minute)
@@ -129,7 +129,7 @@ func TestUnknownKeysAreLimitedPerMinute(t *testing.T) {
 				t.Fatalf("%s from %s: %d, want %d", query, from, got, status)
 			}
 		}
-		for range 9 { // none of these is counted
+		for range 9 { // none of these requests counts as a guess
 			want("[2001:db8::1]:1", "info=K", 200)
 			want("[2001:db8::1]:1", "info=", 200)
 			want("[2001:db8::1]:1", "info=%20", 200)
@@ -140,11 +140,11 @@ func TestUnknownKeysAreLimitedPerMinute(t *testing.T) {
 		}
 		want("[2001:db8::1]:1", "info=none", 200)
 		want("[2001:db8::2]:1", "upgrade=none", 200)
-		want("[2001:db8::3]:1", "info=R", 200) // a revoked key counts as an unknown one does
+		want("[2001:db8::3]:1", "info=R", 200) // a revoked key counts as an unknown key
 		for _, query := range []string{"info=none", "info=K", "renew=K", "info=R"} {
 			want("[2001:db8::4]:1", query, 429)
 		}
-		want("[2001:db8::7]:1", "info=K", 200) // a trusted address of that block
+		want("[2001:db8::7]:1", "info=K", 200) // this address is trusted, although its network is blocked
 		want("[2001:db8::4]:1", "info=", 200)
 		want("[2001:db8::4]:1", "stock", 200)
 		want("[2001:db8::4]:1", "info="+string(own), 200)
@@ -155,7 +155,7 @@ func TestUnknownKeysAreLimitedPerMinute(t *testing.T) {
 	})
 }
 
-// A gatedStore calls a function before it reads keys.
+// A gatedStore is a store that calls a function before it reads keys.
 type gatedStore struct {
 	*memory.Store
 	before func()
@@ -195,7 +195,7 @@ func TestAcceptedTaskCallsWake(t *testing.T) {
 	f.api.Wake = func() { wakes++ }
 	for _, c := range []struct {
 		body  string
-		wakes int // after the request
+		wakes int // the number of calls of Wake after the request
 	}{{"info=K", 0}, {"upgrade=K", 0}, {upgradeK, 1}, {upgradeK, 1}} {
 		if f.send("POST", "/API/", c.body); wakes != c.wakes {
 			t.Errorf("%s: %d calls of Wake, want %d", c.body, wakes, c.wakes)

@@ -19,7 +19,7 @@ import (
 
 const module = "github.com/keyseat/keyseat/"
 
-// The packages that pure packages may import: they have no side effects.
+// The packages that the pure packages may import. They have no side effects, except for the functions in [acts].
 var (
 	values = []string{"cmp", "errors", "fmt", "iter", "maps", "slices", "strconv", "strings", "time"}
 	text   = []string{"unicode", "unicode/utf8"}
@@ -30,18 +30,18 @@ var (
 	}
 )
 
-// acts are functions that a pure package could call in spite of that list, but must not. They read
-// a clock, wait, print or read input.
+// acts are functions that a pure package must not call, although it may import their packages. They read a clock, wait,
+// print or read input.
 var acts = map[string][]string{
 	"time": {"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"},
 	"fmt":  {"Print", "Printf", "Println", "Scan", "Scanf", "Scanln"},
 }
 
-// belowDaemon are packages in daemon that import nothing else of it but loglimit.
+// belowDaemon are packages below daemon that import neither package daemon nor other packages below daemon, except for
+// loglimit.
 var belowDaemon = []string{"connlimit", "loglimit", "ratelimit", "worker"}
 
-// outside is a neighbouring folder that no file may mention, because a clone of the module does not
-// contain it.
+// outside is a folder next to the checkout. No file may mention it, because clones of the repository do not have it.
 const outside = "../" + "shared"
 
 // retired are names of earlier versions, each with the field's term that has replaced it.
@@ -58,7 +58,7 @@ var retired = map[string]string{
 
 var retiredName = regexp.MustCompile(`\b(` + strings.Join(slices.Collect(maps.Keys(retired)), "|") + `)\b`)
 
-// words finds retired names in code and documents. This file has them all.
+// words finds retired names in code and documents. It skips this file, which contains all of them.
 func (c *checker) words(name string, content []byte) {
 	if ext := path.Ext(name); ext != ".go" && ext != ".md" || name == "daemon/arch_test.go" {
 		return
@@ -82,11 +82,11 @@ func TestArchitecture(t *testing.T) {
 	}
 }
 
-// A checker walks a tree and records breaches of the rules.
+// A checker walks a file tree and records breaches of the rules of architecture.
 type checker struct {
 	tree   fs.FS
 	faults []string
-	seen   map[string]int // files that the rules of a layer were held to
+	seen   map[string]int // for each layer, the number of files that were checked against its rules
 }
 
 func check(tree fs.FS) *checker {
@@ -134,7 +134,7 @@ func (c *checker) file(name string) {
 	}
 }
 
-// source checks a file against the rules of its layer. Tests may import any package.
+// source checks a Go file against the rules of its layer. Test files may import any package.
 func (c *checker) source(name string, content []byte) {
 	file, err := parser.ParseFile(token.NewFileSet(), name, content, parser.SkipObjectResolution)
 	if err != nil {
@@ -182,8 +182,7 @@ func within(imported, folder string) bool {
 	return imported == folder || strings.HasPrefix(imported, folder+"/")
 }
 
-// pure finds side effects that a list of allowed imports cannot find: a clock, a print, a
-// goroutine.
+// pure finds side effects for which a package needs no further import: reading a clock, printing, starting a goroutine.
 func (c *checker) pure(name string, n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.GoStmt:

@@ -11,8 +11,8 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// TestRegisterMountsBothPaths checks that a mux answers at both paths itself, so that no redirect repeats a
-// password.
+// TestRegisterMountsBothPaths checks that a mux answers at /API and at /API/, because a redirect from one to the other
+// would repeat the password of the query in a URL.
 func TestRegisterMountsBothPaths(t *testing.T) {
 	f := newFixture(t)
 	f.importKeys(keys.Key{Code: "K"})
@@ -34,8 +34,7 @@ func TestRegisterMountsBothPaths(t *testing.T) {
 	}
 }
 
-// TestLimitsAreOnByDefault checks that limits are on unless they are explicitly switched
-// off.
+// TestLimitsAreOnByDefault checks that limits apply unless they are explicitly switched off.
 func TestLimitsAreOnByDefault(t *testing.T) {
 	f := newFixture(t)
 	f.importKeys(keys.Key{Code: "K"})

@@ -35,11 +35,11 @@ func stocked(ctx context.Context) *memory.Store {
 func Example() {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	var master [keyring.KeySize]byte // from crypto/rand or a file, in earnest
+	var master [keyring.KeySize]byte // a real program fills it with crypto/rand or from a file
 	engine := daemon.NewEngine(stocked(ctx), simulator.Connector{}, keyring.New(master), tasks.DefaultRules())
 	pool := worker.New(engine)
 	ended := make(chan struct{})
-	pool.Observe = func(tasks.Report) { close(ended) } // for this example alone: there is but one task
+	pool.Observe = func(tasks.Report) { close(ended) } // only for this example, which has one task
 	mux := http.NewServeMux()
 	api := &daemon.API{Engine: engine, Wake: pool.Wake}
 	api.Register(mux)

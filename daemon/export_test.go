@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// WithDeadline returns a request's deadline, in the manner of [context.WithTimeout].
+// WithDeadline is like [context.WithTimeout], but returns a lazy deadline, as requests of the API have it.
 func WithDeadline(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	one := newLazyDeadline(ctx, d)
 	return one, one.cancel

@@ -64,7 +64,7 @@ func (f fixture) addPlan(id string, country stock.Country, size int) {
 	f.must(f.store.EditPlans(f.Context(), []stock.PlanEdit{{ID: id, Country: &country, Size: &size, Address: &address}}))
 }
 
-// send sends a request; edit may change it first.
+// send sends a request to the API, after the functions edit have changed the request.
 func (f fixture) send(method, target, body string, edit ...func(*http.Request)) *httptest.ResponseRecorder {
 	r := httptest.NewRequestWithContext(f.Context(), method, "/API/", strings.NewReader(body))
 	parsed, rest, _ := strings.Cut(target, "?")

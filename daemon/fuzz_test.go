@@ -19,8 +19,8 @@ var queries = []string{
 	"info=K&stock", "info=K&info=L", "info=%zz", "stock;", "info=%ff", "%ff=1&stock", "info=K&%69nfo=K",
 }
 
-// FuzzQuery checks that every query is either one call, with an answer of the documented form, or
-// an error of the client with a plain message. No query breaks the daemon.
+// FuzzQuery checks that every query is either a valid call, which gets an answer of the documented form, or an error of
+// the client, which gets a message. No query makes the daemon fail.
 func FuzzQuery(f *testing.F) {
 	for _, q := range queries {
 		f.Add(q)
@@ -45,7 +45,7 @@ func FuzzForm(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if len(text) > 16_000 || text == "" {
-			return // past the limits they differ, and nothing at all is no form
+			return // a form and a query have different limits of size, and an empty text is not a form
 		}
 		f := newFixture(t)
 		form, query := f.send(http.MethodPost, "/API/", text), f.send(http.MethodGet, "/API/?"+text, "")
@@ -55,7 +55,7 @@ func FuzzForm(f *testing.F) {
 	})
 }
 
-// FuzzInfo checks that an answer equals the output of encoding/json without HTML escaping.
+// FuzzInfo checks that an answer to info is equal to the output of encoding/json without HTML escaping.
 func FuzzInfo(f *testing.F) {
 	for _, text := range []string{"", "plain", "\"\\", "<&>", "\x00\x1f\x7f", "\u00fc \u65e5\u672c \u2028", "\xff"} {
 		f.Add(text, "1 Main Street", int64(1_790_000_000))
@@ -82,7 +82,7 @@ func FuzzInfo(f *testing.F) {
 	})
 }
 
-// expected is the status of a query, computed in a slow and simple way.
+// expected computes the expected HTTP status for a query, in a slow and simple way.
 func expected(query string) int {
 	if len("/API/?"+query) > 16<<10 {
 		return http.StatusRequestURITooLong

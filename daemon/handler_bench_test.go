@@ -45,7 +45,7 @@ func newBenchAPI(b *testing.B, n int) *daemon.API {
 	return &daemon.API{Engine: engine, UnknownKeyLimiter: limiter, Log: slog.New(slog.DiscardHandler)}
 }
 
-// serveBench answers one request and expects a given text in its body.
+// serveBench answers one request, and checks that the body of the response contains a text.
 func serveBench(b *testing.B, api http.Handler, r *http.Request, want string) {
 	w := httptest.NewRecorder()
 	api.ServeHTTP(w, r)
@@ -54,7 +54,7 @@ func serveBench(b *testing.B, api http.Handler, r *http.Request, want string) {
 	}
 }
 
-// BenchmarkInfo measures the handler alone, without a network or a database.
+// BenchmarkInfo measures the handler of info, without a network or a database.
 func BenchmarkInfo(b *testing.B) {
 	api := newBenchAPI(b, 1)
 	r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/API/?info=K0", http.NoBody)
@@ -73,7 +73,7 @@ func BenchmarkStock(b *testing.B) {
 	}
 }
 
-// BenchmarkUpgrade accepts upgrades, and starts again with other keys when all are in use.
+// BenchmarkUpgrade measures the handler of upgrade. When all keys are in use, it continues with a new store.
 func BenchmarkUpgrade(b *testing.B) {
 	const some = 10_000
 	var api *daemon.API

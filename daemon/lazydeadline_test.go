@@ -10,8 +10,8 @@ import (
 	"github.com/keyseat/keyseat/daemon"
 )
 
-// TestLazyDeadlineIsAContext compares a lazy deadline with context.WithDeadline, with and without a
-// goroutine that waits for its end.
+// TestLazyDeadlineIsAContext checks that a lazy deadline behaves as a context of [context.WithTimeout], with and
+// without a goroutine that waits for the end of the context.
 func TestLazyDeadlineIsAContext(t *testing.T) {
 	for _, waits := range []bool{false, true} {
 		for name, c := range map[string]struct {

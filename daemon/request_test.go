@@ -65,7 +65,7 @@ func TestValidRequestsAreAnswered(t *testing.T) {
 	for _, c := range []struct{ method, target, body, want string }{
 		{"GET", "/API/?info=K", "", fresh},
 		{"GET", "/API?info=K", "", fresh},
-		{"HEAD", "/API/?info=K", "", fresh}, // the server leaves the body out
+		{"HEAD", "/API/?info=K", "", fresh}, // net/http removes the body of a response to HEAD
 		{"POST", "/API/?info=K", "", fresh},
 		{"POST", "/API/", "info=K", fresh},
 		{"GET", "/API/?info=K&info=K", "", fresh},

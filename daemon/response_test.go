@@ -31,8 +31,8 @@ func (b failingStore) Find(context.Context, []keys.Code) ([]keys.Key, error) {
 	return nil, errors.New("away")
 }
 
-// TestDocumentedStatus checks that answers below /API/ change only their status, and that other
-// answers do not change.
+// TestDocumentedStatus checks that with DocumentedStatus the API's answers have the status 200, and are otherwise the
+// same. Answers at other paths keep their status.
 func TestDocumentedStatus(t *testing.T) {
 	f := newFixture(t)
 	f.engine.Rules.KeyTasks = 1

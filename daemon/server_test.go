@@ -40,7 +40,7 @@ func (f fixture) serve(maxConns int) string {
 	return listener.Addr().String()
 }
 
-// A peer is the other end of a connection.
+// A peer is the client's end of a connection to the server.
 type peer struct {
 	fixture
 	net.Conn
@@ -52,7 +52,7 @@ func (f fixture) connect(address string) peer {
 	conn, err := new(net.Dialer).DialContext(f.Context(), "tcp", address)
 	f.must(err)
 	f.must(conn.SetDeadline(time.Now().Add(20 * time.Second)))
-	f.Cleanup(func() { _ = conn.Close() }) // it may have gone
+	f.Cleanup(func() { _ = conn.Close() }) // the connection may be closed already
 	return peer{f, conn, bufio.NewReader(conn)}
 }
 
@@ -72,7 +72,7 @@ func (p peer) receive() (code int, body string) {
 		}
 		return 0, ""
 	}
-	defer func() { _ = r.Body.Close() }() // it is read
+	defer func() { _ = r.Body.Close() }() // the body was read
 	text, err := io.ReadAll(r.Body)
 	p.must(err)
 	if r.Header.Get("Content-Type") != "application/json; charset=utf-8" {
@@ -93,7 +93,7 @@ func TestServerLimitsItsConnections(t *testing.T) {
 	}
 }
 
-// A blockingStore signals each read, and answers after release is closed.
+// A blockingStore is a store that signals each read of keys, and answers only after the channel release is closed.
 type blockingStore struct {
 	tasks.Store
 	entered, release chan struct{}
@@ -109,7 +109,8 @@ func (b blockingStore) Find(ctx context.Context, codes []keys.Code) ([]keys.Key,
 	return b.Store.Find(ctx, codes)
 }
 
-// TestRequestsOverInFlightLimitGet503 checks that requests past the limit immediately get a 503.
+// TestRequestsOverInFlightLimitGet503 checks that a request over the limit of simultaneous requests immediately gets a
+// 503.
 func TestRequestsOverInFlightLimitGet503(t *testing.T) {
 	f := newFixture(t)
 	f.importKeys(keys.Key{Code: "K"})

@@ -60,7 +60,7 @@ func (c countingStore) Stock(ctx context.Context) ([]stock.Level, error) {
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	case <-time.After(time.Millisecond): // of a synctest bubble
+	case <-time.After(time.Millisecond): // in the simulated time of package synctest
 		return c.Store.Stock(ctx)
 	}
 }
@@ -100,8 +100,8 @@ func TestStockIsReadForEachRequestUnderLowLoad(t *testing.T) {
 	})
 }
 
-// TestConcurrentRequestsShareStock checks that after many simultaneous requests one read serves all for a
-// short time. Before its result is too old, one request reads the next.
+// TestConcurrentRequestsShareStock checks that after many simultaneous requests, all requests of a short time share the
+// result of one read. Before this result is too old, one request causes another read.
 func TestConcurrentRequestsShareStock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, reads := countReads(t)

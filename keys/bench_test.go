@@ -7,7 +7,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// BenchmarkParseTyped parses codes as clients send them: printed, typed and pasted codes of our own format,
+// BenchmarkParseTyped parses codes as clients send them: printed, typed and pasted codes that keyseat has generated,
 // and codes of another format.
 func BenchmarkParseTyped(b *testing.B) {
 	own := string(keys.Generate([keys.EntropyBytes]byte{1, 2, 3}))

@@ -50,7 +50,8 @@ func mixCase(t *rapid.T, s string) string {
 	}, s)
 }
 
-// TestFormat compares codes with fixed texts, because a daemon must always recognize codes that were sold.
+// TestFormat compares generated codes with fixed texts, because later versions of keyseat must recognize codes that
+// were sold.
 func TestFormat(t *testing.T) {
 	pinned := map[keys.Code][keys.EntropyBytes]byte{
 		"00000-00000-00000-00000-00000": {},
@@ -64,7 +65,7 @@ func TestFormat(t *testing.T) {
 	}
 }
 
-// samples lists codes for the exhaustive tests.
+// samples returns generated codes, without dashes, for tests that try all errors of a kind.
 func samples() (bare []string) {
 	for seed := range byte(8) {
 		var random [keys.EntropyBytes]byte
@@ -76,7 +77,8 @@ func samples() (bare []string) {
 	return bare
 }
 
-// TestEveryWrongSymbol puts every printable character at every position of some codes.
+// TestEveryWrongSymbol tests that a generated code with any wrong character at any position does not count as a
+// generated code.
 func TestEveryWrongSymbol(t *testing.T) {
 	for _, code := range samples() {
 		for i := range len(code) {
@@ -96,7 +98,7 @@ func TestEveryWrongSymbol(t *testing.T) {
 // lookalike lists the letters that a person types in place of a digit, in lower case.
 var lookalike = map[byte]byte{'o': '0', 'i': '1', 'l': '1'}
 
-// TestEverySwap swaps every pair of symbols in some codes, adjacent or not.
+// TestEverySwap tests that a generated code does not count as one after any two different symbols were swapped.
 func TestEverySwap(t *testing.T) {
 	for _, code := range samples() {
 		for i := range len(code) {
@@ -111,7 +113,7 @@ func TestEverySwap(t *testing.T) {
 	}
 }
 
-// TestWrongCodes makes random errors in codes.
+// TestWrongCodes makes random errors in generated codes.
 func TestWrongCodes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		wrong := []byte(strings.ReplaceAll(string(keys.Generate(entropy.Draw(t, "entropy"))), "-", ""))
@@ -129,7 +131,7 @@ func TestWrongCodes(t *testing.T) {
 	})
 }
 
-// foreign checks that the text is not a code of our own format, and that parsing does not change it.
+// foreign checks that a text does not count as a generated code, and that parsing does not change the text.
 func foreign(t *testing.T, s string) {
 	t.Helper()
 	code, err := keys.Parse(s)
@@ -192,7 +194,8 @@ func TestParseTyped(t *testing.T) {
 	}
 }
 
-// TestFingerprint compares a fingerprint with a fixed text, because operators search old logs for it.
+// TestFingerprint compares a fingerprint with a fixed text, because operators search the logs of earlier versions for
+// fingerprints.
 func TestFingerprint(t *testing.T) {
 	a, b := keys.FingerprintKey{1}, keys.FingerprintKey{2}
 	if got := a.Fingerprint("K"); got != "a7f5af2290c021d2" || got == b.Fingerprint("K") {

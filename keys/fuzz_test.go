@@ -16,7 +16,7 @@ func FuzzParse(f *testing.F) { fuzz(f, keys.Parse) }
 
 func FuzzParseTyped(f *testing.F) { fuzz(f, keys.ParseTyped) }
 
-// FuzzPasted tests that a code of our own format parses in any spelling.
+// FuzzPasted tests that a generated code parses in any spelling.
 func FuzzPasted(f *testing.F) {
 	f.Add([]byte("123456789012345"), []byte("any choice"))
 	f.Fuzz(func(t *testing.T, random, choices []byte) {
@@ -37,7 +37,7 @@ func FuzzPasted(f *testing.F) {
 	})
 }
 
-// fuzz tests that a parsed code is canonical: its length is in bounds, and both parsers return it unchanged.
+// fuzz tests that a parsed code is canonical: its length is in bounds, and Parse and ParseTyped return it unchanged.
 func fuzz(f *testing.F, parse func(string) (keys.Code, error)) {
 	for _, s := range seeds {
 		f.Add(s)

@@ -7,11 +7,11 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// transitions is a second copy of the table of transitions, written independently.
+// transitions is the expected table of transitions, written without the one in package keys.
 var transitions = []struct {
 	move    keys.Transition
 	status  keys.Status
-	used    string // "yes", "no", "unchanged"
+	used    string // Used after the transition: "yes", "no" or "unchanged"
 	forgets bool
 }{
 	{"queue", "in_queue", "unchanged", false},
@@ -169,7 +169,7 @@ func TestIssue(t *testing.T) {
 	}
 }
 
-// shapes lists the rules of the info response. The first rule that applies decides.
+// shapes lists the expected rules for the shape of the info response. The first rule that applies decides.
 var shapes = []struct {
 	shape keys.InfoShape
 	fits  func(k keys.Key, found bool) bool

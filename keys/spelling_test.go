@@ -11,7 +11,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// skipped lists the characters that are allowed anywhere in a code of our own format.
+// skipped lists the characters that are ignored anywhere in a generated code.
 var skipped = func() (all []rune) {
 	for _, table := range []*unicode.RangeTable{
 		unicode.Cf, unicode.Pd, unicode.Pc, unicode.White_Space, unicode.Quotation_Mark,
@@ -27,7 +27,7 @@ var skipped = func() (all []rune) {
 	return append(all, []rune("-._ '\"`´−⁻₋˗➖•·․…。・．＿－　\u2800")...)
 }()
 
-// spellings returns the characters that a person can type for a symbol.
+// spellings returns the characters that a person can type for a symbol of a generated code.
 func spellings(symbol rune) []rune {
 	all := []rune{symbol}
 	switch symbol {
@@ -42,14 +42,14 @@ func spellings(symbol rune) []rune {
 	return all
 }
 
-// paste spells a code in a way that choose decides. choose returns a number below n.
+// paste returns a spelling of a code. The function choose, which returns a number below n, makes each choice.
 func paste(code keys.Code, choose func(n int) int) string {
 	var b strings.Builder
 	for _, symbol := range strings.ReplaceAll(string(code), "-", "") + " " {
 		for range choose(3) {
 			b.WriteRune(skipped[choose(len(skipped))])
 		}
-		if symbol != ' ' { // after the last symbol
+		if symbol != ' ' { // the space stands for the end of the code
 			all := spellings(symbol)
 			b.WriteRune(all[choose(len(all))])
 		}
@@ -57,8 +57,8 @@ func paste(code keys.Code, choose func(n int) int) string {
 	return b.String()
 }
 
-// TestPasted tests that a code of our own format parses in any spelling. A code with a wrong symbol must not
-// parse in any spelling.
+// TestPasted tests that a generated code parses in any spelling, and that a code with a wrong symbol parses in no
+// spelling.
 func TestPasted(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		code := keys.Generate(entropy.Draw(t, "entropy"))
@@ -83,7 +83,7 @@ func TestPasted(t *testing.T) {
 
 var parsers = map[string]func(string) (keys.Code, error){"Parse": keys.Parse, "ParseTyped": keys.ParseTyped}
 
-// TestPastedForms parses one code in the forms that mail programs, phones and word processors produce.
+// TestPastedForms parses one code in the spellings that mail programs, phones and word processors produce.
 func TestPastedForms(t *testing.T) {
 	const code = "01GZX-9QZ7M-1H2AB-CD4EF-GJ5KJ"
 	if !keys.Code(code).Generated() {

@@ -17,7 +17,7 @@ var (
 	states = []stock.State{stock.Free, stock.Held, stock.Spent, stock.Suspect}
 )
 
-// A shelf is a simple model of a plan in an Allocator: it stores the state of every slot.
+// A shelf is a simple model of a plan in an Allocator. It has the state of every slot, instead of counters.
 type shelf struct {
 	plan  stock.Plan // without its counters
 	slots []stock.State
@@ -66,7 +66,7 @@ func (m model) byID(id string) *shelf {
 	return nil
 }
 
-// apply returns the model after a transfer and a claim. It returns the same model if they are rejected.
+// apply returns the model after a transfer and a claim, and the claimed plan. After an error, the model is unchanged.
 func (m model) apply(move *stock.Transfer, claim *stock.Claim) (model, stock.Plan, error) {
 	after := m.copy()
 	if move != nil {
@@ -169,14 +169,15 @@ func TestAllocatorAgainstModel(t *testing.T) {
 
 type fataler interface{ Fatalf(string, ...any) }
 
-// whole checks the invariant of the package.
+// whole checks that no count of a plan is negative, and that the counts add up to the size of the plan.
 func whole(t fataler, p stock.Plan) {
 	if min(p.Free(), p.Held, p.Spent, p.Suspect) < 0 || p.Free()+p.Held+p.Spent+p.Suspect != p.Size {
 		t.Fatalf("the counts of %+v are wrong", p)
 	}
 }
 
-// TestFreedSlotIsClaimed tests that one Apply can free a slot and claim it, unless the plan has a fault.
+// TestFreedSlotIsClaimed tests that one call of Apply can free a slot and claim the same slot, unless the plan has a
+// fault.
 func TestFreedSlotIsClaimed(t *testing.T) {
 	plan := stock.Plan{ID: "a", Seq: 1, Country: "US", Size: 1, Held: 1}
 	for fault, want := range map[stock.Fault]error{"": nil, stock.Full: stock.ErrOutOfStock} {

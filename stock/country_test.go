@@ -27,7 +27,7 @@ func TestCountries(t *testing.T) {
 	}
 }
 
-// TestParseCountry tries every text of two bytes. Only codes parse, in any case.
+// TestParseCountry tests every text of two bytes. Only the codes of countries parse, in upper or lower case.
 func TestParseCountry(t *testing.T) {
 	all := stock.Countries()
 	found := 0
@@ -50,7 +50,7 @@ func TestParseCountry(t *testing.T) {
 	}
 }
 
-// TestNoCountry tries letters that become ASCII when their case is changed, and other invalid texts.
+// TestNoCountry tests invalid texts. Some of their letters become ASCII letters when their case is changed.
 func TestNoCountry(t *testing.T) {
 	junk := []string{"", "U", "USA", " US", "US ", "U S", "US\x00", "\ufeffUS", "ＵＳ", "Germany", "UK", "EU", "ZZ", "AA", "ıN", "Iı", "ſE", "uſ", "Kſ"}
 	for r := rune(unicode.MaxASCII + 1); r <= unicode.MaxRune; r++ {

@@ -14,7 +14,7 @@ import (
 
 var now = time.Date(2026, 11, 22, 19, 37, 0, 0, time.UTC)
 
-// An application is one request for one key. The tables of refusals check it.
+// An application is a snapshot of one key and a request for it. The tables of refusals say which refusal applies.
 type application struct {
 	view  tasks.Snapshot
 	kind  tasks.Kind
@@ -49,14 +49,14 @@ func (a application) badLand() bool {
 
 func (a application) badLogin() bool { return strings.TrimSpace(a.login) == "" || len(a.login) > 254 }
 
-// A row of a table has a sentence and the condition for it.
+// A row of a table has a refusal and the condition under which the refusal applies.
 type row struct {
 	code     tasks.Refusal
 	sentence string
 	fits     func(application) bool
 }
 
-// The tables, each row with its sentence. The first row with a true condition decides.
+// The tables of refusals. The first row with a true condition decides.
 var (
 	notFound = "This key was not found in our database"
 
@@ -101,7 +101,7 @@ func (a application) expected() *row {
 
 const strongPassword = "long enough 1"
 
-// everyView returns a snapshot for every state of a key, each without a task, with an ended and with an open task.
+// everyView returns snapshots for every state of a key: without a task, with an ended task, and with an open task.
 func everyView() (all []tasks.Snapshot) {
 	for _, status := range keys.Statuses() {
 		for flags := range 16 {
@@ -187,8 +187,8 @@ func checkAccepted(t *testing.T, a application, c tasks.Change, err error) {
 	}
 }
 
-// TestAcceptOutOfStock tests that one change accepts and ends the task. The change has no sealed account and no
-// claim, and charges nothing.
+// TestAcceptOutOfStock tests that without stock, one change accepts and ends the task. The change has no sealed account
+// and no claim, and does not count for the rate limit of the key.
 func TestAcceptOutOfStock(t *testing.T) {
 	const sentence = "There are currently no more upgrades available in stock for the desired location, try a different country"
 	key := keys.Key{Code: "CODE", Version: 5, Status: keys.Active, NextTaskAt: now.Add(time.Minute)}

@@ -9,12 +9,12 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestSettleKeepsTheSnapshot tests that Settle does not modify the snapshot, so that it can decide again.
+// TestSettleKeepsTheSnapshot tests that Settle does not modify the snapshot, which may be needed for another decision.
 func TestSettleKeepsTheSnapshot(t *testing.T) {
 	for _, a := range everyAnswer() {
 		c := trial{kind: tasks.Upgrade, answer: a, ordinal: 1, lost: 1}
 		v := c.view()
-		v.Task.Faulty = make([]string, 1, 8) // spare capacity that an append could write to
+		v.Task.Faulty = make([]string, 1, 8) // with capacity that a wrong append would write to
 		before := *v.Task
 		attempt := tasks.Attempt{Sent: c.sent(), Result: a, Jitter: jitter}
 		first := settleRules.Settle(v, attempt, "change", false)

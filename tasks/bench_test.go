@@ -18,7 +18,7 @@ func benchView() tasks.Snapshot {
 	return tasks.Snapshot{At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Key: keys.Key{Code: "K", Status: keys.Active, Version: 1}}
 }
 
-// BenchmarkAccept measures the decision only, without a store.
+// BenchmarkAccept measures the decision on a request, without a store.
 func BenchmarkAccept(b *testing.B) {
 	rules, v := tasks.DefaultRules(), benchView()
 	b.ReportAllocs()
@@ -29,7 +29,7 @@ func BenchmarkAccept(b *testing.B) {
 	}
 }
 
-// BenchmarkSettle measures the decision on a success.
+// BenchmarkSettle measures the decision on a successful attempt, without a store.
 func BenchmarkSettle(b *testing.B) {
 	rules, v := tasks.DefaultRules(), benchView()
 	c, err := rules.Accept(v, benchRequest, "id", false)

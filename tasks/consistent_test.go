@@ -38,14 +38,14 @@ func consistent(before tasks.Snapshot, c tasks.Change) error {
 	return slots(was, c)
 }
 
-// finished checks the key after the end of its task.
+// finished checks a key after the end of its task. The key before the end is was.
 func finished(was, is keys.Key, t tasks.Task) error {
 	want := was
 	want.Message = t.Outcome.Message(t.Kind)
 	switch {
 	case t.Kind == tasks.Upgrade && t.Outcome == tasks.Success:
 		want.Status, want.Used, want.UsedDate = "success", true, t.EndedAt
-		want.Username, want.VerifyAddress = is.Username, is.VerifyAddress // see TestUpgradeTells
+		want.Username, want.VerifyAddress = is.Username, is.VerifyAddress // TestUpgradeSetsTheAccount checks these fields
 	case t.Kind == tasks.Upgrade:
 		want.Status, want.Used = "failed_upgrade", false
 	case t.Outcome == tasks.Success:
@@ -98,5 +98,5 @@ func slots(was tasks.Task, c tasks.Change) error {
 	return nil
 }
 
-// failedLogins are the outcomes that tell about the credentials.
+// failedLogins are the outcomes after which a login counts as failed.
 var failedLogins = []tasks.Outcome{tasks.InvalidCredentials, tasks.AccountLocked}

@@ -10,9 +10,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// The texts of a story's state. Times are relative to the beginning of the story.
-
-// line joins parts of a text with commas.
+// A line is a list of parts of a text, which String joins with commas.
 type line []string
 
 func (l *line) add(when bool, format string, args ...any) {
@@ -23,6 +21,7 @@ func (l *line) add(when bool, format string, args ...any) {
 
 func (l line) String() string { return strings.Join(l, ", ") }
 
+// since returns a time as text, relative to the beginning of the story.
 func since(t time.Time) string { return t.Sub(now).String() }
 
 func describeKey(k keys.Key) string {

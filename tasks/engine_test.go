@@ -16,8 +16,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestAcceptWithLostResult tests that Accept repeats the same change after a lost result. The change is made
-// once.
+// TestAcceptWithLostResult tests that Accept repeats the same change if the store's result is lost. The store applies
+// the change once.
 func TestAcceptWithLostResult(t *testing.T) {
 	for name, faults := range map[string][]fault{
 		"no fault":                 nil,
@@ -42,7 +42,7 @@ func TestAcceptWithLostResult(t *testing.T) {
 	}
 }
 
-// TestAcceptGivesUp tests that a call returns the store's error when its context ends.
+// TestAcceptGivesUp tests that Accept returns the store's error when the context of the call ends.
 func TestAcceptGivesUp(t *testing.T) {
 	s := open(t)
 	s.key(keys.Key{Status: keys.Active})
@@ -54,7 +54,7 @@ func TestAcceptGivesUp(t *testing.T) {
 	}
 }
 
-// TestPauses tests that the pauses between tries grow while the store is not available.
+// TestPauses tests that the pauses between tries become longer while the store is not available.
 func TestPauses(t *testing.T) {
 	s := open(t)
 	s.key(keys.Key{Status: keys.Success, Used: true})
@@ -73,13 +73,13 @@ func TestNoPauseAfterLastTry(t *testing.T) {
 	s := open(t)
 	s.key(keys.Key{Status: keys.Success, Used: true})
 	const tries = 20
-	s.applies = slices.Repeat([]fault{callLost}, 1+tries) // the undecided change is sent once
+	s.applies = slices.Repeat([]fault{callLost}, 1+tries) // one call with the undecided change, then the tries
 	if err := s.Accept(t.Context(), s.request(tasks.Renew)); !errors.Is(err, errAway) || len(s.pauses) != tries-1 {
 		t.Errorf("%v after %d pauses", err, len(s.pauses))
 	}
 }
 
-// TestAcceptIsOneCall tests that the store decides on a request in one call, which also refuses it.
+// TestAcceptIsOneCall tests that one call of the store accepts or refuses a request.
 func TestAcceptIsOneCall(t *testing.T) {
 	s := open(t)
 	s.key(keys.Key{Status: keys.Active})
@@ -171,8 +171,8 @@ func TestAcceptNeedsASeal(t *testing.T) {
 	}
 }
 
-// TestReadsAreRepeated tests that a read is repeated after a broken connection. If the store stays unavailable,
-// the read returns its error.
+// TestReadsAreRepeated tests that a read is repeated after a broken connection. If the store stays unavailable, the
+// read returns the store's error.
 func TestReadsAreRepeated(t *testing.T) {
 	for failures, want := range []error{nil, nil, nil, errAway} {
 		s := open(t)
@@ -234,7 +234,7 @@ func TestAccountArrives(t *testing.T) {
 	})
 }
 
-// unsure is a store that returns leases with an error: they may not have been committed.
+// unsure is a store that returns leases together with an error, because the leases may not have been committed.
 type unsure struct{ tasks.Store }
 
 func (u unsure) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {

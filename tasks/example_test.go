@@ -12,7 +12,7 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// A decision is a value. It contains everything that the store writes for a request.
+// Accept returns a change, which is a value with everything that a store writes for the request.
 func ExampleRules_Accept() {
 	view := tasks.Snapshot{At: time.Now(), Key: keys.Key{Code: "SOLD-1", Version: 1, Status: keys.Active}}
 	request := tasks.Request{

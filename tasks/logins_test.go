@@ -31,8 +31,8 @@ func limiting(t *testing.T, n int) *shop {
 
 func code(i int) keys.Code { return keys.Code(fmt.Sprint("K", i)) }
 
-// test makes a task with a key and a login, which the provider answers with the outcome. It returns the task's outcome, and
-// whether the provider was called.
+// test makes an upgrade of a key with a login. If the provider is called, it answers with the outcome. The result is
+// the outcome of the task, and whether the provider was called.
 func (s *shop) test(code keys.Code, login string, outcome tasks.Outcome) (tasks.Outcome, bool) {
 	s.t.Helper()
 	s.provider = func(tasks.ConnectorRequest) tasks.ConnectorResult {
@@ -54,7 +54,7 @@ func (s *shop) test(code keys.Code, login string, outcome tasks.Outcome) (tasks.
 	return report.Task.Outcome, len(s.orders) > calls
 }
 
-// wantTests makes n tests, of which the provider sees the first allowed ones.
+// wantTests makes n tests. The provider must be called for the first ones only, whose number is allowed.
 func (s *shop) wantTests(n, allowed int, test func(i int) (tasks.Outcome, bool)) {
 	s.t.Helper()
 	for i := range n {
@@ -82,7 +82,7 @@ func TestLoginLimit(t *testing.T) {
 	}
 	s.now = s.now.Add(tasks.LoginTestTTL)
 	s.wantTests(9, 9, wrong)
-	s.now = s.now.Add(tasks.LoginTestTTL - 1) // the window is that of the first test
+	s.now = s.now.Add(tasks.LoginTestTTL - 1) // the time window begins with the first test
 	s.wantTests(3, 1, wrong)
 }
 
@@ -96,8 +96,8 @@ func (s *shop) lastNote(code keys.Code) string {
 	return events[len(events)-1].Note
 }
 
-// TestSuccessEndsLoginLimit tests a person who mistypes the password: the right one forgets the wrong ones. Other outcomes
-// take back only their own test.
+// TestSuccessEndsLoginLimit tests a holder who first mistypes the password. A success takes back all tests of the
+// login. Other outcomes after the right password take back only their own test.
 func TestSuccessEndsLoginLimit(t *testing.T) {
 	for outcome, allowed := range map[tasks.Outcome]int{
 		tasks.Success: 10, tasks.AlreadyPremium: 1, tasks.SystemError: 1, tasks.InvalidCredentials: 0,
@@ -113,14 +113,14 @@ func TestSuccessEndsLoginLimit(t *testing.T) {
 	}
 }
 
-// TestKeyLoginLimit tests many logins with one key. The provider's outcome tells that their passwords are right.
+// TestKeyLoginLimit tests many logins with one key. The outcome means that the passwords were right.
 func TestKeyLoginLimit(t *testing.T) {
 	s := limiting(t, 2)
 	other := func(i int) (tasks.Outcome, bool) {
 		s.now = s.now.Add(time.Hour)
 		return s.test(code(0), fmt.Sprint("login ", i%10), tasks.AlreadyPremium)
 	}
-	s.wantTests(14, 14, other) // of ten logins
+	s.wantTests(14, 14, other) // with ten different logins
 	s.wantTests(1, 0, func(int) (tasks.Outcome, bool) { return s.test(code(0), "an eleventh", tasks.AlreadyPremium) })
 	if _, called := s.test(code(1), "an eleventh", tasks.AlreadyPremium); !called {
 		t.Error("another key is limited")
@@ -152,14 +152,15 @@ func TestRunningTestsAreCounted(t *testing.T) {
 	}
 }
 
-// failing is a counter without a database.
+// failing is a login counter that always fails.
 type failing struct{ tasks.LoginCounter }
 
 func (failing) CountLogins(context.Context, []tasks.LoginTest) ([]tasks.LoginCounts, error) {
 	return nil, errors.New("no database")
 }
 
-// TestUncountedLoginIsNotTested tests that a failed count costs no attempt, and that the task continues later.
+// TestUncountedLoginIsNotTested tests that the provider is not called while logins cannot be counted, that this costs
+// no attempt, and that the task continues later.
 func TestUncountedLoginIsNotTested(t *testing.T) {
 	s := upgrading(t)
 	s.LoginHash = func(login string) (string, error) { return login, nil }
@@ -174,7 +175,7 @@ func TestUncountedLoginIsNotTested(t *testing.T) {
 	}
 }
 
-// TestRetriesAreOneTest tests that the attempts of one task count once.
+// TestRetriesAreOneTest tests that all attempts of one task count as one test of the login.
 func TestRetriesAreOneTest(t *testing.T) {
 	s := upgrading(t)
 	s.Logins, s.LoginHash = s.store, func(login string) (string, error) { return login, nil }
@@ -190,7 +191,7 @@ func TestRetriesAreOneTest(t *testing.T) {
 	}
 }
 
-// TestNoKeyTaskLimitIsNoLoginLimit tests that an operator who switches the limit on tasks off gets no other one.
+// TestNoKeyTaskLimitIsNoLoginLimit tests that without a limit of tasks per key, logins are not limited either.
 func TestNoKeyTaskLimitIsNoLoginLimit(t *testing.T) {
 	s := limiting(t, 20)
 	s.Rules.KeyTasks = 0

@@ -10,8 +10,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestSentences compares every sentence with a file, because most are exactly those of the API documentation. Each
-// line of the file has a name, a tab and the sentence.
+// TestSentences compares every message of the package with a file, because most messages are promised by the API
+// documentation. Each line of the file has a name, a tab and the message.
 func TestSentences(t *testing.T) {
 	text, err := os.ReadFile("testdata/sentences.txt")
 	if err != nil {
@@ -33,7 +33,7 @@ func TestSentences(t *testing.T) {
 	}
 }
 
-// sentences returns the sentences of the package by their names.
+// sentences returns the messages of the package by their names.
 func sentences() map[string]string {
 	texts := map[string]string{}
 	for _, k := range tasks.Kinds() {

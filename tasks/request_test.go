@@ -91,7 +91,7 @@ func TestPlainAddress(t *testing.T) {
 	}
 }
 
-// FuzzPolicy compares the policy with a count of the characters one by one.
+// FuzzPolicy compares the password policy with a slow check that reads a password character by character.
 func FuzzPolicy(f *testing.F) {
 	for _, s := range []string{"", "abcdefghi1", "abcdefghij", "ääääääääö1", "abcdefghi€", "abcdefghi½", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff1"} {
 		f.Add(s)

@@ -10,14 +10,14 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A bench accepts renews of one key, one after the other. Each renew ends immediately.
+// A bench accepts tasks of one key, one after the other. Each task ends immediately.
 type bench struct {
 	t     *testing.T
 	rules tasks.Rules
 	key   keys.Key
 }
 
-// try returns the time that the key must wait, or 0 if the request was accepted.
+// try requests a renew. It returns the time that the key must wait, or 0 if the request was accepted.
 func (b *bench) try(at time.Time) time.Duration {
 	b.t.Helper()
 	a := application{tasks.Snapshot{At: at, Key: b.key}, tasks.Renew, strongPassword, "ann", "US", "", ""}
@@ -32,7 +32,7 @@ func (b *bench) try(at time.Time) time.Duration {
 	return 0
 }
 
-// burst returns the number of requests that are accepted at the given time, and the wait of the next request.
+// burst returns the number of requests that are accepted at the given time, and how long the next request must wait.
 func (b *bench) burst(at time.Time) (n int, wait time.Duration) {
 	for n < 1000 {
 		if wait = b.try(at); wait > 0 {
@@ -80,7 +80,7 @@ func TestKeyLimitOff(t *testing.T) {
 	}
 }
 
-// TestKeyLimitEndsWithReset tests that a key has its full allowance after a reset.
+// TestKeyLimitEndsWithReset tests that a reset makes the whole burst of a key available again.
 func TestKeyLimitEndsWithReset(t *testing.T) {
 	b := newBench(t, 2)
 	if n, wait := b.burst(now); n != 2 || wait != 30*time.Minute {
@@ -92,7 +92,8 @@ func TestKeyLimitEndsWithReset(t *testing.T) {
 	}
 }
 
-// TestKeyLimitComesLast tests that any other refusal has priority over the rate limit.
+// TestKeyLimitComesLast tests that a request that is refused for another reason gets that refusal, and not the rate
+// limit.
 func TestKeyLimitComesLast(t *testing.T) {
 	b := newBench(t, 1)
 	b.try(now)
@@ -120,8 +121,8 @@ func (b *bench) upgrade(at time.Time, outcome tasks.Outcome) time.Duration {
 	return 0
 }
 
-// TestFailedLoginsCostMore lets a holder test as many accounts with an unused key as the rules allow. A success
-// ends the pauses.
+// TestFailedLoginsCostMore tests how many accounts a holder can test with an unused key, and that a success ends the
+// pauses.
 func TestFailedLoginsCostMore(t *testing.T) {
 	for _, outcome := range []tasks.Outcome{tasks.InvalidCredentials, tasks.AccountLocked} {
 		b := newBench(t, tasks.DefaultRules().KeyTasks)
@@ -149,7 +150,7 @@ func TestFailedLoginsCostMore(t *testing.T) {
 func TestSuccessfulLoginEndsPauses(t *testing.T) {
 	for _, outcome := range tasks.Outcomes(tasks.Upgrade) {
 		b := newBench(t, tasks.DefaultRules().KeyTasks)
-		b.rules.Plans = 1 // so that a faulty plan ends the task
+		b.rules.Plans = 1 // so that an outcome about a faulty plan ends the task
 		b.key = keys.Key{Code: "K", Version: 1, Status: keys.Active, FailedLogins: 7}
 		b.upgrade(now, outcome)
 		want := 7

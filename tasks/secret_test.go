@@ -34,7 +34,7 @@ func nest() nested {
 	return nested{s, s, &tasks.Account{Login: s, Password: s, NewEmail: s, NewPassword: s}, []tasks.Secret{s}, map[string]tasks.Secret{"k": s}, s}
 }
 
-// bearers returns a secret and values of all kinds that contain it.
+// bearers returns a secret, and values of all kinds that contain the secret.
 func bearers() []any {
 	s, n := tasks.NewSecret(canary), nest()
 	account := tasks.Account{Login: s, Password: s, NewEmail: s, NewPassword: s}
@@ -118,12 +118,12 @@ func TestSecretsListsEveryField(t *testing.T) {
 	}
 }
 
-// junk is a Sealer that opens everything. The result is never an account.
+// junk is a Sealer that opens everything without an error, but never returns an account.
 type junk struct{ box }
 
 func (junk) Open(_, _ []byte) ([]byte, error) { return []byte(canary), nil }
 
-// TestOpens tests that a sealed account opens only for its own task, and that no error contains it.
+// TestOpens tests that a sealed account opens only for its own task, and that no error contains the account.
 func TestOpens(t *testing.T) {
 	s := open(t)
 	s.key(keys.Key{Status: keys.Success, Used: true})
@@ -152,8 +152,8 @@ func TestOpens(t *testing.T) {
 	}
 }
 
-// TestWhatAnEarlierVersionSealed tests the format of sealed accounts. Without a new password, the format is that
-// of earlier versions. Accounts from earlier versions open, and other bytes are not an account.
+// TestWhatAnEarlierVersionSealed tests the format of sealed accounts. Accounts that earlier versions sealed must open.
+// An account without a new password is sealed in the format of earlier versions. Other bytes must not open.
 func TestWhatAnEarlierVersionSealed(t *testing.T) {
 	s := open(t)
 	s.key(keys.Key{Status: keys.Success, Used: true})

@@ -11,7 +11,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A trial is one connector result for one open task. It contains all input of [tasks.Rules.Settle].
+// A trial is one connector result for one open task: everything on which [tasks.Rules.Settle] decides.
 type trial struct {
 	kind    tasks.Kind
 	answer  tasks.ConnectorResult
@@ -28,7 +28,7 @@ var settleRules = tasks.Rules{
 	Deadline: 15 * time.Minute, Plans: 3,
 }
 
-const jitter = 0.5 // shortens a pause by a quarter
+const jitter = 0.5 // makes a pause a quarter shorter
 
 func (c trial) view() tasks.Snapshot {
 	task := tasks.Task{
@@ -55,9 +55,9 @@ func (c trial) settle() tasks.Change {
 	return settleRules.Settle(c.view(), tasks.Attempt{Sent: c.sent(), Result: c.answer, Jitter: jitter}, "change", c.empty)
 }
 
-// A verdict is the expected result for a task.
+// A verdict is the expected result of a trial.
 type verdict struct {
-	what    string // "ended", "again", "next plan"
+	what    string // what happens to the task: "ended", "again" or "next plan"
 	outcome tasks.Outcome
 	slot    stock.State
 	due     time.Time
@@ -65,7 +65,7 @@ type verdict struct {
 	doubt   bool
 }
 
-// expected computes the expected result independently of the package.
+// expected computes the expected result of a trial, without the rules of package tasks.
 func (c trial) expected() verdict {
 	tries, doubt := c.tries+c.lost, c.doubt || c.lost > 0
 	switch c.answer.Effect {
@@ -86,7 +86,8 @@ func (c trial) expected() verdict {
 	return c.later(tries, doubt, settleRules.Backoff<<(tries-1))
 }
 
-// expectedOutcome computes the expected result after a final result. The task is then not in doubt.
+// expectedOutcome computes the expected result of a trial in which the connector returns an outcome. The task is then
+// not in doubt.
 func (c trial) expectedOutcome(tries int) verdict {
 	outcome, faulty := c.answer.Outcome, []tasks.Outcome{"plan_expired", "plan_full", "plan_invalid"}
 	if !slices.Contains(outcomeRules[c.kind], outcome) {
@@ -101,7 +102,7 @@ func (c trial) expectedOutcome(tries int) verdict {
 	return verdict{what: "ended", outcome: outcome, slot: stock.Free, tries: tries}
 }
 
-// outcomeRules lists the outcomes that a task of each kind can have, in the order of the table.
+// outcomeRules lists the outcomes that a connector may return for a task of each kind.
 var outcomeRules = map[tasks.Kind][]tasks.Outcome{
 	"upgrade": {
 		"success", "system_error", "invalid_credentials", "account_locked", "out_of_stock", "already_premium",
@@ -110,7 +111,7 @@ var outcomeRules = map[tasks.Kind][]tasks.Outcome{
 	"renew": {"success", "system_error", "invalid_credentials", "account_locked", "still_premium"},
 }
 
-// ended returns the expected end without a certain outcome.
+// ended returns the expected result for a task that ends with an outcome that the connector has not returned.
 func ended(o tasks.Outcome, tries int, doubt bool) verdict {
 	slot := stock.Free
 	if doubt {
@@ -119,7 +120,7 @@ func ended(o tasks.Outcome, tries int, doubt bool) verdict {
 	return verdict{what: "ended", outcome: o, slot: slot, tries: tries, doubt: doubt}
 }
 
-// taken returns the time since the first attempt of the task.
+// taken returns the time since the first attempt of the task, which may be the present attempt.
 func (c trial) taken() time.Duration {
 	if c.age < 0 {
 		return time.Second
@@ -127,7 +128,7 @@ func (c trial) taken() time.Duration {
 	return c.age
 }
 
-// atWork returns the expected result while the provider is still working. Only this case has the deadline.
+// atWork returns the expected result while the provider still works on the task. Only in this case the deadline counts.
 func (c trial) atWork(tries int) verdict {
 	left := settleRules.Deadline - c.taken()
 	if left <= 0 {
@@ -150,7 +151,7 @@ func (c trial) later(tries int, doubt bool, pause time.Duration) verdict {
 
 var everyOutcome = append([]tasks.Outcome{"", "nonsense", "Success", "still_premium"}, outcomeRules["upgrade"]...)
 
-// everyTrial calls do with each combination. It does not vary inputs that an effect does not use.
+// everyTrial calls do with each combination of inputs. It does not vary the inputs that are not used for an effect.
 func everyTrial(do func(trial)) {
 	for _, c := range everyAnswer() {
 		for _, kind := range tasks.Kinds() {

@@ -30,11 +30,11 @@ type shop struct {
 	applied []string // the ids of the changes, in the order of the calls
 	applies []fault  // the faults of the next calls of Apply; nil: no fault
 	views   []error  // the errors of the next calls of Snapshots; nil: no error
-	vanish  bool     // the key does not exist, from the next call of Snapshots on
+	vanish  bool     // from the next call of Snapshots on, the key does not exist
 	pauses  []time.Duration
 }
 
-// A fault replaces a call of the store. It may or may not call the store itself.
+// A fault replaces a call of the store. The fault may make the call with the function apply, or not.
 type fault func(apply func() ([]error, error)) ([]error, error)
 
 const ttl = time.Minute
@@ -126,7 +126,7 @@ func (s *shop) plans() []stock.Plan {
 	return plans
 }
 
-// awkward is a store with the faults of a shop.
+// awkward is a store whose calls have the faults that its shop lists.
 type awkward struct {
 	*memory.Store
 	s *shop
@@ -178,14 +178,16 @@ func (a awkward) Apply(ctx context.Context, changes []tasks.Change) ([]error, er
 
 var errAway = errors.New("the store is away")
 
-// The faults: the call is lost, its result is lost, or the store did not return this error.
+// callLost is the fault that a call does not reach the store.
 func callLost(func() ([]error, error)) ([]error, error) { return nil, errAway }
 
+// answerLost is the fault that the result of a call is lost.
 func answerLost(apply func() ([]error, error)) ([]error, error) {
 	_, _ = apply()
 	return nil, errAway
 }
 
+// verdictOf returns the fault that the store is not called, and the change gets an error.
 func verdictOf(err error) fault {
 	return func(func() ([]error, error)) ([]error, error) { return []error{err}, nil }
 }
@@ -197,7 +199,7 @@ func (p provider) Do(_ context.Context, o tasks.ConnectorRequest) tasks.Connecto
 	return p.s.provider(o)
 }
 
-// A box is a Sealer with a simple format, in which a test can see the bound bytes.
+// A box is a Sealer with a simple format, in which a test can read the bytes that an account is bound to.
 type box struct{}
 
 func (box) Seal(plain, bound []byte) ([]byte, error) {

@@ -19,10 +19,10 @@ import (
 var update = flag.Bool("update", false, "rewrite the life stories in testdata with what happens now")
 
 // TestStories runs the stories in testdata. Each file has the story of one key. A line without indentation is a
-// command. The indented lines below it are its results and the changes since the last command:
+// command. The indented lines below a command are its results, and the changes since the previous command:
 //
 //	plan ID COUNTRY SIZE          an operator adds a plan
-//	key STATUS [used] [invite=I]  and the key K
+//	key STATUS [used] [invite=I]  an operator imports the key K
 //	accept KIND [COUNTRY]         a holder requests a task
 //	lease                         a worker leases the due task
 //	answer EFFECT [OUTCOME] [after=D]  the connector returns this result, and the worker settles it
@@ -72,7 +72,7 @@ func tell(t *testing.T, file string) {
 	}
 }
 
-// difference returns the first line that differs.
+// difference returns the first line in which two texts differ.
 func difference(want, got string) string {
 	a, b := strings.Split(want, "\n"), strings.Split(got, "\n")
 	for i := range min(len(a), len(b)) {
@@ -83,11 +83,11 @@ func difference(want, got string) string {
 	return fmt.Sprintf("%d lines, not %d", len(b), len(a))
 }
 
-// A story is a shop that stores the texts it has printed.
+// A story is a shop that stores the texts of earlier commands, so that it can print the changes.
 type story struct {
 	*shop
 	job    *tasks.Job
-	lines  []string // the results of the command
+	lines  []string // the results of the present command
 	shown  map[string]string
 	events int
 }
@@ -222,7 +222,8 @@ func (s *story) steer(command string, words []string) {
 	s.say("%s", [...]string{"not found", "reusable", "by invite", "by message", "by account"}[k.InfoShape()])
 }
 
-// reader returns a function that reads the task with the id, or the key with its latest task if the id is empty.
+// reader returns a function that reads the task with an id. If the id is empty, the function reads the key with its
+// latest task.
 func (s *story) reader(id string) func(context.Context) (tasks.Snapshot, error) {
 	return func(ctx context.Context) (tasks.Snapshot, error) {
 		if id != "" {
@@ -232,7 +233,7 @@ func (s *story) reader(id string) func(context.Context) (tasks.Snapshot, error) 
 	}
 }
 
-// changes returns the results of the command, and every change since the last command.
+// changes returns the results of the present command, and every change since the previous command.
 func (s *story) changes() string {
 	v := s.view()
 	if v.Key.Exists() {

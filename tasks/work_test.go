@@ -16,7 +16,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// upgrading returns a shop with one accepted upgrade, and two plans of one slot.
+// upgrading returns a shop with one accepted upgrade, and two plans of one slot each.
 func upgrading(t *testing.T) *shop {
 	s := open(t)
 	s.key(keys.Key{Status: keys.Active})
@@ -60,8 +60,8 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestSettleWithLostResult tests that Settle repeats the same change after a lost result. The change is made
-// once.
+// TestSettleWithLostResult tests that Settle repeats the same change if the store's result is lost. The store applies
+// the change once.
 func TestSettleWithLostResult(t *testing.T) {
 	s := upgrading(t)
 	s.applies = []fault{answerLost, callLost, answerLost}
@@ -74,7 +74,7 @@ func TestSettleWithLostResult(t *testing.T) {
 	}
 }
 
-// TestLoginIsNotStored tests that a login does not reach the key, whichever connector returns it and in whichever form.
+// TestLoginIsNotStored tests that a login is not stored in the key, in whichever form a connector returns it.
 func TestLoginIsNotStored(t *testing.T) {
 	s := upgrading(t)
 	s.provider = func(o tasks.ConnectorRequest) tasks.ConnectorResult {
@@ -121,8 +121,8 @@ func (s *shop) tamper(sealed []byte) {
 	}
 }
 
-// TestPoison tests that a task is retried without a call of the connector if its account does not open or is
-// malformed. The task is not in doubt.
+// TestPoison tests that a task whose sealed account does not open or is malformed is retried without a call of the
+// connector. The task is not in doubt.
 func TestPoison(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		s := upgrading(t)
@@ -144,8 +144,8 @@ func TestPoison(t *testing.T) {
 	})
 }
 
-// TestAnAccountThatDoesNotOpen tests that a failed decryption is not an attempt, and that the task ends at its
-// deadline with a free slot. If the account opens before, the task is carried out normally.
+// TestAnAccountThatDoesNotOpen tests that a failed decryption is not an attempt, and that the task ends at its deadline
+// and frees the slot. If the account opens before the deadline, the task is carried out normally.
 func TestAnAccountThatDoesNotOpen(t *testing.T) {
 	for _, opens := range []bool{false, true} {
 		s := upgrading(t)
@@ -193,7 +193,7 @@ func TestSealsAreBound(t *testing.T) {
 	}
 }
 
-// TestFencedTouchesNothing tests that a worker with a lost lease writes nothing.
+// TestFencedTouchesNothing tests that a worker that has lost its lease writes nothing.
 func TestFencedTouchesNothing(t *testing.T) {
 	s := upgrading(t)
 	late := s.lease()
@@ -211,7 +211,7 @@ func TestFencedTouchesNothing(t *testing.T) {
 	}
 }
 
-// TestSettleAgainstOthers tests that Settle keeps a concurrent change of the key.
+// TestSettleAgainstOthers tests that Settle does not overwrite a simultaneous change of the key.
 func TestSettleAgainstOthers(t *testing.T) {
 	s := upgrading(t)
 	s.provider = func(tasks.ConnectorRequest) tasks.ConnectorResult {
@@ -266,7 +266,7 @@ func TestSettleFails(t *testing.T) {
 	}
 }
 
-// TestSettlingHasAContextOfItsOwn tests that an attempt with a cancelled context is settled.
+// TestSettlingHasAContextOfItsOwn tests that an attempt is settled even if the attempt's context was cancelled.
 func TestSettlingHasAContextOfItsOwn(t *testing.T) {
 	s := upgrading(t)
 	calling, cancel := context.WithCancel(t.Context())
@@ -277,8 +277,8 @@ func TestSettlingHasAContextOfItsOwn(t *testing.T) {
 	}
 }
 
-// TestClockIsTheStores tests that times are those of the store's clock. The engine's clock only measures the time
-// since the lease.
+// TestClockIsTheStores tests that stored times are those of the store's clock. The engine's clock only measures the
+// time since the lease.
 func TestClockIsTheStores(t *testing.T) {
 	s := upgrading(t)
 	skew := 1000 * time.Hour

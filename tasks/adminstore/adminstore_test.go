@@ -38,7 +38,8 @@ func TestTaskStates(t *testing.T) {
 	}
 }
 
-// TestParseSearch reads texts as people type them. Without prefixes, no part of a code but its end is searched.
+// TestParseSearch parses texts as people type them. Without prefixes, a search finds a code by the whole code or by its
+// end.
 func TestParseSearch(t *testing.T) {
 	for text, want := range map[string]string{
 		"":               "[] [] []",

@@ -46,7 +46,7 @@ func TestExpectedLatest(t *testing.T) {
 	}
 }
 
-// counted returns the audit of a plan of three slots.
+// counted returns the audit of a plan of three slots, with its counters and the sums of its moves.
 func counted(counters, moves stock.SlotCounts) audit.PlanAudit {
 	p := stock.Plan{ID: "elm", Seq: 7, Size: 3, Held: counters.Held, Spent: counters.Spent, Suspect: counters.Suspect}
 	return audit.PlanAudit{At: now, Plan: p, Moves: moves}
@@ -68,7 +68,8 @@ func TestFixCountersOfPlanAudit(t *testing.T) {
 	}
 }
 
-// TestCounterFixAppliesToSameDifference tests that a fix applies while the difference is the same, also after later transfers.
+// TestCounterFixAppliesToSameDifference tests that a fix applies as long as the difference between counters and history
+// is the same, also after later transfers.
 func TestCounterFixAppliesToSameDifference(t *testing.T) {
 	c, err := counted(stock.SlotCounts{Held: 1}, stock.SlotCounts{Spent: 1}).FixCounters("id")
 	if err != nil {

@@ -16,7 +16,7 @@ func TestFailTask(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		kind  tasks.Kind
-		task  tasks.Task // the fields that differ from the other cases
+		task  tasks.Task // the fields of the task that differ between the cases
 		tries int
 		doubt bool
 		slot  stock.State
@@ -61,7 +61,8 @@ func TestFailTask(t *testing.T) {
 	}
 }
 
-// TestCloseHold tests that a slot which an ended task still holds becomes spent only after a success.
+// TestCloseHold tests the repair of an ended task that holds a slot. The slot becomes spent after a success, and
+// otherwise suspect.
 func TestCloseHold(t *testing.T) {
 	for _, outcome := range []tasks.Outcome{
 		"success", "system_error", "invalid_credentials", "account_locked", "out_of_stock", "already_premium",

@@ -10,7 +10,7 @@ import (
 	"github.com/keyseat/keyseat/tasks/audit"
 )
 
-// TestRepairStatus tests the repair of a key with an inconsistent status and Used.
+// TestRepairStatus tests the repair of a key whose status does not match its field Used.
 func TestRepairStatus(t *testing.T) {
 	success := tasks.Task{ID: "T", Kind: tasks.Upgrade, Outcome: tasks.Success, EndedAt: now}
 	ended, reset := tasks.Event{Type: tasks.EventEnded, Task: "T"}, tasks.Event{Type: tasks.EventReset}

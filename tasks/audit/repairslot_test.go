@@ -32,8 +32,9 @@ func TestRepairSlotMakesHistoryMatch(t *testing.T) {
 	}
 }
 
-// TestRepairSlotChoosesTaskOrHistory tests whether the repair changes the task or the history. It changes the task if the
-// counters match the history, and the history otherwise. It never keeps a version that is impossible.
+// TestRepairSlotChoosesTaskOrHistory tests whether a repair changes the task or the history. A repair changes the task
+// if the counters match the history, and the history otherwise. But if one of them is impossible, a repair changes that
+// one.
 func TestRepairSlotChoosesTaskOrHistory(t *testing.T) {
 	held, spent := moved("elm", "free", "held"), moved("elm", "held", "spent")
 	for _, c := range []struct {
@@ -41,7 +42,7 @@ func TestRepairSlotChoosesTaskOrHistory(t *testing.T) {
 		events  []tasks.Event
 		task    tasks.Task
 		counted bool
-		slot    stock.State   // of the task after the repair
+		slot    stock.State   // the slot of the task after the repair
 		added   []tasks.Event // the events that the repair adds to the history
 	}{
 		{"the history, which is counted", []tasks.Event{held, spent}, upgraded("elm", "suspect"), true, "spent", nil},

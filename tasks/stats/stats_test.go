@@ -11,7 +11,7 @@ import (
 // now is the time of the store's clock in these tests.
 var now = time.Date(2026, 11, 22, 19, 37, 0, 0, time.UTC)
 
-// TestQueue tests in which state a task is counted, and since when it is late.
+// TestQueue tests in which state a task is counted, and which Late and Age a task causes.
 func TestQueue(t *testing.T) {
 	ago := func(minutes int) time.Time { return now.Add(-time.Duration(minutes) * time.Minute) }
 	hour := time.Hour
@@ -36,7 +36,7 @@ func TestQueue(t *testing.T) {
 	}
 }
 
-// TestQueueAddsUp tests that Late and Age are maximums, whatever the order of the tasks.
+// TestQueueAddsUp tests that Late and Age are the maximum over the tasks, whatever the order of the tasks.
 func TestQueueAddsUp(t *testing.T) {
 	early := tasks.Task{CreatedAt: now.Add(-3 * time.Hour), DueAt: now.Add(-time.Minute)}
 	late := tasks.Task{LostLeases: 1, CreatedAt: now.Add(-time.Hour), DueAt: now.Add(-time.Hour)}
