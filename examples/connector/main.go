@@ -14,7 +14,7 @@
 //     arrived. A guess would sell a slot twice, or lose one.
 //   - A result contains no secret.
 //
-// The suite in adapters/connectortest checks them:
+// The suite in adapters/connectortest checks these duties:
 //
 //	go run ./examples/connector
 //	go test ./examples/connector
@@ -83,7 +83,7 @@ func (c connector) submit(ctx context.Context, r tasks.ConnectorRequest) tasks.C
 		NewPassword: r.Account.NewPassword.Reveal(),
 	})
 	switch {
-	case err == nil, errors.Is(err, errDuplicate): // duplicate: another process or an earlier attempt has submitted it
+	case err == nil, errors.Is(err, errDuplicate): // a duplicate comes from another process or an earlier attempt
 		return tasks.ConnectorResult{Effect: tasks.Pending, RetryAfter: time.Second}
 	case errors.Is(err, errInvalid):
 		return tasks.ConnectorResult{Effect: tasks.Refused, Note: "the provider refuses such a request"}

@@ -50,7 +50,7 @@ func (p *provider) Submit(ctx context.Context, r joinRequest) error {
 	if r.Reference == "" || r.Login == "" || r.Password == "" {
 		return errInvalid
 	}
-	time.Sleep(time.Millisecond) // the network's time, in which another process may submit
+	time.Sleep(time.Millisecond) // the network's time, in which another process may submit the same reference
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, found := p.requests[r.Reference]; found {
@@ -78,7 +78,7 @@ func (p *provider) Status(ctx context.Context, reference string) (string, error)
 	return r.result(), nil
 }
 
-// result is the result that the login names, such as "no seat" for no_seat@example.com.
+// result returns the result that the login names, such as "no seat" for no_seat@example.com.
 func (r submitted) result() string {
 	local, _, _ := strings.Cut(r.Login, "@")
 	result := strings.ReplaceAll(local, "_", " ")

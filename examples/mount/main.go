@@ -8,8 +8,8 @@
 //
 // The transaction is the point of this example. Without it, a crash between the two writes would leave
 // a payment without an upgrade, or an upgrade without a payment. The method Store.In of bunstore returns a store that
-// writes in the transaction, and an engine on it makes the same decisions as any other. The host then has
-// two duties. It wakes the worker pool after the commit, because no worker sees the task before. It rolls
+// writes in the transaction. An engine on that store makes the same decisions as any other engine. The host then has
+// two duties. It wakes the worker pool after the commit, because no worker sees the task before the commit. It rolls
 // back after an error, because a database may refuse every statement after a failed one.
 //
 //	go run ./examples/mount shop.db
@@ -118,10 +118,10 @@ type wallet struct {
 	Credit  int
 }
 
-// price is what an upgrade costs.
+// price is the credit that an upgrade costs.
 const price = 3
 
-// A shop is one database, and an engine on it.
+// A shop has one database, and an engine whose store is in that database.
 type shop struct {
 	db     *bun.DB
 	store  *bunstore.Store
@@ -131,7 +131,7 @@ type shop struct {
 
 func newShop(ctx context.Context, db *bun.DB) (*shop, error) {
 	// The store does not close db, because it did not open it.
-	store, err := bunstore.New(db) //nolint:contextcheck // it only looks at the settings of an open file
+	store, err := bunstore.New(db) //nolint:contextcheck // it only reads the settings of an open file
 	if err != nil {
 		return nil, err
 	}

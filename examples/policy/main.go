@@ -5,14 +5,14 @@
 //	POST /erneuern     the same parameters         a renew
 //
 // A rule on passwords can be in tasks.Rules.Password, for renews only, or in the host, as checkAccount is here.
-// Engine.Accept checks the former, in a fixed order with all the other reasons to refuse. The host checks its own rules
-// before it calls the engine. Keep such a rule free of side effects, because the client that sent
-// the password may not even have a key.
+// Engine.Accept checks a rule of tasks.Rules, in a fixed order with all the other reasons to refuse. The host checks its
+// own rules before it calls the engine. Keep a rule of the host free of side effects, because the client that sent the
+// password may have no key.
 //
-// Messages are not a setting. The engine refuses with a tasks.Refusal. Its value is a stable code, and its Error method
-// returns the sentence of keyseat's API documentation. To use other sentences, map the code to them. /API/ itself
-// returns exactly the documented sentences, because its clients compare them. One of them names ten characters as the
-// minimum, even if the rules require more. So mount /API/ only with the default rules.
+// Messages are not a setting. The engine refuses with a tasks.Refusal. The value of a refusal is a stable code, and its
+// Error method returns the sentence of keyseat's API documentation. To use other sentences, map the codes to them. /API/
+// itself returns exactly the documented sentences, because its clients compare them. One of the documented sentences says
+// that a password needs ten characters, even if the rules require more. So mount /API/ only with the default rules.
 //
 //	go run ./examples/policy
 //	curl -d key=MEIN-SCHLUESSEL -d login=anna@example.com -d 'pwd=long enough, 1' -d country=DE http://127.0.0.1:8080/aktivieren

@@ -11,7 +11,8 @@ import (
 	"sync"
 )
 
-// An entry is a line of the ledger. Without an answer, the order was started. With an answer, it has ended.
+// An entry is a line of the ledger. An entry without an answer means that the order was started. An entry with an answer
+// means that the order has ended.
 type entry struct {
 	Key    string    `json:"key"`
 	Info   orderInfo `json:"about"`
@@ -22,8 +23,8 @@ type entry struct {
 type ledger struct {
 	mu      sync.Mutex
 	file    *os.File
-	entries map[string]entry // the last one of each key
-	failed  error            // the failed write; if set, the ledger writes nothing more
+	entries map[string]entry // the last entry of each key
+	failed  error            // the error of a failed write; if set, the ledger writes nothing more
 }
 
 // openLedger reads the existing entries. It cuts off an incomplete last line that a crash has left, because
@@ -75,8 +76,8 @@ func (l *ledger) find(key string) (entry, bool) {
 	return e, found
 }
 
-// write returns after the entry is on the disk. After a failure it writes nothing more, because the file
-// may end with half a line.
+// write appends an entry, and returns after the entry is on the disk. After a failure it writes nothing more, because the
+// file may end with half a line.
 func (l *ledger) write(e entry) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

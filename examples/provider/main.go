@@ -9,8 +9,8 @@
 //
 // It follows these rules:
 //
-//   - Requests with the same Idempotency-Key cause the work once. Later ones get the ledger's answer, or
-//     a 202 while the work goes on. This holds even if this service was killed in the middle.
+//   - Requests with the same Idempotency-Key cause the work once. Later requests get the ledger's answer, or
+//     a 202 while the work goes on. This holds even if the service was killed during the work.
 //   - After a crash, interrupted work runs again with retried = true. Then check first at the provider whether
 //     the work was done.
 //   - Work goes on when its HTTP request ends. A repeated request waits for the same work.
@@ -78,9 +78,9 @@ func main() {
 // A simulated provider ends each order with the outcome that the login's local part names, or else with
 // success. It counts how often it has carried out each order.
 //
-// If retried is true, a real provider first checks whether the account is in the plan already. It returns a
-// certain result as an answer (account_locked, plan_full, …), and an uncertain one as an error. The service
-// logs its errors, so they must contain no login or password.
+// Your own provider must do more. If retried is true, it first checks whether the account is in the plan already. It
+// returns a certain result as an answer (account_locked, plan_full, …), and an uncertain result as an error. The service
+// logs this error, so the error must contain no login or password.
 type simulated struct {
 	duration time.Duration
 

@@ -4,9 +4,10 @@
 // wants a readable file. It also shows the duties of a store: to keep, find and compare values. A store knows no rule.
 //
 //	store.go    tasks.Store: the methods for requests and workers, and the file
-//	admin.go    adminstore.AdminStore: ten independent methods that list, find or import
+//	admin.go    adminstore.AdminStore: independent methods that list, find or import
 //
-// tasks.Store and adminstore.AdminStore document the contracts. The suite in adapters/storetest checks them:
+// tasks.Store and adminstore.AdminStore document the contracts. The suite in adapters/storetest checks that a store keeps
+// them:
 //
 //	go run ./examples/store shop.json
 //	go test ./examples/store

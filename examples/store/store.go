@@ -17,7 +17,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A store keeps all data in maps behind a mutex. Its file keeps them for the next start.
+// A store keeps all data in maps behind a mutex. A file keeps the data for the next start.
 type store struct {
 	file
 	mu sync.Mutex
@@ -142,7 +142,7 @@ func (s *store) Lease(ctx context.Context, _ string, n int, ttl time.Duration) (
 
 // due returns the open tasks that can be leased, the longest due first.
 func (s *state) due(ttl time.Duration) (due []tasks.Task) {
-	latest := now().Add(2 * ttl) // a later time comes from a clock that was since set back
+	latest := now().Add(2 * ttl) // a time after latest comes from a clock that was then set back
 	for _, t := range s.Tasks {
 		var decided time.Time // the time of the task's last event
 		for _, e := range s.History[t.Code] {
@@ -203,7 +203,7 @@ func mapSlice[A, B any](all []A, f func(A) B) []B {
 	return results
 }
 
-// A file has the state as JSON. Each change replaces it.
+// A file has the state as JSON. Each change of the state replaces the file.
 type file struct {
 	path string
 	sync func(*os.File) error // flushes a file to the disk
@@ -220,7 +220,7 @@ func open(path string) (*store, error) {
 	return s, errors.Join(err, json.Unmarshal(text, &s.state))
 }
 
-// save replaces the file. If that fails, save takes back the change of the state.
+// save replaces the file. If that fails, save restores the state that the old file has.
 func (f *file) save(s *state) error {
 	text, err := json.Marshal(s)
 	if err == nil && !bytes.Equal(text, f.text) {

@@ -37,8 +37,8 @@ type task struct {
 // An answer has the fields outcome, username and verify_address.
 type answer map[string]string
 
-// carryOut does the work at the provider. If the second argument, retried, is true, an earlier call may have done it:
-// check that first. It returns an error if the result is not certain.
+// carryOut does the work at the provider. If the second argument, retried, is true, an earlier call may have done the
+// work: check that first. Return an error if the result is not certain.
 func carryOut(t task, _ bool) (answer, error) { //nolint:unparam // your work may fail
 	switch local, _, _ := strings.Cut(t.Account.Login, "@"); {
 	case local == "success" && t.Kind == "upgrade":
@@ -51,7 +51,7 @@ func carryOut(t task, _ bool) (answer, error) { //nolint:unparam // your work ma
 
 var folder = cmp.Or(os.Getenv("ANSWERS"), "answers") // has the answers by Idempotency-Key, and no secret
 
-// work returns the answer to a request. It runs once at a time for a key.
+// work returns the answer to a request. For each key, only one call of work runs at a time.
 func work(key string, t task) ([]byte, error) {
 	path, started := filepath.Join(folder, key+".json"), filepath.Join(folder, key+".started")
 	if text, err := os.ReadFile(path); !errors.Is(err, fs.ErrNotExist) {
@@ -69,14 +69,17 @@ func work(key string, t task) ([]byte, error) {
 	return text, errors.Join(err, save(path, text))
 }
 
-// save writes a file to the disk, before anything relies on it.
+// save writes a file. When it returns nil, the file is complete and on the disk.
 func save(path string, text []byte) error {
 	file, err := os.OpenFile(path+".new", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = file.Write(text)
-	return errors.Join(err, file.Sync(), file.Close(), os.Rename(file.Name(), path))
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
 }
 
 // jobs has the work in progress, by key.
@@ -101,11 +104,11 @@ func handle(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Retry-After", "1")
 	select {
 	case <-time.After(5 * time.Second):
-		w.WriteHeader(http.StatusAccepted) // keyseat asks again, and the work goes on
+		w.WriteHeader(http.StatusAccepted) // the work continues, and keyseat repeats the request
 	case <-done:
 		if err != nil {
 			log.Printf("%s: the result is not certain", key) // the text of an error may have a secret
-			w.WriteHeader(http.StatusServiceUnavailable)     // keyseat asks again
+			w.WriteHeader(http.StatusServiceUnavailable)     // keyseat repeats the request
 			return
 		}
 		_, _ = w.Write(text)
