@@ -17,7 +17,6 @@ import (
 
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/internal/jsoncodec"
-	"github.com/keyseat/keyseat/stock"
 )
 
 const maxBodySize = 64 << 10 // bytes
@@ -226,24 +225,13 @@ func textsOf[S ~string](all []S) (texts []string) {
 	return texts
 }
 
-// time parses a time or a date, or returns the zero time if the parameter is not given.
-func (q *query) time(name string, parse func(string) (time.Time, error)) (at time.Time) {
+// parsed parses a parameter, or returns the zero value if the parameter is not given.
+func parsed[T any](q *query, name string, parse func(string) (T, error)) (value T) {
 	if q.values.Has(name) {
 		var err error
-		if at, err = parse(q.values.Get(name)); err != nil {
+		if value, err = parse(q.values.Get(name)); err != nil {
 			q.fail(name + " " + err.Error())
 		}
 	}
-	return at
-}
-
-// country parses the country, or returns "" if it is not given.
-func (q *query) country() (country stock.Country) {
-	if q.values.Has("country") {
-		var err error
-		if country, err = csvfile.ParseCountry(q.values.Get("country")); err != nil {
-			q.fail("country " + err.Error())
-		}
-	}
-	return country
+	return value
 }

@@ -80,8 +80,8 @@ func (c *call) listKeys() (response, error) {
 	p := c.page(q)
 	f := adminstore.KeyFilter{
 		Statuses: oneOf(q, "status", keys.Statuses()), Used: q.boolean("used"), Revoked: q.boolean("revoked"),
-		BoughtAfter: q.time("bought_after", csvfile.ParseTime), BoughtBefore: q.time("bought_before", csvfile.ParseTime),
-		Country: q.country(), Plan: q.values.Get("plan"),
+		BoughtAfter: parsed(q, "bought_after", csvfile.ParseTime), BoughtBefore: parsed(q, "bought_before", csvfile.ParseTime),
+		Country: parsed(q, "country", csvfile.ParseCountry), Plan: q.values.Get("plan"),
 	}
 	if q.values.Has("order_id") {
 		f.OrderID = new(q.values.Get("order_id"))

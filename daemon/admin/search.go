@@ -49,7 +49,7 @@ func (c *call) listActivity() (response, error) {
 	p := c.page(q)
 	f := activity.Filter{
 		Actor: q.values.Get("actor"), Action: activity.Action(q.values.Get("action")), Subject: q.values.Get("subject"),
-		Since: q.time("since", csvfile.ParseTime), Until: q.time("until", csvfile.ParseEnd),
+		Since: parsed(q, "since", csvfile.ParseTime), Until: parsed(q, "until", csvfile.ParseEnd),
 	}
 	if f.Action != "" && !slices.Contains(activity.Actions(), f.Action) {
 		q.fail("action must be one of these: " + strings.Join(textsOf(activity.Actions()), " "))

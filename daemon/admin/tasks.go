@@ -24,8 +24,8 @@ func (c *call) listTasks() (response, error) {
 	p := c.page(q)
 	f := adminstore.TaskFilter{
 		State: adminstore.TaskState(q.values.Get("state")), Outcomes: oneOf(q, "outcome", tasks.AllOutcomes()),
-		Country: q.country(), Plan: q.values.Get("plan"),
-		Since: q.time("since", csvfile.ParseTime), Until: q.time("until", csvfile.ParseEnd),
+		Country: parsed(q, "country", csvfile.ParseCountry), Plan: q.values.Get("plan"),
+		Since: parsed(q, "since", csvfile.ParseTime), Until: parsed(q, "until", csvfile.ParseEnd),
 	}
 	if f.State != adminstore.AnyTask && !slices.Contains(adminstore.TaskStates(), f.State) {
 		q.fail("state must be one of these: " + strings.Join(textsOf(adminstore.TaskStates()), " "))

@@ -82,22 +82,18 @@ func (a *Admin) Key(ctx context.Context, code keys.Code) (KeyDetail, error) {
 
 // Revoke revokes a key. An open task of the key continues to its end.
 func (a *Admin) Revoke(ctx context.Context, code keys.Code) (Key, error) {
-	return a.changeKey(ctx, code, "revoke")
+	return post[Key](ctx, a, nil, "keys", string(code), "revoke")
 }
 
 // Restore gives a revoked key the state that it had before.
 func (a *Admin) Restore(ctx context.Context, code keys.Code) (Key, error) {
-	return a.changeKey(ctx, code, "restore")
+	return post[Key](ctx, a, nil, "keys", string(code), "restore")
 }
 
 // Reset makes a key usable again, whatever its status. If the key has an open task, the error is [TaskOpen]. Reset the key
 // after the task has ended.
 func (a *Admin) Reset(ctx context.Context, code keys.Code) (Key, error) {
-	return a.changeKey(ctx, code, "reset")
-}
-
-func (a *Admin) changeKey(ctx context.Context, code keys.Code, action string) (Key, error) {
-	return call[Key](ctx, a, adminCall{method: http.MethodPost, path: []string{"keys", string(code), action}})
+	return post[Key](ctx, a, nil, "keys", string(code), "reset")
 }
 
 // Tasks lists the tasks that match the filter, oldest first. The codes are masked unless the token has the role export.
@@ -140,22 +136,22 @@ func (a *Admin) Task(ctx context.Context, id string) (Task, error) {
 // Retry makes an open task due now. If the task has ended, the error is [TaskEnded]. If a worker is working on the task,
 // the error is [TaskLeased].
 func (a *Admin) Retry(ctx context.Context, id string) (Task, error) {
-	return a.changeTask(ctx, id, "retry", nil)
+	return post[Task](ctx, a, nil, "tasks", id, "retry")
 }
 
 // Resolve decides the state of a suspect slot: spent if the outcome is success, and free for any other
 // outcome. If the task is the latest of its key, the key's status follows the outcome. If the task has no
 // suspect slot, the error is [NotSuspect].
 func (a *Admin) Resolve(ctx context.Context, id string, o tasks.Outcome) (Task, error) {
-	return a.changeTask(ctx, id, "resolve", map[string]tasks.Outcome{"outcome": o})
+	return post[Task](ctx, a, map[string]tasks.Outcome{"outcome": o}, "tasks", id, "resolve")
 }
 
 // Release frees the slot that a task has spent. Call it after the member has left the plan. If the task has
 // no spent slot, the error is [NotSpent].
 func (a *Admin) Release(ctx context.Context, id string) (Task, error) {
-	return a.changeTask(ctx, id, "release", nil)
+	return post[Task](ctx, a, nil, "tasks", id, "release")
 }
 
-func (a *Admin) changeTask(ctx context.Context, id, action string, body any) (Task, error) {
-	return call[Task](ctx, a, adminCall{method: http.MethodPost, path: []string{"tasks", id, action}, body: body})
+func post[T any](ctx context.Context, a *Admin, body any, path ...string) (T, error) {
+	return call[T](ctx, a, adminCall{method: http.MethodPost, path: path, body: body})
 }

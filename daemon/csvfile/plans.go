@@ -16,6 +16,11 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
+var planColumns = []string{"id", "country", "address", "invite", "slots", "expires_at"}
+
+// PlanColumns lists the columns of a file of plans. The columns id, country and slots are required.
+func PlanColumns() []string { return slices.Clone(planColumns) }
+
 // MaxID is the maximum length of a plan's id, in bytes.
 const MaxID = 128
 

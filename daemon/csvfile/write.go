@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,14 @@ import (
 	"github.com/keyseat/keyseat/tasks/activity"
 	"github.com/keyseat/keyseat/tasks/archive"
 )
+
+var keyColumns = []string{
+	"code", "purchase_date", "order_id", "used", "used_date", "invite", "address",
+	"username", "verify_address", "status", "message", "revoked",
+}
+
+// KeyColumns lists the columns of a file of keys, in the order in which [WriteKeys] writes them. Only code is required.
+func KeyColumns() []string { return slices.Clone(keyColumns) }
 
 // WriteKeys writes keys with all their columns. [Reader.Keys] reads the same keys from the file, and WriteKeys writes
 // these keys to the same bytes again. A file cannot hold an open task: WriteKeys writes a key with an open task as

@@ -125,10 +125,11 @@ func (k *keysExport) Run(ctx context.Context, c stdio) error {
 		}
 		n := 0
 		defer func() { c.auditOutput(ctx, s, "keys export", n) }()
-		var bar *terminal.Bar
-		if terminal.Width(c.out) == 0 { // a bar would mix with rows on a terminal
-			bar = terminal.NewRowBar(c.err, "exporting")
+		progress := c.err
+		if terminal.Width(c.out) > 0 {
+			progress = io.Discard // on a terminal, a bar would mix with the rows
 		}
+		bar := terminal.NewRowBar(progress, "exporting")
 		defer bar.Clear()
 		found = seq.Map(found, func(k keys.Key) keys.Key {
 			n++

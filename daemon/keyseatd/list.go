@@ -59,26 +59,23 @@ func limited[T any](limit int, all iter.Seq2[T, error], n *int) iter.Seq2[T, err
 type keysList struct {
 	databaseFlag
 	listFlags
-	Order        string    `help:"Only keys of this order." placeholder:"ID" validate:"text"`
-	Status       []string  `help:"Only keys with one of these statuses: ${enum}." enum:"${statuses}" placeholder:"STATUS"`
-	Used         *bool     `help:"Only used keys, or only unused ones." negatable:""`
-	Revoked      *bool     `help:"Only revoked keys, or only those that are not." negatable:""`
-	BoughtAfter  time.Time `help:"Only keys bought then or later: a time or a date." placeholder:"TIME"`
-	BoughtBefore time.Time `help:"Only keys bought earlier: a time or a date." placeholder:"TIME"`
-	After        string    `help:"Begin after this key." placeholder:"CODE"`
+	Order        string        `help:"Only keys of this order." placeholder:"ID" validate:"text"`
+	Status       []keys.Status `help:"Only keys with one of these statuses: ${enum}." enum:"${statuses}" placeholder:"STATUS"`
+	Used         *bool         `help:"Only used keys, or only unused ones." negatable:""`
+	Revoked      *bool         `help:"Only revoked keys, or only those that are not." negatable:""`
+	BoughtAfter  time.Time     `help:"Only keys bought then or later: a time or a date." placeholder:"TIME"`
+	BoughtBefore time.Time     `help:"Only keys bought earlier: a time or a date." placeholder:"TIME"`
+	After        string        `help:"Begin after this key." placeholder:"CODE"`
 }
 
 // Run lists the keys. It logs how many codes it printed.
 func (k *keysList) Run(ctx context.Context, c stdio) error {
 	f := adminstore.KeyFilter{
-		Used: k.Used, Revoked: k.Revoked, BoughtAfter: k.BoughtAfter, BoughtBefore: k.BoughtBefore,
+		Statuses: k.Status, Used: k.Used, Revoked: k.Revoked, BoughtAfter: k.BoughtAfter, BoughtBefore: k.BoughtBefore,
 		Country: k.Country, Plan: k.Plan,
 	}
 	if k.Order != "" {
 		f.OrderID = &k.Order
-	}
-	for _, status := range k.Status {
-		f.Statuses = append(f.Statuses, keys.Status(status))
 	}
 	return k.open(ctx, func(s *bunstore.Store) error {
 		p := k.page()
@@ -140,21 +137,18 @@ type tasksCmd struct {
 type tasksList struct {
 	databaseFlag
 	listFlags
-	State   string    `help:"Only tasks in this state: ${enum}." enum:"any, open, waiting, running, retrying, ended, failed, suspect" default:"any"`
-	Outcome []string  `help:"Only tasks that ended with one of these outcomes: ${enum}." enum:"${outcomes}" placeholder:"OUTCOME"`
-	Since   time.Time `help:"Only tasks accepted then or later: a time or a date." placeholder:"TIME"`
-	Until   time.Time `type:"end" help:"Only tasks accepted earlier: a time, or a date, of which the whole day counts." placeholder:"TIME"`
-	Key     string    `help:"Only tasks of this key." placeholder:"CODE"`
+	State   string          `help:"Only tasks in this state: ${enum}." enum:"any, open, waiting, running, retrying, ended, failed, suspect" default:"any"`
+	Outcome []tasks.Outcome `help:"Only tasks that ended with one of these outcomes: ${enum}." enum:"${outcomes}" placeholder:"OUTCOME"`
+	Since   time.Time       `help:"Only tasks accepted then or later: a time or a date." placeholder:"TIME"`
+	Until   time.Time       `type:"end" help:"Only tasks accepted earlier: a time, or a date, of which the whole day counts." placeholder:"TIME"`
+	Key     string          `help:"Only tasks of this key." placeholder:"CODE"`
 }
 
 // Run lists the tasks that match the flags. It logs how many codes it printed.
 func (t *tasksList) Run(ctx context.Context, c stdio) (err error) {
-	f := adminstore.TaskFilter{Country: t.Country, Plan: t.Plan, Since: t.Since, Until: t.Until}
+	f := adminstore.TaskFilter{Outcomes: t.Outcome, Country: t.Country, Plan: t.Plan, Since: t.Since, Until: t.Until}
 	if t.State != "any" {
 		f.State = adminstore.TaskState(t.State)
-	}
-	for _, o := range t.Outcome {
-		f.Outcomes = append(f.Outcomes, tasks.Outcome(o))
 	}
 	if t.Key != "" {
 		if f.Code, err = keys.ParseTyped(t.Key); err != nil {

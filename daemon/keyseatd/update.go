@@ -119,13 +119,11 @@ func (t *tasksRetry) Run(ctx context.Context, c stdio) error {
 
 type tasksResolve struct {
 	taskArg
-	Outcome string `help:"The actual outcome at the provider: ${enum}. Success spends the slot, any other frees it." required:"" enum:"${outcomes}" placeholder:"OUTCOME"`
+	Outcome tasks.Outcome `help:"The actual outcome at the provider: ${enum}. Success spends the slot, any other frees it." required:"" enum:"${outcomes}" placeholder:"OUTCOME"`
 }
 
 // Run resolves the suspect slot of the task. It also updates the key, if the task is the key's latest.
 func (t *tasksResolve) Run(ctx context.Context, c stdio) error {
-	resolve := func(v tasks.Snapshot, id string) (tasks.Change, error) {
-		return tasks.Resolve(v, tasks.Outcome(t.Outcome), id)
-	}
-	return t.updateTask(ctx, c, t.ID, update{"tasks resolve", resolve, "the task is resolved as " + t.Outcome, hintTask})
+	resolve := func(v tasks.Snapshot, id string) (tasks.Change, error) { return tasks.Resolve(v, t.Outcome, id) }
+	return t.updateTask(ctx, c, t.ID, update{"tasks resolve", resolve, "the task is resolved as " + string(t.Outcome), hintTask})
 }

@@ -27,25 +27,12 @@ import (
 
 // Width returns the width of the terminal w in columns, or 0 if w is not a terminal.
 func Width(w io.Writer) int {
-	fd, is := terminalFD(w)
-	if !is {
-		return 0
-	}
-	width, _, err := term.GetSize(fd)
-	if err != nil {
-		return 0
-	}
-	return width
-}
-
-// terminalFD returns the file descriptor of w, and whether w is a terminal.
-func terminalFD(w io.Writer) (fd int, is bool) {
 	f, isFile := w.(*os.File)
 	if !isFile {
-		return 0, false
+		return 0
 	}
-	fd = int(f.Fd())
-	return fd, term.IsTerminal(fd)
+	width, _, _ := term.GetSize(int(f.Fd())) // fails with 0 if the file is not a terminal
+	return width
 }
 
 // Printable makes a text safe for one line of a terminal. It replaces control characters, because a
@@ -101,26 +88,27 @@ func words(s string) (all []string) {
 	return all
 }
 
-// A Bar shows the progress of a command. A nil Bar shows nothing. A bar that cannot be drawn does not stop
-// the command, so its errors are ignored.
+// A Bar shows the progress of a command. A bar on a writer that is not a terminal shows nothing. A bar that cannot be drawn
+// does not stop the command, so its errors are ignored.
 type Bar struct{ bar *progressbar.ProgressBar }
 
-// NewRowBar returns a bar that counts rows on w. It returns nil if w is not a terminal.
+// NewRowBar returns a bar that counts rows on w.
 func NewRowBar(w io.Writer, what string) *Bar {
 	return newBar(w, what, -1, progressbar.OptionShowCount(), progressbar.OptionShowIts())
 }
 
-// NewByteBar returns a bar that counts bytes up to size on w. A size of -1 means that the size is unknown. NewByteBar
-// returns nil if w is not a terminal.
+// NewByteBar returns a bar that counts bytes up to size on w. A size of -1 means that the size is unknown.
 func NewByteBar(w io.Writer, what string, size int64) *Bar {
 	return newBar(w, what, size, progressbar.OptionShowBytes(true))
 }
 
 func newBar(w io.Writer, what string, size int64, more ...progressbar.Option) *Bar {
-	if _, is := terminalFD(w); !is {
-		return nil
+	isTerminal := Width(w) > 0
+	if !isTerminal {
+		w = io.Discard
 	}
 	return &Bar{progressbar.NewOptions64(size, append(more,
+		progressbar.OptionSetVisibility(isTerminal),
 		progressbar.OptionSetWriter(w),
 		progressbar.OptionSetDescription(what),
 		progressbar.OptionThrottle(100*time.Millisecond),
@@ -129,18 +117,12 @@ func newBar(w io.Writer, what string, size int64, more ...progressbar.Option) *B
 }
 
 // Add adds n to the count.
-func (b *Bar) Add(n int) {
-	if b != nil {
-		_ = b.bar.Add(n)
-	}
-}
+func (b *Bar) Add(n int) { _ = b.bar.Add(n) }
 
 // Set shows n of size.
 func (b *Bar) Set(n, size int64) {
-	if b != nil {
-		b.bar.ChangeMax64(size)
-		_ = b.bar.Set64(n)
-	}
+	b.bar.ChangeMax64(size)
+	_ = b.bar.Set64(n)
 }
 
 // Write adds the bytes of p, as the destination of an [io.TeeReader]. It never fails.
@@ -150,8 +132,4 @@ func (b *Bar) Write(p []byte) (int, error) {
 }
 
 // Clear removes the bar from the terminal.
-func (b *Bar) Clear() {
-	if b != nil {
-		_ = b.bar.Clear()
-	}
-}
+func (b *Bar) Clear() { _ = b.bar.Clear() }
