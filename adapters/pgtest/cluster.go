@@ -28,7 +28,7 @@ type Cluster struct {
 	bin        string
 	folder     string // holds the data and the log
 	port       int
-	supervisor *supervisor // nil: the cluster is stopped
+	supervisor *supervisor // nil: the cluster was never started
 }
 
 // Start creates and starts a cluster. When the test ends, the cluster is stopped and removed.
@@ -121,30 +121,30 @@ func (c *Cluster) Try(sql string) error { return execute(context.Background(), c
 // started, because these processes would serve their clients for another moment.
 func (c *Cluster) Kill(t testing.TB) {
 	t.Helper()
-	pid, err := c.Postmaster()
+	pid, err := readPostmaster(c.data())
 	if err == nil {
 		err = killServer(pid)
 	}
 	if err != nil {
 		t.Fatalf("kill the postmaster: %v", err)
 	}
-	c.stop(keepFolder)
+	c.supervisor.stop(keepFolder)
 }
 
 // Down reports whether the server has ended, for whatever reason.
-func (c *Cluster) Down() bool { return c.supervisor == nil || c.ended() }
+func (c *Cluster) Down() bool {
+	_, err := os.Stat(filepath.Join(c.folder, "ended"))
+	return err == nil
+}
 
 // Restart starts a server again that has ended, and returns when the server answers. The port stays the same.
 func (c *Cluster) Restart(t testing.TB) {
 	t.Helper()
-	c.stop(keepFolder)
+	c.supervisor.stop(keepFolder)
 	if err := c.run(); err != nil {
 		t.Fatalf("restart: %v", err)
 	}
 }
-
-// Postmaster returns the process id of the running server.
-func (c *Cluster) Postmaster() (int, error) { return readPostmaster(c.data()) }
 
 // Log returns the log of the server.
 func (c *Cluster) Log() ([]byte, error) { return os.ReadFile(filepath.Join(c.folder, "log")) }
@@ -175,7 +175,7 @@ func (c *Cluster) run() error {
 		if err == nil || time.Now().After(deadline) {
 			return err
 		}
-		c.stop(keepFolder)
+		c.supervisor.stop(keepFolder)
 	}
 }
 
@@ -194,7 +194,7 @@ func (c *Cluster) runOnce(deadline time.Time) (err error) {
 		if err = execute(context.Background(), c.admin(), "SELECT 1"); err == nil {
 			return nil
 		}
-		if c.ended() || time.Now().After(deadline) {
+		if c.Down() || time.Now().After(deadline) {
 			log, _ := c.Log() // without a log, the error has no details
 			return fmt.Errorf("%w: %s", err, log[max(0, len(log)-2000):])
 		}
@@ -204,10 +204,7 @@ func (c *Cluster) runOnce(deadline time.Time) (err error) {
 
 func (c *Cluster) settings() []string {
 	settings := []string{"-D", c.data(), "-p", strconv.Itoa(c.port)}
-	durable := "off"
-	if c.options.Durable {
-		durable = "on"
-	}
+	durable := strconv.FormatBool(c.options.Durable)
 	config := append([]string{
 		"listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200", "shared_buffers=32MB",
 		"fsync=" + durable, "full_page_writes=" + durable,
@@ -218,23 +215,8 @@ func (c *Cluster) settings() []string {
 	return settings
 }
 
-// ended reports whether the server's process has ended.
-func (c *Cluster) ended() bool {
-	_, err := os.Stat(filepath.Join(c.folder, "ended"))
-	return err == nil
-}
-
-// stop stops the supervisor, and with it the server if it runs. The supervisor gets the line [keepFolder] or
-// [removeFolder].
-func (c *Cluster) stop(line string) {
-	if c.supervisor != nil {
-		c.supervisor.stop(line)
-		c.supervisor = nil
-	}
-}
-
 func (c *Cluster) remove() {
-	c.stop(removeFolder)
+	c.supervisor.stop(removeFolder)
 	_ = os.RemoveAll(c.folder) // the operating system cleans its temporary folder too
 	_ = os.RemoveAll(c.data())
 }

@@ -29,9 +29,8 @@ func createDatabase(t testing.TB, admin, template string) string {
 
 func randomName() string { return "keyseat_" + strings.ToLower(rand.Text()) }
 
-// copyDatabase creates the database name as a copy of the database template. By default, PostgreSQL 15 and later write
-// the copy to the write-ahead log. The strategy file_copy takes a third of the time, unless the server waits until each
-// file is on the disk.
+// copyDatabase creates the database name as a copy of the database template. PostgreSQL 15 and later write the copy to
+// the write-ahead log by default. The strategy file_copy takes a third of the time, unless the server syncs each file.
 func copyDatabase(ctx context.Context, admin, template, name string) error {
 	return withConn(ctx, admin, func(ctx context.Context, conn *pgx.Conn) error {
 		var copyFiles bool

@@ -30,8 +30,7 @@ type HACluster struct {
 // StartHACluster sets up three machines as an operator would, from the files in the folder config. The files are
 // create.sql, and patroni.yml, patroni.env and etcd.env for the addresses 10.0.0.1 to 10.0.0.3.
 //
-// StartHACluster returns when all machines are healthy and have the database. The machines are removed when the
-// test ends.
+// StartHACluster returns when all machines are healthy and have the database. They are removed when the test ends.
 func StartHACluster(t testing.TB, config string) *HACluster {
 	t.Helper()
 	bin := requireHA(t)
@@ -74,13 +73,11 @@ func requireHA(t testing.TB) string {
 	bin, err := findBinaries()
 	requirePostgres(t, err)
 	for _, program := range []string{"patroni", "etcd"} {
-		if _, err := exec.LookPath(program); err == nil {
-			continue
-		}
-		if runtime.GOOS != "linux" { // other systems have no loopback address but 127.0.0.1
+		// Other systems than Linux have only one loopback address, so CI does not install the programs there.
+		if _, err := exec.LookPath(program); err != nil && runtime.GOOS != "linux" {
 			t.Skip("SKIPPED, NOTHING WAS TESTED: " + program + " needs Linux here")
 		}
-		skipOrFail(t, program+" is missing: run .ci/needs")
+		LookPath(t, program)
 	}
 	return bin
 }
@@ -113,8 +110,7 @@ func (c *HACluster) File(t testing.TB, name string) string {
 	return c.substitute(string(text))
 }
 
-// substitute replaces the addresses, ports and folders in a text of the configuration by those of the simulated
-// machines.
+// substitute replaces the addresses, ports and folders in a configuration by those of the simulated machines.
 func (c *HACluster) substitute(text string) string {
 	return strings.NewReplacer(c.substitutions...).Replace(text)
 }
@@ -169,8 +165,7 @@ func (c *HACluster) waitForNode(t testing.TB, what, sql string) *Node {
 	return c.nodes[found]
 }
 
-// waitFor calls done repeatedly, with a pause after each call, until done returns true. After 3×[startTimeout] it fails
-// the test.
+// waitFor calls done with a pause after each call, until done returns true. After 3×[startTimeout] it fails the test.
 func (c *HACluster) waitFor(t testing.TB, what string, pause time.Duration, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(3 * startTimeout); !done(); time.Sleep(pause) {
@@ -185,7 +180,7 @@ type Node struct {
 	cluster    *HACluster
 	address    string
 	folder     string      // holds the files, data and logs of the machine
-	supervisor *supervisor // nil: the machine is stopped
+	supervisor *supervisor // nil: the machine was never started
 }
 
 // newNode creates the folders and files of a machine. It does not start the machine.
@@ -206,7 +201,7 @@ func (c *HACluster) newNode(t testing.TB, name, address string) *Node {
 	}
 	t.Cleanup(func() {
 		n.logIfFailed(t)
-		n.stop()
+		n.supervisor.stop("")
 	})
 	return n
 }
@@ -221,8 +216,7 @@ func (n *Node) Start(t testing.TB) {
 	n.supervisor = s
 }
 
-// Kill ends all processes of the machine immediately, as a power cut does. Unlike in a power cut, no write to the disk
-// is lost.
+// Kill kills all processes of the machine, as a power cut does. Unlike in a power cut, no write to the disk is lost.
 func (n *Node) Kill(t testing.TB) {
 	t.Helper()
 	pid, err := readPostmaster(n.data())
@@ -232,15 +226,7 @@ func (n *Node) Kill(t testing.TB) {
 	if err != nil {
 		t.Fatalf("kill a machine: %v", err)
 	}
-	n.stop()
-}
-
-// stop stops the machine if it runs.
-func (n *Node) stop() {
-	if n.supervisor != nil {
-		n.supervisor.stop("")
-		n.supervisor = nil
-	}
+	n.supervisor.stop("")
 }
 
 // logIfFailed prints the end of Patroni's log if the test has failed.

@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// A supervisor is a running shell script that starts programs, and stops them when the script's stdin ends. The stdin
-// ends also if the test process dies.
+// A supervisor is a running shell script that starts programs, and stops them when the script's stdin ends, because the
+// stdin ends also if the test process dies.
 type supervisor struct {
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
@@ -37,16 +37,18 @@ func supervise(script string, args ...string) (*supervisor, error) {
 }
 
 // stop writes a line to the script's stdin, closes the stdin, and waits until the script has ended. It ignores errors,
-// because the script may have ended already.
+// because the script may have ended already. For a nil supervisor, which was never started, it does nothing.
 func (s *supervisor) stop(line string) {
+	if s == nil {
+		return
+	}
 	_, _ = io.WriteString(s.stdin, line+"\n")
 	_ = s.stdin.Close()
 	_ = s.cmd.Wait() // the exit status is that of rm or of a stopped program, and means nothing here
 }
 
-// killServer kills a postmaster and its child processes. It suspends the postmaster before it lists the children,
-// because a child that started after the list was made would live on. Such a child would serve its client, and delay a
-// restart.
+// killServer kills a postmaster and its children. It suspends the postmaster before it lists the children, because a
+// child that started after the list was made would continue to serve its client, and delay a restart.
 func killServer(pid int) error {
 	_ = suspend(pid) // if the server has ended, kill returns the error
 	others := children(pid)

@@ -46,8 +46,7 @@ func URL(t testing.TB) string {
 	return createDatabase(t, adminURL(t), emptyTemplate)
 }
 
-// adminURL returns the URL of [EnvURL], or else that of the [sharedCluster] with the cluster's administrator as the
-// user.
+// adminURL returns the URL in [EnvURL], or else the URL of the [sharedCluster] with its administrator as the user.
 func adminURL(t testing.TB) string {
 	t.Helper()
 	if url := os.Getenv(EnvURL); url != "" {

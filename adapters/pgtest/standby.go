@@ -18,11 +18,10 @@ func (c *Cluster) Standby(t testing.TB) *Cluster {
 	return s
 }
 
-// Follow turns a cluster that is down into a hot standby of another cluster, the primary. The cluster loses its data,
-// and keeps its port.
+// Follow turns a cluster that is down into a hot standby of primary. The cluster loses its data, and keeps its port.
 func (c *Cluster) Follow(t testing.TB, primary *Cluster) {
 	t.Helper()
-	c.stop(keepFolder)
+	c.supervisor.stop(keepFolder)
 	if err := errors.Join(os.RemoveAll(c.data()), c.create(primary.copyTo)); err != nil {
 		t.Fatalf("follow: %v", err)
 	}

@@ -219,8 +219,7 @@ var undecidedCases = []testCase[fixture]{
 	}},
 }
 
-// undecided returns a change that decides on a request only when the store applies it. The given id becomes that of the
-// change and of the task.
+// undecided returns a change that decides on a request when the store applies the change. The task gets the same id.
 func undecided(rules tasks.Rules, kind tasks.Kind, code keys.Code, country, id string) tasks.Change {
 	c := tasks.Change{ID: id, Task: &tasks.Task{ID: id, Code: code, Kind: kind}}
 	if kind == tasks.Upgrade {

@@ -200,8 +200,7 @@ func (f archiveFixture) runArchive(plans ...archive.Plan) (errs []error, rows ar
 	return errs, rows
 }
 
-// levelsMatch checks that the stock has the sums of the plans, and so do the sums for each country that a store may
-// keep.
+// levelsMatch checks the stock, and the sums for each country that a store may keep, against the plans.
 func (f archiveFixture) levelsMatch() {
 	f.Helper()
 	for _, a := range must(f.all.LevelAudits(f.ctx)) {

@@ -12,8 +12,7 @@ import (
 // sizes are the measured batch sizes. They stand for one caller, a few callers and many callers.
 var sizes = []int{1, 16, 256}
 
-// Bench measures a store, so that two stores can be compared. It reports the number of keys, upgrades, tasks or calls
-// per second for:
+// Bench measures a store, so that stores can be compared. It reports the keys, upgrades, tasks or calls per second for:
 //
 //   - Find, Snapshots, and Apply of changes that accept upgrades, because clients wait for them
 //   - Lease, and Apply of changes that end tasks, because workers call them
@@ -96,8 +95,7 @@ func benchSnapshots(n *bench) { n.measure("keys", func() { must(n.Snapshots(n.ct
 
 func benchStock(n *bench) { n.measure("calls", func() { must(n.Stock(n.ctx)) }) }
 
-// benchAccept measures only Apply of changes that accept upgrades. It stops the timer while it prepares these changes,
-// and while it ends their tasks.
+// benchAccept measures only Apply of changes that accept upgrades, and not the rest of the life of these upgrades.
 func benchAccept(n *bench) {
 	for n.b.Loop() {
 		n.b.StopTimer()

@@ -53,7 +53,7 @@ func runCases[F any](t *testing.T, cases []testCase[F], fixture func(testing.TB)
 	}
 }
 
-// failOnPanic turns a panic, such as that of [must], into a failure of one test case or benchmark, which defers
+// failOnPanic makes a panic, such as that of [must], fail only the test case or benchmark that has deferred
 // failOnPanic.
 func failOnPanic(t testing.TB) {
 	t.Helper()

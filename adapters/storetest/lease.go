@@ -84,8 +84,7 @@ var leaseCases = []testCase[fixture]{
 		f.want("extend after the end", f.extend(held.Task.Ref(), ttl), tasks.ErrFenced)
 	}},
 	// A clock that was set back leaves times in the future: the lease of A ends in an hour, and B is accepted in an
-	// hour. Both times are further away than twice the duration of a new lease, [briefTTL], so they do not prevent the
-	// new lease.
+	// hour. A store ignores times that are further away than twice the duration of the new lease, here [briefTTL].
 	{"Lease/times from a clock that was set back", func(f fixture) {
 		f.prepare(2, "A", "B")
 		f.accept(tasks.Upgrade, "A", "US")

@@ -62,8 +62,7 @@ type logins struct {
 	tasks.LoginCounter
 }
 
-// count counts login tests. The text want has two numbers for each test: the tests of its login, and the logins of its
-// key.
+// count counts login tests. For each test, want has two numbers: the tests of its login, and the logins of its key.
 func (l logins) count(want string, tests ...tasks.LoginTest) {
 	l.Helper()
 	got, err := l.CountLogins(l.Context(), tests)
@@ -163,8 +162,7 @@ func (a activities) ids(f activity.Filter, o adminstore.Order) (all []string) {
 	return all
 }
 
-// activityFilters are filters, each with the ids of the matching entries of the case "pages, filters and orders". The
-// oldest entry comes first.
+// activityFilters are filters, each with the ids of the entries in the case above that match, the oldest first.
 var activityFilters = []struct {
 	filter activity.Filter
 	want   []string

@@ -40,12 +40,6 @@ func (f outboxFixture) revoke(codes ...keys.Code) {
 	}
 }
 
-// restore restores a key. This adds one history entry, of a type that [routedTypes] does not list.
-func (f outboxFixture) restore(code keys.Code) {
-	f.Helper()
-	f.update(tasks.Restore, code)
-}
-
 // queueRevoked revokes keys, and queues the deliveries of these events.
 func (f outboxFixture) queueRevoked(codes ...keys.Code) {
 	f.Helper()
@@ -159,8 +153,7 @@ type receiver struct {
 	seqs map[keys.Code][]int64
 }
 
-// work routes entries, leases deliveries, and delivers one entry of each to a receiver. It returns false if it found no
-// entry and no delivery.
+// work routes entries, leases deliveries, and delivers one entry of each. It returns false if there was nothing to do.
 func (f outboxFixture) work(to *receiver) bool {
 	n, err := f.Route(f.ctx, routedTypes, 5)
 	if err != nil {

@@ -28,7 +28,7 @@ var outboxCases = []testCase[outboxFixture]{
 		f.subscribe("L", "M")
 		f.must(f.batch(adminstore.ImportBatch{ID: "order", Type: tasks.EventIssued}, keys.Key{Code: "A", Status: keys.Active}))
 		f.issue("B")
-		f.restore("A")
+		f.update(tasks.Restore, "A")
 		f.revoke("A")
 		f.want("routed", f.route(), 4)
 		f.want("again", f.route(), 0)
@@ -101,7 +101,7 @@ var outboxCases = []testCase[outboxFixture]{
 	{"Outbox/a key is queued again by its next event", func(f outboxFixture) {
 		f.queueFirst("L")
 		f.must(f.CompleteDelivery(f.ctx, allDelivered(f.leaseOne("L")), nil))
-		f.restore("A")
+		f.update(tasks.Restore, "A")
 		f.route()
 		f.want("no event to deliver", len(f.leaseAll("L")), 0)
 		f.queueRevoked("A")

@@ -101,8 +101,8 @@ func runParallel(n int, do func(i int)) {
 	wg.Wait()
 }
 
-// race calls do in n goroutines, and returns the number of verdicts that are nil. Each other verdict must be one of the
-// allowed errors.
+// race calls do in n goroutines, and returns the number of nil verdicts. Other verdicts must be among the allowed
+// errors.
 func (f fixture) race(n int, do func(i int) (verdicts []error, err error), allowed ...error) (won int) {
 	f.Helper()
 	verdicts := make([][]error, n)

@@ -56,8 +56,8 @@ func RunArchive(t *testing.T, open func(t testing.TB) ArchiveStore) {
 	})
 }
 
-// RunLogins tests whether a login counter keeps the contract of [tasks.LoginCounter]. The function open returns a new
-// one.
+// RunLogins tests whether a counter keeps the contract of [tasks.LoginCounter]. The function open returns an empty
+// counter.
 func RunLogins(t *testing.T, open func(t testing.TB) tasks.LoginCounter) {
 	runCases(t, loginCases, func(t testing.TB) logins { return logins{t, open(t)} })
 }

@@ -121,8 +121,7 @@ var settleCases = []testCase[fixture]{
 	}},
 }
 
-// release releases the slot of a task, and applies the same change again. Another release from the old snapshot must
-// fail.
+// release releases the slot of a task, and applies the same change again. Another release of the slot must fail.
 func (f fixture) release(task string) {
 	f.Helper()
 	v := must(f.Task(f.ctx, task))

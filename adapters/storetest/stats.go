@@ -48,8 +48,7 @@ var statsCases = []testCase[fixture]{
 	}},
 }
 
-// queueCounts returns the numbers of due, leased and waiting tasks. It checks the other counts of [stats.Queue] against
-// lists of tasks.
+// queueCounts returns the numbers of due, leased and waiting tasks. It checks the other counts against lists of tasks.
 func (f fixture) queueCounts() [3]int {
 	f.Helper()
 	q := must(f.QueueStats(f.ctx))

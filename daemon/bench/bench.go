@@ -27,9 +27,8 @@ type bench struct {
 	master     string   // the path of the file of master keys
 }
 
-// settings are settings of the PostgreSQL server, which is also durable. They make checkpoints rare, because a
-// checkpoint during one measurement would slow down one program only. They give enough memory for the indexes of the
-// biggest tables.
+// settings are settings of the PostgreSQL server. They make checkpoints rare, because a checkpoint during one
+// measurement would slow down one program only. They give enough memory for the indexes of the biggest tables.
 var settings = []string{
 	"synchronous_commit=on", "shared_buffers=1GB", "max_wal_size=16GB", "checkpoint_timeout=1h", "maintenance_work_mem=512MB",
 }
@@ -65,8 +64,8 @@ func (b *bench) close() {
 	}
 }
 
-// build builds keyseatd from the checkout of this program. It builds in the main module of keyseat, because bench's
-// module has other dependencies.
+// build builds keyseatd from the checkout, in the main module of keyseat, because bench's module has other
+// dependencies.
 func (b *bench) build(ctx context.Context) string {
 	checkout, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/keyseat/keyseat").Output()
 	if err != nil {

@@ -99,8 +99,7 @@ func compareCounts(want int, queries []string, count func(sql string) int) {
 // truncateSQL empties the tables of keyseat.
 const truncateSQL = `TRUNCATE keyseat_keys, keyseat_tasks, keyseat_history, keyseat_batches, keyseat_plans, keyseat_countries RESTART IDENTITY`
 
-// maintenanceSQL runs before measurements, so that no vacuum or checkpoint happens during the measurement of one
-// program.
+// maintenanceSQL runs before measurements, so that no vacuum or checkpoint slows down one of the programs.
 var maintenanceSQL = []string{"VACUUM (ANALYZE) keyseat_keys, keyseat_tasks, keyseat_history, keyseat_plans", "CHECKPOINT"}
 
 // fillUsedKeys replaces the content of all tables by n keys in use. The username of each key contains the key's code.

@@ -9,12 +9,10 @@ import (
 	"time"
 )
 
-// openLoopRate is the number of requests per second in the open loop of --growth. A daemon can answer many times as
-// many.
+// openLoopRate is the number of requests per second in the open loop of --growth. It is far below saturation.
 const openLoopRate = 1000
 
-// infoRequests is a [generator] of info requests for random keys, except for the keys that [growth.upgradeRequests]
-// uses.
+// infoRequests is a [generator] of info requests for random keys, except for those of [growth.upgradeRequests].
 func (g *growth) infoRequests(r *request) bool {
 	i := rand.IntN(g.keys - g.unused)
 	code := growthCode(i)
@@ -62,8 +60,7 @@ func (g *growth) upgrade(ctx context.Context) {
 	g.add("MB per million upgrades, before VACUUM", each, "%.0f", each)
 }
 
-// accept measures how fast keyseatd accepts upgrades, and returns their number. Meanwhile no task ends, because the
-// provider never answers.
+// accept measures how fast keyseatd accepts upgrades, while the provider never answers. It returns their number.
 func (g *growth) accept(ctx context.Context) (accepted int) {
 	silent := (&provider{silent: true}).start(ctx)
 	start := func(ctx context.Context) *server {
@@ -87,16 +84,15 @@ func (g *growth) work(ctx context.Context, backlog int) {
 	})
 }
 
-// growthCode returns the code of the i-th key. It is as long and as random as a generated code. [growthRows] makes the
-// same codes in SQL.
+// growthCode returns the code of the i-th key, as long and as random as a generated code. [growthRows] makes the same
+// codes.
 func growthCode(i int) string { return fmt.Sprintf("%X", md5.Sum(fmt.Append(nil, i)))[:29] }
 
 // growthRows is SQL for a table r of keys, with numbers from the first to the second parameter. The columns are the
 // number of the key, its code and the id of its task.
 const growthRows = `(SELECT i, left(upper(md5(i::text)), 29) AS code, left(upper(md5('t' || i)), 26) AS task FROM generate_series(%d, %d) i) r`
 
-// Statements that make the rows of unused keys, and of keys in use that were upgraded long ago. [growthRows] follows
-// each.
+// Statements, without [growthRows] at their ends, for unused keys and for keys in use that were upgraded long ago.
 var (
 	growthKeys = []string{`
 		INSERT INTO keyseat_keys (code, version, status, used, revoked, message, username, verify_address, invite, address,
@@ -146,12 +142,11 @@ func growthPlans(name string, spent, n int) string {
 		FROM generate_series(0, %d) i`, name, slotsPerPlan, spent, n/slotsPerPlan)
 }
 
-// inSteps completes statements with [growthRows], for the keys from first to before after, in ranges of up to
-// [fillStep].
-func inSteps(statements []string, first, after int) (all []string) {
-	for ; first < after; first += fillStep {
+// inSteps completes statements with [growthRows], for the keys from first to end-1, in ranges of up to [fillStep] keys.
+func inSteps(statements []string, first, end int) (all []string) {
+	for ; first < end; first += fillStep {
 		for _, sql := range statements {
-			all = append(all, sql+fmt.Sprintf(growthRows, first, min(first+fillStep, after)-1))
+			all = append(all, sql+fmt.Sprintf(growthRows, first, min(first+fillStep, end)-1))
 		}
 	}
 	return all

@@ -23,14 +23,17 @@ type load struct {
 
 // on sends the load to the server at an address, and measures the responses.
 func (l load) on(ctx context.Context, addr string) (sample, error) {
-	clients, err := l.dial(ctx, addr)
-	defer func() {
-		for _, c := range clients {
-			_ = c.conn.Close() // the measurement is over
+	var clients []*client
+	for range l.conns {
+		c, err := dial(ctx, addr)
+		if err != nil {
+			return sample{}, err
 		}
-	}()
-	if err != nil {
-		return sample{}, err
+		defer func() { _ = c.conn.Close() }() // the measurement is over
+		if err := c.conn.SetDeadline(time.Now().Add(l.length + waitTimeout)); err != nil {
+			return sample{}, err
+		}
+		clients = append(clients, c)
 	}
 	defer context.AfterFunc(ctx, func() {
 		for _, c := range clients {
@@ -38,20 +41,6 @@ func (l load) on(ctx context.Context, addr string) (sample, error) {
 		}
 	})()
 	return l.run(ctx, clients)
-}
-
-func (l load) dial(ctx context.Context, addr string) (clients []*client, err error) {
-	for range l.conns {
-		c, err := dial(ctx, addr)
-		if err != nil {
-			return clients, err
-		}
-		clients = append(clients, c)
-		if err := c.conn.SetDeadline(time.Now().Add(l.length + waitTimeout)); err != nil {
-			return clients, err
-		}
-	}
-	return clients, nil
 }
 
 // run lets all clients send requests simultaneously, and collects their latencies.

@@ -26,9 +26,8 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// check ends the measurement if err is not nil. Call check only in the goroutine of [try], because the panic would end
-// the program in another one. Do not call check in a deferred function, because its error would replace an earlier
-// error.
+// check ends the measurement if err is not nil. In another goroutine than that of [try], its panic would end the
+// program. In a deferred function, its error would replace an earlier error.
 func check(err error) {
 	if err != nil {
 		panic(stepError{err})
@@ -53,19 +52,14 @@ func try(step func()) (err error) {
 // A candidate is a function that makes one complete measurement of one program.
 type candidate func(ctx context.Context) sample
 
-// alternate measures every candidate once per round, and returns a series for each candidate. Every second round has
-// the reverse order.
+// alternate measures every candidate once per round, every second round in reverse order. It returns a series for each.
 func (b *bench) alternate(ctx context.Context, candidates ...candidate) []series {
 	all := make([]series, len(candidates))
 	for round := range b.rounds {
-		order := []int{}
 		for i := range candidates {
-			order = append(order, i)
-		}
-		if round%2 == 1 {
-			slices.Reverse(order)
-		}
-		for _, i := range order {
+			if round%2 == 1 {
+				i = len(candidates) - 1 - i
+			}
 			err := try(func() { all[i] = append(all[i], candidates[i](ctx)) })
 			if err != nil {
 				check(fmt.Errorf("candidate %d of round %d: %w", i+1, round+1, err))
@@ -178,8 +172,7 @@ func (c cpuTime) per(n int) cpuTime {
 	return cpuTime{c.server / time.Duration(n), c.database / time.Duration(n)}
 }
 
-// cpuOf returns the processor time that a server and PostgreSQL have used since they started. It is 0 on systems other
-// than Linux.
+// cpuOf returns the processor time that a server and PostgreSQL have used until now, on Linux, and 0 on other systems.
 func (b *bench) cpuOf(p *process) cpuTime {
 	return cpuTime{server: processCPU(p.cmd.Process.Pid), database: childrenCPU(b.postmaster)}
 }

@@ -31,8 +31,8 @@ var peers = map[string]func(ctx context.Context, args []string) error{
 	"river":        peerRiver,
 }
 
-// runPeer runs the peer that the first argument names, until the standard input ends. The standard input ends when the
-// parent process closes it or dies.
+// runPeer runs the peer that args[0] names until the standard input ends, which is when the parent process closes it or
+// dies.
 func runPeer(ctx context.Context, args []string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {

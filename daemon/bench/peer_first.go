@@ -52,8 +52,7 @@ func peerInsert(ctx context.Context, args []string) error {
 	})
 }
 
-// serveUpgrades accepts each upgrade with one statement. For a request, the function values returns the arguments of
-// the statement.
+// serveUpgrades accepts each upgrade with one statement. The function values returns the arguments of the statement.
 func serveUpgrades(ctx context.Context, url, sql string, values func(r *http.Request) []any) error {
 	pool, err := openPool(ctx, url)
 	if err != nil {
@@ -85,8 +84,8 @@ var firstCounts = []string{
 	`SELECT sum(held) FROM first_plans`,
 }
 
-// openFile opens an SQLite file with the settings of keyseatd. It uses one connection, because SQLite allows one writer
-// at a time.
+// openFile opens an SQLite file with the settings of keyseatd. One connection is enough, because SQLite allows one
+// writer.
 func openFile(path string) (*sql.DB, error) {
 	v := url.Values{
 		"_txlock": {"immediate"}, "_busy_timeout": {"10000"}, "_synchronous": {"FULL"}, "_foreign_keys": {"on"},

@@ -14,9 +14,8 @@ import (
 	"github.com/riverqueue/river/rivermigrate"
 )
 
-// peerRiver inserts jobs that do nothing, prints a line for the parent, and carries out the jobs with workers. It also
-// prints the time of the first job. The arguments are the URL of the database, the number of jobs and the number of
-// workers.
+// peerRiver inserts jobs that do nothing, prints a line for the parent, and carries out the jobs. It also prints the
+// time of the first job. The arguments are the URL of the database, the number of jobs and the number of workers.
 func peerRiver(ctx context.Context, args []string) error {
 	var jobs, workers int
 	if _, err := fmt.Sscan(args[1]+" "+args[2], &jobs, &workers); err != nil {
@@ -64,8 +63,8 @@ func (w *noopWorker) Work(context.Context, *river.Job[noopJob]) error {
 	return nil
 }
 
-// newRiver makes a client that fetches jobs as often as River allows. The default, ten times a second, would slow River
-// down.
+// newRiver makes a client that fetches jobs as often as River allows. The default, ten times a second, would be too
+// slow.
 func newRiver(ctx context.Context, pool *pgxpool.Pool, workers int) (*river.Client[pgx.Tx], error) {
 	driver := riverpgxv5.New(pool)
 	migrator, err := rivermigrate.New(driver, nil)

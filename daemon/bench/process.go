@@ -25,7 +25,7 @@ type process struct {
 	ended chan struct{}  // is closed when the process has ended
 }
 
-// minimalEnv returns only the environment variables that programs need, because others may configure a keyseatd of the
+// minimalEnv returns only the variables that programs need, because other variables may configure a keyseatd of the
 // user.
 func minimalEnv() []string {
 	var kept []string
@@ -59,8 +59,8 @@ func (b *bench) peer(ctx context.Context, name string, args ...string) *server {
 	return &server{process: p, addr: p.waitLine("serving")}
 }
 
-// waitLine waits for a line of the peer that begins with word, and returns the rest of the line. Without such a line it
-// kills the peer.
+// waitLine waits for a line of the peer that begins with word, and returns the rest. Without such a line it kills the
+// peer.
 func (p *process) waitLine(word string) string {
 	for p.lines.Scan() {
 		if rest, found := strings.CutPrefix(p.lines.Text(), word+" "); found {
@@ -141,8 +141,7 @@ func (s *server) ready(ctx context.Context, client *http.Client) bool {
 	return response.StatusCode == http.StatusOK
 }
 
-// runKeyseatd runs a command of keyseatd to its end, and returns its standard output. After a failure, the error has
-// the output and the log.
+// runKeyseatd runs a command of keyseatd to its end, and returns its standard output. An error also has the log.
 func (b *bench) runKeyseatd(ctx context.Context, stdin io.Reader, args ...string) []byte {
 	cmd := exec.CommandContext(ctx, b.keyseatd, args...)
 	cmd.Dir, cmd.Env, cmd.Stdin, cmd.SysProcAttr = b.folder, minimalEnv(), stdin, dieWithParent()

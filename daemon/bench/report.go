@@ -149,8 +149,7 @@ func ratio(what, ours, theirs string, value float64, g goal) result {
 	}
 }
 
-// throughputText formats the medians over the rounds of throughput, of latencies if they were measured, and of
-// processor time.
+// throughputText formats the medians of throughput, of latencies if they were measured, and of processor time.
 func (s series) throughputText() string {
 	text := fmt.Sprintf("%.0f/s", s.median(rate))
 	if s.median(p99) > 0 {

@@ -13,8 +13,7 @@ import (
 // highConcurrency is the number of connections of the heaviest loads.
 const highConcurrency = 256
 
-// newInfoSetup makes a setup with keys in use. Its connector, the simulator, has nothing to do, because no task is
-// accepted.
+// newInfoSetup makes a setup with keys in use. Its connector has nothing to do, because no task is accepted.
 func (b *bench) newInfoSetup(ctx context.Context, keys int) *setup {
 	s := b.newSetup(ctx, "--connector", "sim")
 	s.keys = keys
@@ -49,8 +48,7 @@ func rowInfo(ctx context.Context, b *bench) []result {
 func rowInfoSingle(ctx context.Context, b *bench) []result {
 	s := b.newInfoSetup(ctx, b.size(100_000))
 	got := b.alternateUnder(ctx, s.infoLoad(1, 0), s.startOurs, s.peerStarter("bare-info"))
-	// On one connection, requests cannot share a statement. So no program does less than the bare peer, which is the
-	// limit.
+	// The limit is the bare peer itself, because on one connection requests cannot share a statement.
 	return []result{throughput("info, 1 connection, compared with net/http + pgx", got[0], got[1], goal{min: 0.85}).within(got[1], got[1])}
 }
 
@@ -137,8 +135,7 @@ func (s *setup) measureAge(ctx context.Context, l load) (oldest time.Duration) {
 	return oldest
 }
 
-// probeAge sets the size of the first plan in Germany, and returns the age of the last stock response without the
-// change.
+// probeAge changes the size of a plan in Germany, and returns the age of the last stock response without the change.
 func (s *setup) probeAge(ctx context.Context, addr string, size int) (age time.Duration) {
 	c := must(dial(ctx, addr))
 	defer func() { _ = c.conn.Close() }() // the measurement is over

@@ -28,8 +28,8 @@ var lists = []string{
 	"plans?", "stock", "search?q=order-#", "search?q=plan-#",
 }
 
-// rowLists measures each list on one connection, first on PostgreSQL and then on SQLite. It reports the slowest list of
-// each database.
+// rowLists measures each list on one connection, on PostgreSQL and on SQLite. It reports the slowest list of each
+// database.
 func rowLists(ctx context.Context, b *bench) []result {
 	postgres := b.createDatabase(ctx)
 	tokens := b.path("tokens")

@@ -96,8 +96,7 @@ func (i *importSetup) writeFiles() {
 	writeLines(i.history, "", i.keys, "%s,batch,0,2026-01-02 03:04:05.%dZ,imported,\"\",\"\",\"\",\"\",\"\",\"\",\"\"\n")
 }
 
-// writeLines writes a file with a head, and a line for each of n keys. The format gets the code and a number below
-// 1000.
+// writeLines writes a file with a head, and a line for each of n keys. The format is for the code and a small number.
 func writeLines(path, head string, n int, format string) {
 	f := must(os.Create(path))
 	defer func() { _ = f.Close() }() // Flush returns the error
@@ -109,8 +108,8 @@ func writeLines(path, head string, n int, format string) {
 	check(out.Flush())
 }
 
-// candidate returns a candidate that measures the function do, which imports the keys into empty tables. Afterwards it
-// checks the numbers of rows.
+// candidate returns a candidate that measures an import into empty tables with do. Afterwards it checks the numbers of
+// rows.
 func (i *importSetup) candidate(do func(ctx context.Context)) candidate {
 	return func(ctx context.Context) sample {
 		check(execute(ctx, i.url, truncateSQL, "CHECKPOINT"))

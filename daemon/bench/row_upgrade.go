@@ -47,8 +47,7 @@ func (s upgradeSetups) candidates(conns int) []candidate {
 	}
 }
 
-// acceptOnly returns the flags of a daemon that accepts tasks and finishes none. The URL provider must be that of a
-// silent [provider].
+// acceptOnly returns the flags of a daemon that accepts tasks and finishes none, with the URL of a silent [provider].
 func acceptOnly(provider string) []string {
 	return []string{"--connector", provider, "--workers", "1", "--connector-timeout", "1h"}
 }
@@ -71,8 +70,7 @@ func (s *setup) upgradeCandidate(start starter, conns int, fill func(context.Con
 	}
 }
 
-// acceptedCounts are queries for PostgreSQL and SQLite, on every table that an upgrade writes. Each must yield the
-// number of accepted upgrades.
+// acceptedCounts are queries for PostgreSQL and SQLite. Each must yield the number of accepted upgrades.
 var acceptedCounts = []string{
 	`SELECT count(*) FROM keyseat_tasks WHERE ended_at IS NULL AND slot = 'held' AND sealed IS NOT NULL`,
 	`SELECT count(*) FROM keyseat_keys k JOIN keyseat_tasks t ON t.code = k.code AND t.id = k.task_id WHERE k.status = 'in_queue'`,
@@ -140,8 +138,7 @@ func (f *sqliteFile) fill(ctx context.Context) {
 	f.runKeyseatd(ctx, plans, "plans", "import", "-", "--database", "sqlite:"+f.path)
 }
 
-// candidate returns a candidate that measures upgrades on a copy of the database. Afterwards it checks the number of
-// accepted upgrades in the copy.
+// candidate returns a candidate that measures upgrades on a copy of the database, and then checks the rows in the copy.
 func (f *sqliteFile) candidate(start func(ctx context.Context, path string) *server) candidate {
 	return func(ctx context.Context) sample {
 		path := f.bench.path("upgrades.db")

@@ -50,8 +50,8 @@ func (s *setup) settleCandidate(backlog int, username string, connector ...strin
 	}
 }
 
-// acceptBacklog starts a daemon that accepts a backlog of tasks, and then kills the daemon. The daemon has leased one
-// task, so its leases are short.
+// acceptBacklog starts a daemon that accepts a backlog of tasks, and kills it. Leases are short, because it has leased
+// one.
 func (s *setup) acceptBacklog(ctx context.Context, backlog int) {
 	fillUnusedKeys(ctx, s.url, backlog)
 	server := s.serve(ctx, append([]string{"--lease", "100ms"}, s.flags...)...)
@@ -71,8 +71,7 @@ var settledCounts = []string{
 	`SELECT count(*) FROM keyseat_history WHERE cause = 'ended' AND slot_to = 'spent'`,
 }
 
-// riverCandidate returns a candidate that measures how fast River carries out a backlog of jobs, in tables that are
-// new.
+// riverCandidate returns a candidate that measures how fast River carries out a backlog of jobs in new tables.
 func (b *bench) riverCandidate(url string, backlog int) candidate {
 	return func(ctx context.Context) sample {
 		check(execute(ctx, url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public"))
@@ -117,9 +116,8 @@ func waitZero(ctx context.Context, conn *pgx.Conn, sql string) error {
 	}
 }
 
-// rowDelay measures the time from a client's request to the call of the provider. First, an idle daemon accepts the
-// request and makes the call. Then a daemon without a free worker accepts the request, and another daemon makes the
-// call.
+// rowDelay measures the time from a request to the call of the provider. First, an idle daemon accepts the request and
+// makes the call. Then a daemon without a free worker accepts the request, and another daemon makes the call.
 func rowDelay(ctx context.Context, b *bench) []result {
 	s := b.newUpgradeSetup(ctx)
 	received := make(chan []byte, 1000)

@@ -97,8 +97,7 @@ func (o *options) prepare(keep string) (err error) {
 	return os.Chmod(o.temporary, 0o755)
 }
 
-// soak runs the selected rows one after another, so that no row disturbs the figures of another row. It returns the
-// exit status.
+// soak runs rows one after another, so that no row disturbs the figures of another row. It returns the exit status.
 func (o options) soak(ctx context.Context, selected []row, stdout, stderr io.Writer) int {
 	defer func() { _ = os.RemoveAll(o.temporary) }()
 	status := 0
@@ -146,8 +145,7 @@ func (o options) runRow(ctx context.Context, r row) rowRun {
 	return run
 }
 
-// testCommand returns the command that runs the test of a row. The command has a process group of its own, so that all
-// its processes end with the context.
+// testCommand returns the command that runs the test of a row, as a process group that ends with the context.
 func (o options) testCommand(ctx context.Context, r row, folder string) *exec.Cmd {
 	args := []string{"test", "-json", "-count=1", "-timeout=0", "-run", r.test, "-artifacts", "-outputdir", folder, r.pkg}
 	cmd := exec.CommandContext(ctx, "go", append(args, r.args(o.length)...)...)
@@ -190,8 +188,7 @@ func (r *rowRun) verify() error {
 	return nil
 }
 
-// violation returns the text for a report in the column "violations" of the table. If the report is nil, the text is
-// about the whole row.
+// violation returns the text of the column "violations" for a report, or for the whole row if the report is nil.
 func (r *rowRun) violation(of *report) string {
 	anyFailed := false
 	for _, p := range r.reports {

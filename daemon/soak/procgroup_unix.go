@@ -7,8 +7,7 @@ import (
 	"syscall"
 )
 
-// startProcessGroup makes a command the leader of a process group. When the command's context ends, the whole group is
-// killed.
+// startProcessGroup makes a command the leader of a process group, which is killed when the command's context ends.
 func startProcessGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

@@ -44,8 +44,7 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// serve registers the API on mux, and carries out accepted tasks until the context ends. The database is that of the
-// URL.
+// serve registers the API on mux, and carries out accepted tasks until the context ends.
 func serve(ctx context.Context, url string, c tasks.Connector, mux *http.ServeMux) (err error) {
 	store, err := bunstore.Open(ctx, url, bunstore.Options{})
 	if err != nil {
@@ -170,8 +169,7 @@ func newQueue(ctx context.Context, pool *pgxpool.Pool, engine tasks.Engine) (*qu
 	return &queue{client}, err
 }
 
-// wake inserts a job. It only logs an error, because the task is already accepted, and the periodic job makes up for a
-// job that cannot be inserted.
+// wake inserts a job. It only logs an error, because the periodic job makes up for a job that cannot be inserted.
 func (q *queue) wake() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

@@ -60,8 +60,8 @@ func (s OpenAPI) Check(method, target string, a Response) error {
 	return media.Schema.Value.VisitJSON(body, openapi3.EnableJSONSchema2020(), openapi3.EnableFormatValidation())
 }
 
-// operation returns the operation of the document for a method and a path, or nil. A path template matches any text for
-// a parameter.
+// operation returns the operation whose path template matches a path, or nil. A parameter in the template matches any
+// text.
 func (s OpenAPI) operation(method, path string) *openapi3.Operation {
 	got := strings.Split(path, "/")
 	for template, item := range s.Paths.Map() {
@@ -90,8 +90,7 @@ func (s *Shop) AddToken(file, name, role string) string {
 	return strings.TrimSpace(s.MustExec("admin-token", "add", file, "--name", name, "--role", role))
 }
 
-// ServeAdmin starts a daemon with a file of admin tokens. It returns an operator with a token of the role write, and
-// the path of the file.
+// ServeAdmin starts a daemon with a file of admin tokens, and returns an operator with a token of the role write.
 func (s *Shop) ServeAdmin(flags ...string) (o *Operator, file string) {
 	s.Helper()
 	file = filepath.Join(s.Folder, "admin-tokens")
@@ -148,8 +147,7 @@ func (o *Operator) ExpectProblem(a Response, code int, problem string) {
 // On returns an operator with the same token for another daemon.
 func (o *Operator) On(d *Daemon) *Operator { return &Operator{d, o.Token, o.Doc} }
 
-// KeyPath returns the path of the console's page of a key. The console has a reference for each key, instead of its
-// code.
+// KeyPath returns the path of the console's page of a key. The URL has the console's reference instead of the code.
 func KeyPath(reference string) string { return keyPath + reference }
 
 const keyPath = "/console/key?key="

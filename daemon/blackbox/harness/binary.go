@@ -66,9 +66,8 @@ func build(name string, flags ...string) (string, error) {
 	return path, nil
 }
 
-// readSources reads the folders of the sources, so that the go command repeats a test after a change of the sources. It
-// takes the cached result of a test until a file or folder changes that the test itself has opened. The files that "go
-// build" opens do not count.
+// readSources reads the folders of the sources. The go command repeats a cached result of a test until a file or folder
+// changes that the test itself has opened, and does not see what "go build" opens.
 func readSources() error {
 	return filepath.WalkDir(Root, func(_ string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.IsDir() && entry.Name() == ".git" {

@@ -53,8 +53,7 @@ func (d *Daemon) MustAccept(form string) {
 	d.Expect(d.Post(form), http.StatusOK, want)
 }
 
-// SendRaw sends the bytes of a request to the public listener, and returns the status of the response. Without a
-// response, it returns 0.
+// SendRaw sends bytes to the public listener, and returns the status of the response, or 0 without a response.
 func (d *Daemon) SendRaw(request string) int {
 	var dialer net.Dialer
 	ctx, cancel := context.WithTimeout(d.Context(), MaxWait)

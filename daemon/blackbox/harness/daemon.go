@@ -54,8 +54,8 @@ func (s *Shop) Start(flags ...string) *Daemon {
 	return s.StartCommand(s.Command(append([]string{"serve"}, flags...)...))
 }
 
-// StartCommand starts a command that runs until it is stopped. If cmd.Stderr is nil, the standard error goes to the
-// daemon's Logs.
+// StartCommand starts a command that runs until it is stopped. Its standard error goes to Logs, unless cmd.Stderr is
+// set.
 func (s *Shop) StartCommand(cmd *exec.Cmd) *Daemon {
 	s.Helper()
 	d := &Daemon{Shop: s, Cmd: cmd, Logs: new(LogBuffer), ended: make(chan struct{}), Client: NewClient()}

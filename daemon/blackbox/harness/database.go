@@ -42,8 +42,7 @@ func (s *Shop) OpenDatabase() *Database {
 	return d
 }
 
-// Edit runs statements in the SQL of PostgreSQL, which it rewrites for SQLite. Each statement, except for DELETE and
-// DROP, must change at least one row.
+// Edit runs statements of PostgreSQL, and rewrites them for SQLite. Each must change a row, except for DELETE and DROP.
 func (d *Database) Edit(statements string) {
 	d.Helper()
 	if d.IsSQLite() {

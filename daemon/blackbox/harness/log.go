@@ -45,8 +45,8 @@ func (j *LogBuffer) Find(message string) map[string]any {
 	return nil
 }
 
-// Lines returns the log lines whose message is the given one and whose level is above debug. It also returns the number
-// of such lines at the level debug.
+// Lines returns the log lines with a message and a level above debug, and the number of lines with that message at
+// debug.
 func (j *LogBuffer) Lines(message string) (shown []map[string]any, debug int) {
 	for _, entry := range j.entries(message) {
 		if entry["level"] == "debug" {

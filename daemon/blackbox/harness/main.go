@@ -15,8 +15,7 @@ package harness
 
 import "testing"
 
-// Main runs the tests of a package, stops the browser, removes the built programs, and returns the exit status. Call it
-// in TestMain.
+// Main runs the tests of a package, stops the browser, and removes the built programs. TestMain exits with its result.
 func Main(m *testing.M) int {
 	defer func() {
 		stopBrowser()

@@ -1,7 +1,6 @@
 package harness
 
-// The messages and answers of the API. They are copies of those in the program, so that a change in the program fails a
-// test.
+// The messages and answers of the API. They are copies, so that a change in the program fails a test.
 const (
 	UnknownKey      = "This key was not found in our database"
 	PasswordMissing = "The password is missing"

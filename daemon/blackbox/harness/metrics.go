@@ -59,8 +59,7 @@ func (d *Daemon) parseSample(line string) Sample {
 	return s
 }
 
-// Sum returns the sum of the samples of a metric that have the labels, which are pairs of names and values. At least
-// one sample must have them.
+// Sum adds the samples of a metric that have the labels, at least one. The labels are pairs of names and values.
 func (s Scrape) Sum(metric string, labels ...string) float64 {
 	s.Helper()
 	total, found := 0.0, false

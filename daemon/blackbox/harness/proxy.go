@@ -75,8 +75,7 @@ func (p *Proxy) connect(client net.Conn) {
 	p.copy(l, client, server, p.fromClient)
 }
 
-// copy copies data from one end to the other, chunk by chunk. It discards chunks for which the function pass returns
-// false.
+// copy copies data from one end to the other. It discards chunks of data for which the function pass returns false.
 func (p *Proxy) copy(l *proxyConn, from, to net.Conn, pass func(*proxyConn, []byte) bool) {
 	defer p.drop(l)
 	chunk := make([]byte, 32<<10)
@@ -147,8 +146,7 @@ func (p *Proxy) Delay(d time.Duration) {
 	p.delay = d
 }
 
-// LoseCommits starts or stops to lose the responses to COMMITs: the proxy closes a connection instead of such a
-// response.
+// LoseCommits makes the proxy close a connection instead of passing the response to a COMMIT, or ends this.
 func (p *Proxy) LoseCommits(on bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,7 +1,6 @@
 package harness
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -66,13 +65,7 @@ func (a Response) Check(method string) error {
 }
 
 // ErrorBody returns the body of a response of the API that refuses a request with a message.
-func ErrorBody(message string) string {
-	var out bytes.Buffer
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(message) // a string always can be encoded
-	return `{"status":"error","message":` + strings.TrimSpace(out.String()) + `}`
-}
+func ErrorBody(message string) string { return fmt.Sprintf(`{"status":"error","message":%q}`, message) }
 
 // Query encodes pairs of names and values as a query or a form, in the order of the pairs.
 func Query(pairs ...string) string {

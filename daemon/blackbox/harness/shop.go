@@ -52,8 +52,7 @@ func NewShop(t *testing.T) *Shop {
 	return s
 }
 
-// checkProvider checks the requests to the provider against the protocol. With MayRepeat, a repeated request may have
-// another body.
+// checkProvider checks the requests to the provider. With MayRepeat, a repeated request may have another body.
 func (s *Shop) checkProvider() {
 	s.Helper()
 	if !s.MayRepeat {
@@ -122,8 +121,7 @@ func (s *Shop) AgeMasterKeys(file string, by time.Duration) {
 	}
 }
 
-// CheckDoctor checks that the doctor finds no fault. The doctor gets the master keys, so that it also reads sealed
-// accounts.
+// CheckDoctor checks that the doctor finds no fault. With the master keys, the doctor also reads sealed accounts.
 func (s *Shop) CheckDoctor() {
 	s.Helper()
 	if r := s.Exec("doctor", "--master-key-file", s.MasterKeyPath()); r.Code != 0 {
@@ -202,16 +200,14 @@ func (s *Shop) ExecJSON(into any, args ...string) {
 	}
 }
 
-// Scale is the length of the tests, as a part of their full length. With 0, the default, tests are as short as
-// possible.
+// Scale is the length of the tests as a part of their full length. With 0, the default, they are as short as possible.
 var Scale = flag.Float64("scale", 0, "the part of the full length of each test; 0: short")
 
-// Scaled returns the number of trials of a test: the number for the full length times the [Scale], or at least the
-// number for a short test.
+// Scaled returns a number of trials: full, which is the number at full length, times the [Scale], but at least short.
 func Scaled(short, full int) int { return max(short, int(*Scale*float64(full))) }
 
-// Report reports figures to daemon/soak: the number of trials, the number of injected faults, and further figures as
-// pairs of names and values.
+// Report reports figures to daemon/soak: the numbers of trials and of injected faults, and others as pairs of names and
+// values.
 func Report(t testing.TB, trials, faults int, others ...any) {
 	t.Helper()
 	t.Attr("trials", fmt.Sprint(trials))
@@ -221,16 +217,16 @@ func Report(t testing.TB, trials, faults int, others ...any) {
 	}
 }
 
-// ParallelUnlessScaled makes a test parallel if the [Scale] is 0. With a scale above 0 the test runs alone, because it
-// measures times.
+// ParallelUnlessScaled makes a test parallel if the [Scale] is 0. Otherwise the test runs alone, because it measures
+// times.
 func ParallelUnlessScaled(t *testing.T) {
 	if *Scale == 0 {
 		t.Parallel()
 	}
 }
 
-// MaxWait is the maximum time that tests wait for an event, long enough for slow machines. Tests of promised times have
-// shorter limits of their own.
+// MaxWait is the maximum time that tests wait for an event on a slow machine. Tests of promised times have shorter
+// limits.
 const MaxWait = 60 * time.Second
 
 // Eventually polls a condition until it is true. After [MaxWait] it fails the test.
