@@ -67,7 +67,7 @@ func (c *call) cursor(p adminstore.Position) (*string, error) {
 	return &text, err
 }
 
-// cursorTime is the format of the time in a cursor. The position's id follows it.
+// cursorTime is the format of the time in a cursor. In a cursor, the id of the position follows the time.
 const cursorTime = "2006-01-02T15:04:05.000000Z~"
 
 // parseCursor returns the position of a cursor. The position in a list that is sorted by code is the code alone.

@@ -96,9 +96,10 @@ func (c *call) authenticate() (Token, error) {
 // client returns the address of the client. All clients whose address is invalid share one address.
 func (c *call) client() netip.Addr { return ratelimit.ClientAddress(c.r, c.Proxies) }
 
-// log writes a log line about the request. The audit log contains each write that a client with a token has tried, and each
-// response with whole codes. Its line has the level info, or error if the store failed. The line contains the name of the
-// token, the action, its target and the number of whole codes. The line is also stored as an entry of [API].Activity.
+// log writes a log line about the request. Two kinds of requests belong to the audit log: a write that a client with a
+// token has tried, and a request whose response has whole codes. The line about such a request has the level info, or error
+// if the store failed. The line contains the name of the token, the action, its target and the number of whole codes. It is
+// also stored as an entry of [API].Activity.
 //
 // The lines about other requests that were refused or failed are limited, because clients may repeat these requests without
 // end: a client without a token at any time, and every client while the store fails.

@@ -15,8 +15,8 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// Issue creates the keys of an order. A good idempotency key is the id of the webhook that reported the order. Its length
-// is 1 to 255 bytes.
+// Issue creates the keys of an order. An idempotency key has 1 to 255 bytes. For example, use the id of the webhook that
+// reported the order.
 //
 // A second call with the same idempotency key creates no keys and returns the same codes, at any later time. The second
 // call may come from another process, or use another token of the same name. Therefore Issue repeats its request

@@ -158,8 +158,8 @@ func (c *Client) change(ctx context.Context, kind tasks.Kind, code keys.Code, a 
 	return c.transport.send(ctx, q, func(r response) error { return parseStatus(r.body) })
 }
 
-// The pauses between two polls of a key. Each is 1.5 times as long as the one before, because a task
-// that has taken long will probably take longer.
+// The pauses between two polls of a key. Each pause is 1.5 times as long as the pause before, because a task that has
+// taken long will probably take longer.
 const (
 	firstPoll = 200 * time.Millisecond
 	lastPoll  = 5 * time.Second

@@ -171,7 +171,7 @@ const (
 	QueryInvalid          Code = "query_invalid"
 	IdempotencyKeyMissing Code = "idempotency_key_missing"
 	Unauthorized          Code = "unauthorized"
-	TooManyRequests       Code = "too_many_requests" // this address has sent too many unknown tokens
+	TooManyRequests       Code = "too_many_requests" // the client's address has sent too many unknown tokens
 	Forbidden             Code = "forbidden"         // the role of the token does not allow the call
 	NotFound              Code = "not_found"         // the path does not exist
 	KeyNotFound           Code = "key_not_found"

@@ -81,8 +81,8 @@ func (t *transport) send(ctx context.Context, q request, read func(response) err
 	return err
 }
 
-// isCertain reports whether it is certain from the response that the request was, or was not, carried out. The argument
-// is the error of the call, or nil.
+// isCertain reports whether the response leaves no doubt about whether the request was carried out. The argument is the
+// error of the call, or nil.
 func (r response) isCertain(err error) bool {
 	switch r.status / 100 {
 	case 2:

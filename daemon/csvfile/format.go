@@ -31,7 +31,7 @@ func decode(in *bufio.Reader) (text *bufio.Reader, wide bool, err error) {
 	return bufio.NewReaderSize(decoder.Reader(in), maxRow), true, nil
 }
 
-// zerosAt reports whether first has four bytes, and the bytes i and j are the only ones that are zero.
+// zerosAt reports whether first has four bytes, of which only those at i and j are zero.
 func zerosAt(first []byte, i, j int) bool {
 	return len(first) == 4 && bytes.Count(first, []byte{0}) == 2 && first[i] == 0 && first[j] == 0
 }

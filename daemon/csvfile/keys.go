@@ -23,7 +23,7 @@ func (f *Reader) Keys() iter.Seq2[keys.Key, error] {
 }
 
 // CheckKeys reads keys as [Reader.Keys] does, but it continues after an invalid row. The [Result] of the row has the error.
-// If the sequence itself yields an error, it ends, because the rest of the file cannot be read.
+// If the sequence itself yields an error, the sequence ends, because the rest of the file cannot be read.
 func (f *Reader) CheckKeys() iter.Seq2[Result[keys.Key], error] {
 	return check(f, keyColumns, []string{"code"}, (*row).key)
 }

@@ -17,7 +17,7 @@
 // character, and a code that a spreadsheet has changed are errors. The reason: a wrong value in a store of prepaid
 // goods would harm a customer.
 //
-// [Reader.Keys] reads the keys that [WriteKeys] has written without any change.
+// [Reader.Keys] reads exactly the keys that [WriteKeys] has written.
 //
 // Errors never quote a cell, because the cell may contain a code, which anybody with access to the log could then use.
 package csvfile

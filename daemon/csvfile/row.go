@@ -27,7 +27,7 @@ func CheckText(s string) error {
 	return nil
 }
 
-// CheckLines is [CheckText] for a text that may have line breaks, as addresses do.
+// CheckLines checks a text as [CheckText] does, but allows line breaks, which addresses have.
 func CheckLines(s string) error { return CheckText(strings.ReplaceAll(s, "\n", " ")) }
 
 // parseHeader returns the position of each column. The header may name only the given columns, and must name those in

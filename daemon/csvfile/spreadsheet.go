@@ -51,8 +51,8 @@ func needsEscape(cell string) bool {
 // a copy, which must not be imported.
 const copyColumn = "spreadsheet"
 
-// escapeCells adds an apostrophe to the cells that a spreadsheet would change, so that it reads them as text. It
-// also appends the empty cell of the last column.
+// escapeCells adds an apostrophe to the cells that a spreadsheet would change, so that the spreadsheet reads these cells as
+// text. It also appends the empty cell of the last column.
 func escapeCells(cells []string) []string {
 	for i, c := range cells {
 		if needsEscape(c) {

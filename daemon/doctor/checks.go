@@ -63,7 +63,7 @@ func (x *examination) tasksExist() {
 	}
 }
 
-// onlyLatestIsOpen checks that a key has up to one open task, and that this is its latest task.
+// onlyLatestIsOpen checks that a key has up to one open task, and that an open task is the latest task of the key.
 func (x *examination) onlyLatestIsOpen() {
 	latest := x.ExpectedLatest()
 	for _, t := range x.Open() {

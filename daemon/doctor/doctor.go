@@ -96,7 +96,7 @@ func (d Doctor) records(ctx context.Context) iter.Seq2[audit.Record, error] {
 	return seq.Pages("", pageSize, read, func(r audit.Record) keys.Code { return r.Code })
 }
 
-// Healthy reports whether a record has no findings.
+// Healthy reports whether a record has no findings. Of the fields, it uses only Stale and Sealer.
 func (d Doctor) Healthy(r audit.Record) bool { return len(d.check(r)) == 0 }
 
 // check runs all checks on a record. If a task cannot be read, the only findings are about such tasks, because the record
@@ -132,8 +132,7 @@ func (d Doctor) classifyMissing(ctx context.Context, found []Finding) ([]Finding
 	return found, nil
 }
 
-// confirmed returns the findings of an audit. If there are any, it runs the audit again and returns the findings
-// of the second run.
+// confirmed runs an audit. If the audit has findings, it runs the audit again and returns the findings of the second run.
 func confirmed(ctx context.Context, audit func(context.Context) ([]Finding, error)) ([]Finding, error) {
 	found, err := audit(ctx)
 	if err != nil || len(found) == 0 {

@@ -161,7 +161,7 @@ func (l *adminTokenList) Run(_ context.Context, c stdio) error {
 	return terminal.PrintList(c.out, l.Output, tokenTable, rows)
 }
 
-const tokenWarning = 14 * 24 * time.Hour // the time before the expiry of a token in which doctor warns of it
+const tokenWarning = 14 * 24 * time.Hour // the doctor warns of a token that expires within this time
 
 // printTokens prints a warning for each token that has expired or is about to.
 func printTokens(file string, c stdio) error {
@@ -176,7 +176,7 @@ func printTokens(file string, c stdio) error {
 			verb = "has expired"
 		}
 		if t.Expired(now.Add(tokenWarning)) {
-			_, _ = fmt.Fprintf(c.err, "warning: the admin token %s %s: %s\n", t.Name, verb, view.Time{Time: t.Expires}) // the command continues without the warning
+			_, _ = fmt.Fprintf(c.err, "warning: the admin token %s %s: %s\n", t.Name, verb, view.Time{Time: t.Expires}) // a warning that cannot be written does not fail the command
 		}
 	}
 	return err

@@ -48,8 +48,8 @@ func (b *backupCmd) Run(ctx context.Context, c stdio) error {
 	return err
 }
 
-// onlySQLite returns a usage error if the database is not SQLite, or if file is "-". A
-// backup must be a named file, because it is checked by opening it.
+// onlySQLite returns a usage error if the database is not SQLite, or if the file is "-". A backup must be a named file,
+// because the store opens the file to check it.
 func (d databaseFlag) onlySQLite(command, file string) error {
 	switch {
 	case !strings.HasPrefix(d.Database, sqlitePrefix):

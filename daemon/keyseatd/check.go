@@ -40,7 +40,7 @@ func (k *checkCmd) Run(ctx context.Context, c stdio) error {
 		return err
 	}
 	client := &http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true}, // and no Proxy: the call is direct
+		Transport:     &http.Transport{DisableKeepAlives: true}, // without a Proxy, so that the call is direct
 		CheckRedirect: httpclient.NoRedirect,
 	}
 	answer, err := client.Do(request)
@@ -49,7 +49,7 @@ func (k *checkCmd) Run(ctx context.Context, c stdio) error {
 	}
 	defer func() { _ = answer.Body.Close() }()                         // the body was only read
 	text, _ := io.ReadAll(io.LimitReader(answer.Body, maxReason))      // after an error the status still counts
-	reason, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n") // another server may respond with a page of HTML
+	reason, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n") // one line, because another server may respond with a page of HTML
 	if answer.StatusCode != http.StatusOK {
 		return errors.New(strings.TrimSuffix(fmt.Sprintf("%s answers %d: %s", target.Redacted(), answer.StatusCode, reason), ": "))
 	}

@@ -181,7 +181,7 @@ func distribute(ctx context.Context, c stdio, s *bunstore.Store, shards int) err
 	}
 	if err == nil && d.Workers == 0 {
 		_, _ = fmt.Fprintln(c.err, "warning: every shard is on the coordinator: add workers with citus_add_node, "+
-			"then run SELECT citus_rebalance_start()") // the command continues without the warning
+			"then run SELECT citus_rebalance_start()") // a warning that cannot be written does not fail the command
 	}
 	return errors.Join(err, c.done(result, "`keyseatd migrate --distribute` may be run again"))
 }

@@ -26,7 +26,7 @@ func (c *demoClock) Now() time.Time {
 }
 
 // A demoConnector is a simulator that leaves the tasks of two accounts without an outcome. While the demo makes its
-// history, each call takes some seconds of the clock.
+// history, each call advances the clock by some seconds.
 type demoConnector struct {
 	tasks.Connector
 	clock *demoClock // nil: a call does not move the clock, because the history is complete

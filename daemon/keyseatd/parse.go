@@ -114,8 +114,8 @@ func otherCommands(args []string) (patterns []string) {
 	return []string{`^commands\.(` + strings.Join(others, "|") + ")$"}
 }
 
-// helpFile has the long help of the commands. The section of a command begins with # and its name. It has paragraphs of
-// text, and indented examples.
+// helpFile has the long help of the commands. The section of a command begins with # and the name of the command. A section
+// has paragraphs of text, and indented examples.
 //
 //go:embed help.txt
 var helpFile string

@@ -67,7 +67,7 @@ func effects(counts map[string]int) (text string) {
 	return text
 }
 
-// read reads the whole file. It runs before the database is created.
+// read reads the whole file. It runs before the database is created, so that an invalid file does not create a database.
 func (p *plansImport) read(ctx context.Context, c stdio) ([]stock.PlanEdit, *csvfile.Reader, error) {
 	file, err := c.open(ctx, p.File)
 	if err != nil {

@@ -104,7 +104,7 @@ func (*keyRotation) missing(all []keyring.KeyInfo, daemons []bunstore.Sealing) s
 	return ""
 }
 
-// rotate takes one step of the rotation, if one is due and this daemon may take it.
+// rotate takes one step of the rotation, if a step is due and this daemon may take the step.
 func (k *keyRotation) rotate(ctx context.Context, all []keyring.KeyInfo, daemons []bunstore.Sealing) {
 	r := keyring.Rotation{Now: faultinject.Now(), Period: k.period}
 	if k.period == 0 || !r.IsDue(all[0]) && !r.HasRested(all) {

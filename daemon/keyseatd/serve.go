@@ -99,7 +99,7 @@ func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector t
 	}
 	m.WatchMasterKey(func() (time.Duration, bool) { return masterKeyAge(ring) }, s.KeyPeriod)
 	rotation := s.newKeyRotation(store, ring, log)
-	rotation.step(ctx) // before this daemon seals something
+	rotation.step(ctx) // records the key before this daemon encrypts with it
 	go rotation.run(ctx)
 	go deductExpired(ctx, store, log)
 	go s.deleteOldActivity(ctx, store, log)

@@ -138,8 +138,8 @@ func (f endpointFlags) endpoints() (*webhooks.File, error) {
 	return file, withName("--webhook-file", err)
 }
 
-// lowStock returns the function that returns the number of free slots at which a country is low for the endpoints. It
-// returns nil without a file of endpoints.
+// lowStock returns a function that returns the number of free slots at which a country is low in stock for the endpoints.
+// Without a file of endpoints, lowStock returns nil.
 func (f endpointFlags) lowStock() (func(stock.Country) (int, bool), error) {
 	file, err := f.endpoints()
 	if file == nil {

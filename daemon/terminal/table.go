@@ -151,7 +151,7 @@ func (t *table) total(width func(column) int) int {
 // widest returns the visible column to shrink next: the first of the widest ones. Truncated columns that are wider than
 // minimum shrink before all others.
 func (t *table) widest() *column {
-	const first = 1 << 16 // more than any width
+	const first = 1 << 16 // added to the width of the columns that shrink first; more than any width
 	widest, most := &t.columns[0], 0
 	for i, c := range t.columns {
 		width := c.width

@@ -31,7 +31,7 @@ func Width(w io.Writer) int {
 	if !isFile {
 		return 0
 	}
-	width, _, _ := term.GetSize(int(f.Fd())) // fails with 0 if the file is not a terminal
+	width, _, _ := term.GetSize(int(f.Fd())) // 0 and an error if the file is not a terminal
 	return width
 }
 
@@ -119,13 +119,13 @@ func newBar(w io.Writer, what string, size int64, more ...progressbar.Option) *B
 // Add adds n to the count.
 func (b *Bar) Add(n int) { _ = b.bar.Add(n) }
 
-// Set shows n of size.
+// Set shows that n of size bytes are done.
 func (b *Bar) Set(n, size int64) {
 	b.bar.ChangeMax64(size)
 	_ = b.bar.Set64(n)
 }
 
-// Write adds the bytes of p, as the destination of an [io.TeeReader]. It never fails.
+// Write adds the number of bytes in p, so that a Bar can be the destination of an [io.TeeReader]. It never fails.
 func (b *Bar) Write(p []byte) (int, error) {
 	b.Add(len(p))
 	return len(p), nil

@@ -144,7 +144,6 @@ func newShop(ctx context.Context, db *bun.DB) (*shop, error) {
 	return &shop{db: db, store: store, engine: engine}, nil
 }
 
-// errCredit means that an account cannot pay.
 var errCredit = errors.New("there is not enough credit")
 
 // upgrade takes the price and stores the upgrade, both or neither.
@@ -193,7 +192,7 @@ func (s *shop) buy(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// fill makes a plan, a key and a wallet for a try, once.
+// fill makes a plan, a key and a wallet at the first start. At later starts it does nothing.
 func (s *shop) fill(ctx context.Context) error {
 	key := keys.Key{Code: "ANNAS-KEY", Status: keys.Active}
 	batch := adminstore.ImportBatch{ID: "annas-order", Type: tasks.EventIssued}

@@ -123,7 +123,6 @@ func accept(r *http.Request, engine tasks.Engine, kind tasks.Kind) error {
 	return engine.Accept(r.Context(), tasks.Request{Kind: kind, Code: code, Country: r.PostFormValue("country"), Account: account})
 }
 
-// errCommonPassword is the shop's own refusal.
 var errCommonPassword = errors.New("the password is easy to guess")
 
 // commonPasswords lists passwords that are long enough but easy to guess.

@@ -95,5 +95,4 @@ func (l *ledger) write(e entry) error {
 	return l.failed
 }
 
-// Close closes the file.
 func (l *ledger) Close() error { return l.file.Close() }

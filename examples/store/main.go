@@ -48,7 +48,7 @@ func serve(ctx context.Context, s *store, mux *http.ServeMux) error {
 	return pool.Run(ctx, 10*time.Second)
 }
 
-// fill makes a plan and issues a key on the first start. A later start finds that the batch exists.
+// fill makes a plan and issues a key at the first start. At later starts it does nothing.
 func fill(ctx context.Context, s *store) error {
 	key := keys.Key{Code: "MY-FIRST-KEY", Status: keys.Active}
 	batch := adminstore.ImportBatch{ID: "my-first-order", Type: tasks.EventIssued}
