@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"errors"
 	"net"
 	"net/http"
@@ -23,7 +24,7 @@ type Options struct {
 
 // The defaults of [Options].
 const (
-	DefaultTimeout = 10 * time.Second // a daemon takes less time to answer or to give up
+	DefaultTimeout = 10 * time.Second // longer than the 4s in which a daemon answers a call of the public API
 	DefaultRepeats = 3
 	DefaultMaxWait = 5 * time.Second
 )
@@ -37,19 +38,12 @@ var (
 )
 
 func (o Options) withDefaults() Options {
-	if o.Timeout <= 0 {
-		o.Timeout = DefaultTimeout
-	}
-	if o.Repeats == 0 {
-		o.Repeats = DefaultRepeats
-	}
-	if o.MaxWait <= 0 {
-		o.MaxWait = DefaultMaxWait
-	}
+	o.Timeout = cmp.Or(max(o.Timeout, 0), DefaultTimeout)
+	o.Repeats = max(cmp.Or(o.Repeats, DefaultRepeats), 0)
+	o.MaxWait = cmp.Or(max(o.MaxWait, 0), DefaultMaxWait)
 	if o.Transport == nil {
 		dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
 		o.Transport = httpclient.NewTransport(dialer, 16, time.Minute) // shorter than a daemon keeps idle connections, so the client closes first
 	}
-	o.Repeats = max(o.Repeats, 0)
 	return o
 }

@@ -24,7 +24,7 @@ type checkCmd struct {
 }
 
 const (
-	checkTime = 3 * time.Second // the time limit of the command, a little longer than the daemon's own limit for /readyz
+	checkTime = 3 * time.Second // the time limit of the command, twice the daemon's own limit for /readyz
 	maxReason = 200             // the maximum number of bytes that the command reads from a response
 )
 
