@@ -18,13 +18,13 @@ import (
 // An auditor is the store that the daemons share. At each call it checks the invariants that hold at any
 // moment.
 type auditor struct {
-	*memory.Store // the store without a bug, for the checks
+	*memory.Store // the store without a planted bug, which the checks read
 	*world
 	inner tasks.Store // the same store, perhaps with a bug
 
 	mu     sync.Mutex
-	fenced int                    // changes that were rejected because of their fence
-	leases map[leaseKey]tasks.Ref // the latest lease of each hold
+	fenced int                    // the number of changes that were rejected because of their fence
+	leases map[leaseKey]tasks.Ref // each worker's latest lease of each task
 	until  map[tasks.Ref]time.Time
 }
 
@@ -125,7 +125,7 @@ func (a *auditor) Apply(ctx context.Context, changes []tasks.Change) ([]error, e
 	return all, nil
 }
 
-// record and task read the store without its bugs.
+// record reads a key with its tasks and events from the store without a planted bug.
 func (a *auditor) record(code keys.Code) audit.Record {
 	r, err := a.Record(a.ctx, code)
 	a.must(err)
@@ -141,8 +141,8 @@ func (a *auditor) task(id string) tasks.Task {
 	return *v.Task
 }
 
-// maxClockLead is the maximum difference between a daemon's estimate of the store's clock and that clock. The
-// estimate can be ahead by the time that a call took on its way to the store.
+// maxClockLead is the maximum time by which a daemon's estimate of the store's clock may be ahead of this clock. The
+// estimate is ahead by the time that a call took on its way to the store.
 const maxClockLead = time.Minute
 
 // checkChange checks that one change had only permitted effects.
@@ -166,7 +166,7 @@ func (a *auditor) checkChange(c tasks.Change, before, after audit.Record, verdic
 	a.checkInvariants()
 }
 
-// checkFence checks that the holder of the newest lease has made a change.
+// checkFence checks that a change came from the worker with the newest lease of the task.
 func (a *auditor) checkFence(c tasks.Change, stored *tasks.Task) {
 	if stored != nil && stored.Fence != c.Task.Fence {
 		a.faults.add("I10", "a change of task %s with fence %d was made, its fence is %d", c.Task.ID, c.Task.Fence, stored.Fence)
@@ -176,7 +176,7 @@ func (a *auditor) checkFence(c tasks.Change, stored *tasks.Task) {
 	}
 }
 
-// checkInvariants checks the invariants that hold for all data at any moment.
+// checkInvariants checks the invariants that hold at any moment for all data of the store.
 func (a *auditor) checkInvariants() {
 	ctx := a.ctx
 	plans, err := a.Plans(ctx, 0, 100)
@@ -203,7 +203,7 @@ func (a *auditor) checkInvariants() {
 	}
 }
 
-// checkTransition checks the transition of a key against the table of the documentation.
+// checkTransition checks the transition of a key against the transitions that the documentation has.
 func (a *auditor) checkTransition(c tasks.Change, from, to keys.Key) {
 	if from.Status == to.Status && from.Used == to.Used {
 		return
@@ -223,7 +223,7 @@ func (a *auditor) checkTransition(c tasks.Change, from, to keys.Key) {
 	}
 }
 
-// statusAfter returns the status of a key after its task has ended with this event.
+// statusAfter returns the status of a key after its task has ended with an event.
 func statusAfter(e tasks.Event) keys.Status {
 	switch {
 	case e.Kind == tasks.Upgrade && e.Outcome == tasks.Success:

@@ -12,7 +12,7 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// A bug is planted around the core, and the core itself stays unchanged. The zero bug changes nothing.
+// A bug is planted around keyseat's core, which stays unchanged. The zero bug changes nothing.
 type bug struct {
 	name      string
 	above     func(*process, tasks.Store) tasks.Store // between a daemon and its line
@@ -34,8 +34,8 @@ var bugs = []bug{
 	{name: "wall-clock lease", wall: true},
 }
 
-// An unfencedStore accepts a change with an old fence and an old version, unless fenced returns true for
-// its task.
+// An unfencedStore is a bug: it accepts a change with an old fence and an old version, unless the function fenced
+// returns true for the task.
 type unfencedStore struct {
 	*memory.Store
 	fenced func(tasks.Task) bool
@@ -80,7 +80,7 @@ func (u unfencedStore) withCurrentFence(ctx context.Context, c tasks.Change) tas
 	return c
 }
 
-// A freeingStore frees every slot that becomes suspect.
+// A freeingStore is a bug: it frees every slot that becomes suspect.
 type freeingStore struct{ tasks.Store }
 
 func (f freeingStore) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
@@ -97,7 +97,7 @@ func (f freeingStore) Apply(ctx context.Context, changes []tasks.Change) ([]erro
 	return f.Store.Apply(ctx, all)
 }
 
-// A twoStepStore claims the slot in a first transaction and stores the task in a second one.
+// A twoStepStore is a bug: it claims the slot in a first transaction, and stores the task in a second one.
 type twoStepStore struct {
 	tasks.Store
 	*world
@@ -128,7 +128,7 @@ func (h twoStepStore) Apply(ctx context.Context, changes []tasks.Change) ([]erro
 	return h.Store.Apply(ctx, []tasks.Change{c})
 }
 
-// claimSlot is the first transaction.
+// claimSlot is the first transaction of a twoStepStore, which claims a slot.
 func (h twoStepStore) claimSlot(ctx context.Context, c tasks.Change) (stock.Plan, error) {
 	plans, err := h.store.Plans(ctx, 0, 100)
 	if err != nil {
@@ -151,7 +151,7 @@ func (h twoStepStore) claimSlot(ctx context.Context, c tasks.Change) (stock.Plan
 	return stock.Plan{}, stock.ErrOutOfStock
 }
 
-// A reapingStore ends the tasks with an expired lease at each poll.
+// A reapingStore is a bug: at each poll, it ends the tasks whose leases have expired.
 type reapingStore struct {
 	tasks.Store
 	*world
@@ -164,13 +164,13 @@ func (r reapingStore) Lease(ctx context.Context, worker string, n int, ttl time.
 	}
 	for _, v := range open.Entries {
 		if !v.Task.LeasedUntil.IsZero() && v.Task.LeasedUntil.Before(v.At) {
-			_, _ = r.Apply(ctx, []tasks.Change{rules().GiveUp(v, r.newID())}) // after an error the next poll tries again
+			_, _ = r.Apply(ctx, []tasks.Change{rules().GiveUp(v, r.newID())}) // after an error, the next poll repeats this
 		}
 	}
 	return r.Store.Lease(ctx, worker, n, ttl)
 }
 
-// The connector keyPerAttempt uses another idempotency key for each attempt.
+// A keyPerAttempt is a bug: this connector uses another idempotency key for each attempt.
 type keyPerAttempt struct{ tasks.Connector }
 
 func (f keyPerAttempt) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
@@ -178,7 +178,7 @@ func (f keyPerAttempt) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.C
 	return f.Connector.Do(ctx, o)
 }
 
-// A lateErasingStore ends a task in one transaction and erases its secret in the next one.
+// A lateErasingStore is a bug: it ends a task in one transaction, and erases the task's account in the next one.
 type lateErasingStore struct {
 	tasks.Store
 	*world

@@ -76,8 +76,8 @@ func (w *world) checkAnswers() {
 	}
 }
 
-// checkEffects compares the counters with the provider's ledger. No plan is oversold. Each slot whose request
-// may have had an effect is spent or suspect.
+// checkEffects compares the counters of the plans with the provider's ledger. No plan is oversold. If a request may
+// have had an effect, its slot is spent or suspect.
 func (w *world) checkEffects() {
 	plans, err := w.store.Plans(w.ctx, 0, 100)
 	w.must(err)
@@ -114,12 +114,12 @@ type slotLocation struct {
 	state stock.State
 }
 
-// checkCounters checks that the counters are the sum of the recorded transfers. Each transfer of a slot must begin
-// where the one before has ended.
+// checkCounters checks that the counters of the plans are the sums of the recorded transfers. Each transfer of a slot
+// must begin at the location where the previous transfer has ended.
 func (w *world) checkCounters() {
 	counted := map[slotLocation]int{}
 	for i := range w.Keys {
-		slots := map[string]slotLocation{} // keyed by task; a task without a slot has no entry
+		slots := map[string]slotLocation{} // the slots of tasks, by the ids of the tasks
 		for _, e := range w.store.record(w.code(i)).Events {
 			if e.To == "" {
 				continue

@@ -37,10 +37,10 @@ const domain = "@example.com"
 
 func (r *request) login() string { return r.id + domain }
 
-// taskOf returns the id of the only task for the account. It does not depend on the connector request.
+// taskOf returns the id of the only task with a login, without the help of keyseat.
 func taskOf(login string) string { return strings.TrimSuffix(login, domain) }
 
-// of returns the request for an account. Each request has its own account.
+// of returns the request with a login. Each request has a login of its own.
 func (j *journal) of(login string) *request {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -56,7 +56,7 @@ func (j *journal) write(r *request) {
 // clientTime is the maximum time that a client waits for an answer.
 const clientTime = 5 * time.Second
 
-// request sends a request to a daemon, if the daemon is running.
+// request sends the request of a step to a daemon, if the daemon is running.
 func (w *world) request(d *simDaemon, s step) {
 	l := d.current()
 	if l == nil {
@@ -81,14 +81,14 @@ func (w *world) request(d *simDaemon, s step) {
 	})
 }
 
-// isAnswer reports whether an error is an answer: the request was not accepted and never will be.
+// isAnswer reports whether an error is an answer that refuses a request. Such a request is never accepted later.
 func isAnswer(err error) bool {
 	var no tasks.Refusal
 	var later tasks.RateLimited
 	return errors.As(err, &no) || errors.As(err, &later)
 }
 
-// checkVisible checks that the given daemon shows an accepted request immediately.
+// checkVisible checks that a daemon shows an accepted request immediately after the acceptance.
 func (w *world) checkVisible(d *simDaemon, r *request) {
 	l := d.current()
 	if l == nil {
@@ -103,7 +103,7 @@ func (w *world) checkVisible(d *simDaemon, r *request) {
 	}
 }
 
-// operate makes an operator's change. The operator's tool has a direct connection to the store.
+// operate makes the operator's change of a step. The operator's tool has a direct connection to the store.
 func (w *world) operate(s step) {
 	tool := tasks.Engine{
 		Store: w.store, Sealer: noSealer{}, Rules: rules(), NewID: w.newID, Now: time.Now,
@@ -127,7 +127,7 @@ func (w *world) operate(s step) {
 		w.releaseOne(tool, s)
 	case retire, relist:
 		w.edit(s)
-	case upgrade, renew, kill, stop, freeze, cut, silence, adjust: // not actions of an operator
+	case upgrade, renew, kill, stop, freeze, cut, silence, adjust: // these are no actions of an operator
 	}
 }
 
@@ -143,8 +143,7 @@ func (w *world) retryOne(tool tasks.Engine, s step) {
 	_ = tool.Update(w.ctx, read, tasks.RetryNow)
 }
 
-// resolveAll resolves suspect slots by the provider's ledger. It leaves out tasks whose calls can still
-// have an effect.
+// resolveAll resolves suspect slots by the provider's ledger. It skips tasks of which a call can still have an effect.
 func (w *world) resolveAll(tool tasks.Engine) {
 	ctx := w.ctx
 	suspects, err := w.store.Tasks(ctx, adminstore.TaskFilter{State: adminstore.SuspectTask}, adminstore.Page{Limit: 1000})
@@ -163,8 +162,7 @@ func (w *world) resolveAll(tool tasks.Engine) {
 	}
 }
 
-// anyFrozen reports whether a daemon is frozen. Such a daemon may still make a call that it was about to
-// make before.
+// anyFrozen reports whether any daemon is frozen. A frozen daemon may later make a call that it has already decided on.
 func (w *world) anyFrozen() bool {
 	for _, d := range w.daemons {
 		if left, _ := d.frozen(); left > 0 && !w.faultsOver.Load() {

@@ -12,7 +12,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A simDaemon is a program of a world that can start and die any number of times.
+// A simDaemon is a daemon of a world. It can start and die any number of times.
 type simDaemon struct {
 	*world
 	id          int
@@ -21,13 +21,13 @@ type simDaemon struct {
 	processes   int
 	counts      map[call]int
 	frozenUntil time.Time    // the daemon is frozen until this time
-	everFrozen  bool         // the daemon was frozen at least once, so its calls may arrive late
+	everFrozen  bool         // the daemon was frozen before, so its calls may arrive late
 	cutUntil    time.Time    // the store is unreachable until this time
 	silent      bool         // while the store is unreachable, calls hang instead of failing
 	wall        atomic.Int64 // the sum of all adjustments of its wall clock
 }
 
-// random and noise return different numbers for each daemon, so that daemons do not act at the same instants.
+// random returns other numbers for each daemon, so that daemons do not act at the same instants.
 func (d *simDaemon) random(salt uint64) uint64 { return d.world.random(salt<<8 | uint64(d.id+1)) }
 
 func (d *simDaemon) noise(salt uint64) time.Duration { return d.world.noise(salt<<8 | uint64(d.id+1)) }
@@ -42,7 +42,7 @@ type process struct {
 	pool *worker.Pool
 }
 
-// start starts a process, unless one is running or the run of the world has ended.
+// start starts a process of the daemon, unless one is running or no daemon starts any more.
 func (d *simDaemon) start() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -57,7 +57,7 @@ func (d *simDaemon) start() {
 	d.process = l
 	go func() {
 		defer close(l.done)
-		_ = l.pool.Run(ctx, 25*time.Second) // the checks find everything that it leaves unfinished
+		_ = l.pool.Run(ctx, 25*time.Second) // the checks find unfinished work
 	}()
 }
 
@@ -80,7 +80,7 @@ func (l *process) engine() tasks.Engine {
 	}
 }
 
-// A noSealer does not encrypt, because no test here reads the sealed data.
+// A noSealer is a sealer that does not encrypt, because no check reads sealed accounts.
 type noSealer struct{}
 
 func (noSealer) Seal(text, _ []byte) ([]byte, error)   { return text, nil }
@@ -107,7 +107,7 @@ func (l *process) pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// kill ends a process immediately. Calls that have already left the process still arrive.
+// kill ends the daemon's process immediately. Calls that have already left the process arrive nevertheless.
 func (d *simDaemon) kill() {
 	if l := d.detach(); l != nil {
 		close(l.dead)
@@ -126,7 +126,7 @@ func (l *process) die() {
 	}
 }
 
-// stop ends a process as a signal does, and waits for its end.
+// stop ends the daemon's process as a signal does, and waits for its end.
 func (d *simDaemon) stop() {
 	if l := d.detach(); l != nil {
 		l.end()
@@ -198,7 +198,7 @@ func (d *simDaemon) unreachable() (left time.Duration, silent bool) {
 	return time.Until(d.cutUntil), d.silent
 }
 
-// nextFault returns the fault of the next call of a kind, if there is one.
+// nextFault returns the fault that the history has for the daemon's next call of a kind, if any.
 func (d *simDaemon) nextFault(c call) (fault, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A history is the input of one run. It determines all that happens, except the order of events at the same
+// A history is the input of one run. It determines everything that happens, except for the order of events at the same
 // instant.
 type history struct {
 	Noise   uint64 // the seed of small delays and of jitter
@@ -23,7 +23,7 @@ type history struct {
 	Faults  []fault
 }
 
-// A planSize is a plan to import.
+// A planSize is a plan that is imported at the beginning of a run.
 type planSize struct {
 	Country stock.Country
 	Size    int
@@ -31,7 +31,7 @@ type planSize struct {
 
 // A step is one action of a client, of an operator, or of the environment.
 type step struct {
-	After  time.Duration // the pause since the step before
+	After  time.Duration // the pause since the previous step
 	Do     action
 	Daemon int
 	Key    int
@@ -40,7 +40,7 @@ type step struct {
 	Script script
 }
 
-// A action is the kind of a step.
+// An action is the kind of a step.
 type action string
 
 const (
@@ -70,16 +70,16 @@ var actions = slices.Concat(slices.Repeat([]action{upgrade}, 9), slices.Repeat([
 // A script is the content of a request and the provider's reaction to it.
 type script struct {
 	Country    stock.Country
-	Duplicates int             // the number of identical simultaneous requests in addition
-	Outcomes   []tasks.Outcome // indexed by the plan's ordinal; after the last one: success
-	Behaviours []behaviour     // indexed by the attempt; after the last one: good
+	Duplicates int             // the number of further identical requests at the same time
+	Outcomes   []tasks.Outcome // the outcomes with the first plan, the second plan and so on, and then success
+	Behaviours []behaviour     // the behaviours at the first attempt, the second attempt and so on, and then good
 }
 
 // A behaviour is the provider's reaction to one call.
 type behaviour struct {
 	Kind   behaviourKind
-	Before time.Duration // until the effect
-	After  time.Duration // from the effect to the answer
+	Before time.Duration // the time from the call to the effect
+	After  time.Duration // the time from the effect to the answer
 }
 
 // A behaviourKind is the kind of a behaviour.
@@ -94,8 +94,8 @@ const (
 	cutAfter  behaviourKind = "cut after"  // the connection breaks after the effect
 )
 
-// A fault affects one call of a daemon: the call number Nth of its kind since the run began, counted from
-// 0.
+// A fault affects one call of a daemon. Nth is the number of the call among the daemon's calls of this kind, beginning
+// with 0.
 type fault struct {
 	Daemon int
 	Call   call
@@ -130,10 +130,11 @@ const (
 	freezes    faultKind = "freezes"     // the daemon freezes before the call
 )
 
-// countries has one country several times, so that this country has further plans if a plan fails.
+// countries are the countries of the plans. US has several plans, so that a task with a faulty plan can try another
+// one.
 var countries = []stock.Country{"US", "US", "US", "DE"}
 
-// times has durations from hardly noticeable to longer than every lease.
+// times generates durations, from a very short one to one that is longer than every lease.
 var times = rapid.SampledFrom([]time.Duration{
 	0, 10 * time.Millisecond, 300 * time.Millisecond, time.Second, 3 * time.Second, 7 * time.Second,
 	12 * time.Second, 20 * time.Second, 33 * time.Second, 45 * time.Second,
@@ -192,7 +193,7 @@ func drawBehaviour(t *rapid.T) behaviour {
 	}
 }
 
-// faultNumbers lists the numbers of the calls that can have a fault.
+// faultNumbers lists the values of [fault.Nth].
 var faultNumbers = []int{0, 1, 2, 3, 4, 5, 7, 10, 14}
 
 func drawFault(t *rapid.T) fault {

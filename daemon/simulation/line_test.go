@@ -18,8 +18,8 @@ type answer[A any] struct {
 	err   error
 }
 
-// callOver makes one call on a daemon's line. If the context ends or the daemon dies, the caller returns, but a
-// call on its way still arrives.
+// callOver makes one call on a daemon's line. If the context ends or the daemon dies, callOver returns, but a call that
+// is on its way arrives nevertheless.
 func callOver[A any](ctx context.Context, l *process, c call, do func(context.Context) (A, error)) (A, error) {
 	var none A
 	l.waitThawed()
@@ -60,7 +60,7 @@ func callOver[A any](ctx context.Context, l *process, c call, do func(context.Co
 	}
 }
 
-// deliver delays a call on its way, makes it, and delays its answer.
+// deliver delays a call, makes it, and delays its answer.
 func deliver[A any](ctx context.Context, l *process, f fault, do func(context.Context) (A, error)) answer[A] {
 	time.Sleep(time.Millisecond + l.noise(3))
 	if f.Kind == slowBefore || f.Kind == orphaned {
@@ -146,8 +146,8 @@ func (p lineConnector) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.C
 	return a
 }
 
-// checkLease checks that the daemon has the lease of the task while it calls the provider. It does not check a
-// daemon that may have outdated information without a bug.
+// checkLease checks that the daemon has the lease of the task while it calls the provider. It does not check a daemon
+// that may be stale.
 func (p lineConnector) checkLease(ref tasks.Ref, what string) {
 	if late := p.store.late(ref); late > 10*time.Millisecond && !p.mayBeStale() {
 		p.faults.add("lease", "%s calls the provider for task %s, and the call is %s %v after its lease expired", p.name, ref.ID, what, late)

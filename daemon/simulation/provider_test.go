@@ -21,17 +21,17 @@ type provider struct {
 type entry struct {
 	order  tasks.ConnectorRequest
 	login  string
-	answer *tasks.ConnectorResult // the first answer, which is also the answer to all later calls
+	answer *tasks.ConnectorResult // the answer to the first call and all later calls
 	effect bool
-	left   bool // the member has left the plan later
+	left   bool // the member has left the plan
 }
 
 func newProvider(w *world) *provider {
 	return &provider{world: w, ledger: map[string]*entry{}, calls: map[string]int{}, inProgress: map[string]int{}}
 }
 
-// serve answers one call as the client's script defines. A call is stale if its sender was
-// frozen before it, or if it was on its way for a long time.
+// serve answers one call as the client's script defines. A call is stale if its daemon was frozen before, or if the
+// call was on its way for a long time.
 func (p *provider) serve(o tasks.ConnectorRequest, stale bool) tasks.ConnectorResult {
 	login := o.Account.Login.Reveal()
 	e, m := p.receive(o, login, stale)
@@ -108,7 +108,7 @@ func (p *provider) receive(o tasks.ConnectorRequest, login string, stale bool) (
 	return e, m
 }
 
-// settle returns the answer for an idempotency key. The first call decides it.
+// settle returns the answer for an idempotency key. The first call with the key determines this answer.
 func (p *provider) settle(e *entry) *tasks.ConnectorResult {
 	p.mu.Lock()
 	defer p.mu.Unlock()

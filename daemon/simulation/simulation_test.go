@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// runHistory runs a history in its own synctest bubble and returns the violations that it found.
+// runHistory runs a history in a synctest bubble of its own, and returns the violations that the checks found.
 func runHistory(t *testing.T, h history, b bug) []string {
 	var w *world
 	synctest.Test(t, func(*testing.T) { w = run(h, b) })
@@ -46,11 +46,11 @@ func TestRandomHistoriesKeepInvariants(t *testing.T) {
 	})
 }
 
-// within is the number of histories in which each bug must be found.
+// within is the maximum number of histories until each bug must be found.
 const within = 100
 
-// TestPlantedBugsAreFound checks that the checks of TestRandomHistoriesKeepInvariants can fail. The violation must come
-// from the bug: without the bug, the same history has no violation.
+// TestPlantedBugsAreFound tests that the checks of [TestRandomHistoriesKeepInvariants] find each planted bug. Without
+// the bug, the same history must have no violation.
 func TestPlantedBugsAreFound(t *testing.T) {
 	t.Attr("faults", strconv.Itoa(len(bugs)))
 	for _, b := range bugs {
@@ -67,8 +67,8 @@ func TestPlantedBugsAreFound(t *testing.T) {
 	}
 }
 
-// TestHistoriesCoverEveryEvent checks that the histories cover enough: every type of event of a task or a key
-// occurs, and daemons send stale writes.
+// TestHistoriesCoverEveryEvent tests that the random histories cover every type of event of a task or a key, and stale
+// writes of daemons.
 func TestHistoriesCoverEveryEvent(t *testing.T) {
 	seen, fenced := map[tasks.EventType]int{}, 0
 	for seed := range within {
@@ -96,8 +96,8 @@ func TestHistoriesCoverEveryEvent(t *testing.T) {
 	}
 }
 
-// TestNoAttemptOutlivesItsLease makes the store unreachable and then lets a call hang, so that the last
-// extension is on its way when the lease expires.
+// TestNoAttemptOutlivesItsLease tests that a daemon makes no attempt without a lease. The store becomes unreachable and
+// then a call hangs, so that the last extension is on its way when the lease expires.
 func TestNoAttemptOutlivesItsLease(t *testing.T) {
 	var all []fault
 	for n, kind := range []faultKind{lostBefore, lostBefore, slowBefore} {

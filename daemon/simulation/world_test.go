@@ -19,7 +19,7 @@ import (
 // testing/synctest.
 type world struct {
 	history
-	ctx          context.Context // never ends, so that no check is interrupted
+	ctx          context.Context // a context that never ends, so that it interrupts no check
 	bug          bug
 	store        *auditor
 	provider     *provider
@@ -27,7 +27,7 @@ type world struct {
 	clients      sync.WaitGroup
 	journal      journal
 	ids          atomic.Int64
-	faultsOver   atomic.Bool // no further faults
+	faultsOver   atomic.Bool // no fault happens any more
 	noMoreStarts atomic.Bool // no daemon starts any more
 	faults       report
 }
@@ -38,8 +38,7 @@ type report struct {
 	found []string
 }
 
-// add records a violation. It keeps only the first ten, because the later ones are mostly consequences of
-// these.
+// add records a violation. It keeps only the first ten violations, because later violations are mostly consequences.
 func (r *report) add(invariant, format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -56,7 +55,7 @@ func rules() tasks.Rules {
 	return r
 }
 
-// run runs the history. The violations are in the world's report.
+// run runs a history and returns its world, which has the report of the violations.
 func run(h history, b bug) *world {
 	w := &world{history: h, ctx: context.Background(), bug: b}
 	w.journal.byID = map[string]*request{}
@@ -105,14 +104,14 @@ func (w *world) must(err error) {
 
 func (w *world) newID() string { return fmt.Sprint("c", w.ids.Add(1)) }
 
-// noise returns a delay of up to a few milliseconds. It depends only on the history, the salt and the time.
-// With it, two events rarely happen at the same instant, where their order would be undefined.
+// noise returns a delay of up to a few milliseconds, which depends only on the history, the salt and the time. With
+// noise, two events rarely happen at the same instant, in an undefined order.
 func (w *world) noise(salt uint64) time.Duration {
 	return time.Duration(w.random(salt)%3000) * time.Microsecond
 }
 
 func (w *world) random(salt uint64) uint64 {
-	x := w.Noise + salt*0x9e3779b97f4a7c15 + uint64(time.Now().UnixMicro())*0xbf58476d1ce4e5b9 // splitmix64
+	x := w.Noise + salt*0x9e3779b97f4a7c15 + uint64(time.Now().UnixMicro())*0xbf58476d1ce4e5b9 // as the generator splitmix64
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
@@ -146,15 +145,15 @@ func (w *world) execute(s step) {
 	}
 }
 
-// maxQuietTime is the maximum time that open tasks need to end after the last fault. It covers a lease, all
-// attempts with about three plans, up to the deadline of the task, and some pauses.
+// maxQuietTime is the maximum time that open tasks need to end after the last fault. It is enough for a lease, for all
+// attempts with about three plans up to the deadline of the task, and for some pauses.
 const maxQuietTime = 6 * time.Minute
 
 // finish stops all faults and waits until all tasks have ended.
 func (w *world) finish() {
 	w.faultsOver.Store(true)
 	w.clients.Wait()
-	time.Sleep(time.Minute) // calls on their way have arrived then
+	time.Sleep(time.Minute) // until calls that are on their way have arrived
 	for _, d := range w.daemons {
 		d.start()
 	}
@@ -165,7 +164,7 @@ func (w *world) finish() {
 	for _, d := range w.daemons {
 		d.stop()
 	}
-	time.Sleep(3 * time.Minute) // no work is in progress any more, at the provider or in a killed daemon
+	time.Sleep(3 * time.Minute) // until all work at the provider and all calls of killed daemons have ended
 }
 
 func (w *world) busy() bool {
