@@ -59,8 +59,8 @@ func (c *call) handle() (resp response, err error) {
 
 type tokenKey struct{}
 
-// WithToken returns a context for requests inside this process, which need no other authentication. The caller has
-// authenticated the client, and decides its name and role.
+// WithToken returns a context for a request inside this process. The API treats the request as one with the token t, and
+// does not authenticate it. The caller must have authenticated the client, and decides the name and role of t.
 func WithToken(ctx context.Context, t Token) context.Context {
 	return context.WithValue(ctx, tokenKey{}, t)
 }

@@ -43,7 +43,7 @@ func (o Options) withDefaults() Options {
 	o.MaxWait = cmp.Or(max(o.MaxWait, 0), DefaultMaxWait)
 	if o.Transport == nil {
 		dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
-		o.Transport = httpclient.NewTransport(dialer, 16, time.Minute) // shorter than a daemon keeps idle connections, so the client closes first
+		o.Transport = httpclient.NewTransport(dialer, 16, time.Minute) // a daemon keeps idle connections longer, so the client closes them first
 	}
 	return o
 }

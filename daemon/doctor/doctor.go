@@ -96,7 +96,7 @@ func (d Doctor) records(ctx context.Context) iter.Seq2[audit.Record, error] {
 	return seq.Pages("", pageSize, read, func(r audit.Record) keys.Code { return r.Code })
 }
 
-// Healthy reports whether a record has no findings. Of the fields, it uses only Stale and Sealer.
+// Healthy reports whether a record has no findings. It uses only the fields Stale and Sealer of the doctor.
 func (d Doctor) Healthy(r audit.Record) bool { return len(d.check(r)) == 0 }
 
 // check runs all checks on a record. If a task cannot be read, the only findings are about such tasks, because the record

@@ -23,7 +23,7 @@ const (
 	QueueEmpty    Code = "queue_empty"     // the key is in the queue, but no task is open
 	QueueLeft     Code = "queue_left"      // the latest task is open, but the key is not in the queue
 	StatusUsed    Code = "status_used"     // the status does not agree with the use or with the latest task
-	UpgradedTwice Code = "upgraded_twice"  // two upgrades succeeded for one use
+	UpgradedTwice Code = "upgraded_twice"  // two upgrades succeeded with no renew or reset between them
 	SecretLeft    Code = "secret_left"     // an ended task still has its secret
 	SecretMissing Code = "secret_missing"  // an open task has no secret
 	SecretSealed  Code = "secret_sealed"   // the secret of an open task cannot be opened
@@ -36,8 +36,8 @@ const (
 // The codes of findings about one plan, and about a country.
 const (
 	PlanCount   Code = "plan_count"   // a counter is negative, or the counters exceed the plan's size
-	PlanMoves   Code = "plan_moves"   // its counters are not the sum of the moves in the history
-	PlanTasks   Code = "plan_tasks"   // its tasks have other slots than the history says
+	PlanMoves   Code = "plan_moves"   // the plan's counters are not the sum of the moves in the history
+	PlanTasks   Code = "plan_tasks"   // the plan's tasks have other slots than the history says
 	PlanMissing Code = "plan_missing" // tasks or history name a plan that is not stored
 	StockSums   Code = "stock_sums"   // the sums of a country are not those of its plans
 )

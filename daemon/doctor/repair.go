@@ -37,11 +37,7 @@ func (d Doctor) Repair(ctx context.Context) iter.Seq2[Finding, error] {
 				break
 			}
 		}
-		for f, err := range d.Examine(ctx) {
-			if !yield(f, err) {
-				return
-			}
-		}
+		d.Examine(ctx)(yield)
 	}
 }
 

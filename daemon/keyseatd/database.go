@@ -69,7 +69,7 @@ func (d databaseFlag) create(ctx context.Context, do func(s *bunstore.Store) err
 	return d.openWith(ctx, bunstore.Options{Dedicated: true, Conns: commandConns}, do)
 }
 
-// openWith works like [databaseFlag.create], with further options of the store.
+// openWith works like [databaseFlag.create], but opens the store with the given options.
 func (d databaseFlag) openWith(ctx context.Context, o bunstore.Options, do func(s *bunstore.Store) error) error {
 	o.Distributed, o.Pooler = d.DatabaseDistributed, bunstore.Pooler(d.DatabasePooler)
 	s, err := openStore(ctx, d.Database, o)

@@ -73,7 +73,7 @@ func checkFields(fields any) error {
 	}
 	first := invalid[0]
 	text := cmp.Or(ruleTexts[first.Tag()], "is not valid ("+first.Tag()+")")
-	text = strings.ReplaceAll(text, "{}", kebabCase(first.Param())) // a number, which kebabCase does not change, or the name of a field
+	text = strings.ReplaceAll(text, "{}", kebabCase(first.Param())) // the parameter is a number, which kebabCase does not change, or the name of a field
 	return usageError{fmt.Errorf("%s %s%s", first.Field(), text, missingHints[first.Field()])}
 }
 

@@ -188,7 +188,7 @@ func (s *serveCmd) checkPlaintext() error {
 
 // isLoopback reports whether only this machine can reach an address HOST:PORT.
 func isLoopback(address string) bool {
-	host, _, _ := net.SplitHostPort(address) // validated before
+	host, _, _ := net.SplitHostPort(address) // cannot fail, because the flag was validated before
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }

@@ -35,7 +35,7 @@ type keyRotation struct {
 	log    *slog.Logger
 
 	started  time.Time
-	recorded string    // the key that was recorded last
+	recorded string    // the id of the key that was recorded last
 	at       time.Time // the time at which that key was recorded
 	problem  string    // the message of the problem that was logged last
 }

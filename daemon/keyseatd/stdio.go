@@ -73,10 +73,10 @@ func (f progressFile) Close() error {
 // read of a terminal cannot be cancelled.
 func interruptible(ctx context.Context, r io.Reader) io.ReadCloser {
 	out, in := io.Pipe()
-	stop := context.AfterFunc(ctx, func() { _ = in.CloseWithError(ctx.Err()) }) // always nil
+	stop := context.AfterFunc(ctx, func() { _ = in.CloseWithError(ctx.Err()) }) // CloseWithError always returns nil
 	go func() {
 		_, err := io.Copy(in, r)
-		_ = in.CloseWithError(err) // always nil
+		_ = in.CloseWithError(err) // CloseWithError always returns nil
 		stop()
 	}()
 	return out

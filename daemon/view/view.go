@@ -201,7 +201,7 @@ type ActivityEntry struct {
 	Actor   string          `json:"actor"`   // the name of a token, or user@host (CLI)
 	Address string          `json:"address"` // of the client; "" for the command line
 	Action  activity.Action `json:"action"`
-	Key     string          `json:"key"` // the fingerprint
+	Key     string          `json:"key"` // the fingerprint of the key
 	Task    string          `json:"task"`
 	Plan    string          `json:"plan"`
 	OrderID string          `json:"order_id"`

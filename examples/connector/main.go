@@ -1,5 +1,5 @@
-// Connector shows a custom connector, for a provider without an HTTP service. The provider here has a
-// client library in Go. It joins members under a reference, and takes seconds to do so.
+// Connector shows a custom connector, for a provider without an HTTP service. The provider here has a client library in
+// Go. The provider joins members under a reference, and takes seconds to do so.
 //
 //	Do ─▶ provider.Status(reference) ── not found ─▶ provider.Submit(reference, …) ─▶ Pending
 //	                │

@@ -7,7 +7,7 @@
 //	                                       ├──────▶ ledger: the answer  (on disk before it is sent)
 //	         ◀── 200 outcome, or 202 ──────┘
 //
-// It follows these rules:
+// The service follows these rules:
 //
 //   - Requests with the same Idempotency-Key cause the work once. Later requests get the ledger's answer, or
 //     a 202 while the work goes on. This holds even if the service was killed during the work.
@@ -16,7 +16,7 @@
 //   - Work goes on when its HTTP request ends. A repeated request waits for the same work.
 //   - No login and no password is in the ledger, a log or an answer.
 //
-// Run it, and a daemon that calls it:
+// Run the service, and a daemon that calls it:
 //
 //	(umask 077; openssl rand -hex 32 > token)
 //	go run ./examples/provider -token-file token -ledger ledger.jsonl

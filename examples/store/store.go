@@ -142,7 +142,7 @@ func (s *store) Lease(ctx context.Context, _ string, n int, ttl time.Duration) (
 
 // due returns the open tasks that can be leased, the longest due first.
 func (s *state) due(ttl time.Duration) (due []tasks.Task) {
-	latest := now().Add(2 * ttl) // a time after latest comes from a clock that was then set back
+	latest := now().Add(2 * ttl) // if a task has a later time, the clock has been set back since
 	for _, t := range s.Tasks {
 		var decided time.Time // the time of the task's last event
 		for _, e := range s.History[t.Code] {
