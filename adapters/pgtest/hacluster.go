@@ -61,7 +61,7 @@ func (c *HACluster) create(t testing.TB) {
 			t.Fatalf("create.sql: %v", err)
 		}
 	}
-	c.waitFor(t, "standbys with the database", 50*time.Millisecond, func() bool {
+	waitFor(t, "standbys with the database", 3*startTimeout, 50*time.Millisecond, func() bool {
 		return primary.queryBool(t.Context(), "SELECT count(*) = 2 FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_lsn()")
 	})
 }
@@ -137,7 +137,7 @@ const redundantSQL = `SELECT NOT pg_is_in_recovery() AND count(*) = 2 AND count(
 // of the standbys, and every etcd is healthy.
 func (c *HACluster) WaitHealthy(t testing.TB) {
 	t.Helper()
-	c.waitFor(t, "three healthy machines", 200*time.Millisecond, func() bool {
+	waitFor(t, "three healthy machines", 3*startTimeout, 200*time.Millisecond, func() bool {
 		successors, primaries := 0, 0
 		for _, n := range c.nodes {
 			if !n.isHealthy(t.Context(), "2379", "/health") {
@@ -158,21 +158,11 @@ func (c *HACluster) WaitHealthy(t testing.TB) {
 func (c *HACluster) waitForNode(t testing.TB, what, sql string) *Node {
 	t.Helper()
 	found := -1
-	c.waitFor(t, what, 50*time.Millisecond, func() bool {
+	waitFor(t, what, 3*startTimeout, 50*time.Millisecond, func() bool {
 		found = slices.IndexFunc(c.nodes[:], func(n *Node) bool { return n.queryBool(t.Context(), sql) })
 		return found >= 0
 	})
 	return c.nodes[found]
-}
-
-// waitFor calls done with a pause after each call, until done returns true. After 3×[startTimeout] it fails the test.
-func (c *HACluster) waitFor(t testing.TB, what string, pause time.Duration, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(3 * startTimeout); !done(); time.Sleep(pause) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
 }
 
 // A Node is one machine of a [HACluster].

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A supervisor is a running shell script that starts programs, and stops them when the script's stdin ends, because the
@@ -167,6 +168,17 @@ func requirePostgres(t testing.TB, err error) {
 		skipOrFail(t, err.Error())
 	default:
 		t.Fatalf("start PostgreSQL: %v", err)
+	}
+}
+
+// waitFor calls done until it returns true, with a pause after each call. After the time limit it ends the test.
+// Polling is necessary, because servers do not notify a test when their state changes.
+func waitFor(t testing.TB, what string, limit, pause time.Duration, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(limit); !done(); time.Sleep(pause) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package pgtest
 
 import (
-	"context"
 	"errors"
 	"os"
 	"testing"
@@ -66,20 +65,14 @@ func (c *Cluster) Detach(t testing.TB, primary *Cluster) {
 	primary.waitFor(t, "the end of the standby's connection", "SELECT count(*) = 0 FROM pg_stat_replication")
 }
 
-// waitFor repeats a query until its result is true. It fails the test after [startTimeout], or if the query fails.
+// waitFor repeats a query until the result is true. It ends the test after [startTimeout], or if the query fails.
 func (c *Cluster) waitFor(t testing.TB, what, sql string) {
 	t.Helper()
-	deadline := time.Now().Add(startTimeout)
-	for {
-		ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
-		done, err := queryBool(ctx, c.admin(), sql)
-		cancel()
-		if done {
-			return
+	waitFor(t, what, startTimeout, 10*time.Millisecond, func() bool {
+		done, err := queryBool(t.Context(), c.admin(), sql)
+		if err != nil {
+			t.Fatalf("wait for %s: %v", what, err)
 		}
-		if err != nil || time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s: %v", what, err)
-		}
-		time.Sleep(10 * time.Millisecond) // the server does not notify clients when its state changes
-	}
+		return done
+	})
 }

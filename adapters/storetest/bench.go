@@ -99,7 +99,7 @@ func benchStock(n *bench) { n.measure("calls", func() { must(n.Stock(n.ctx)) }) 
 func benchAccept(n *bench) {
 	for n.b.Loop() {
 		n.b.StopTimer()
-		changes := n.upgrades()
+		changes := n.upgrades(n.batch()...)
 		n.b.StartTimer()
 		n.applyAll(changes)
 		n.b.StopTimer()
@@ -112,23 +112,11 @@ func benchAccept(n *bench) {
 func benchWork(n *bench) {
 	for n.b.Loop() {
 		n.b.StopTimer()
-		n.applyAll(n.upgrades())
+		n.applyAll(n.upgrades(n.batch()...))
 		n.b.StartTimer()
 		n.applyAll(n.ends(n.leaseBatch()))
 	}
 	n.report("tasks")
-}
-
-// upgrades returns the changes that accept an upgrade of each key of the next batch.
-func (n *bench) upgrades() []tasks.Change {
-	snapshots := must(n.Snapshots(n.ctx, n.batch()))
-	changes := make([]tasks.Change, len(snapshots))
-	for i, v := range snapshots {
-		c := must(n.rules.Accept(v, newRequest(tasks.Upgrade, v.Key.Code, "US"), id(), false))
-		seal(&c)
-		changes[i] = c
-	}
-	return changes
 }
 
 // leaseBatch leases a batch of tasks.

@@ -53,8 +53,8 @@ func runCases[F any](t *testing.T, cases []testCase[F], fixture func(testing.TB)
 	}
 }
 
-// failOnPanic makes a panic, such as that of [must], fail only the test case or benchmark that has deferred
-// failOnPanic.
+// failOnPanic, which each test case and benchmark defers, makes a panic such as that of [must] a failure of this one
+// only.
 func failOnPanic(t testing.TB) {
 	t.Helper()
 	if failure := recover(); failure != nil {
@@ -197,8 +197,10 @@ func seal(c *tasks.Change) {
 // upgrades returns the changes that accept an upgrade of each key, in US.
 func (f fixture) upgrades(codes ...keys.Code) (all []tasks.Change) {
 	f.Helper()
-	for _, code := range codes {
-		all = append(all, f.decide(tasks.Upgrade, code, "US", false))
+	for _, v := range must(f.Snapshots(f.ctx, codes)) {
+		c := must(f.rules.Accept(v, newRequest(tasks.Upgrade, v.Key.Code, "US"), id(), false))
+		seal(&c)
+		all = append(all, c)
 	}
 	return all
 }

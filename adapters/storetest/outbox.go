@@ -40,7 +40,7 @@ func (f outboxFixture) revoke(codes ...keys.Code) {
 	}
 }
 
-// queueRevoked revokes keys, and queues the deliveries of these events.
+// queueRevoked revokes keys, and queues the deliveries of the revocations.
 func (f outboxFixture) queueRevoked(codes ...keys.Code) {
 	f.Helper()
 	f.revoke(codes...)

@@ -22,7 +22,7 @@ type bench struct {
 	admin      string   // the URL of the PostgreSQL server, with the administrator as the user
 	postmaster int      // the process id of the server; 0: unknown
 	stop       func()   // stops the server
-	names      int      // the number of names that were given to databases and files
+	names      int      // the number of names of databases and files, which makes the next name unique
 	databases  []string // the names of the databases that exist
 	master     string   // the path of the file of master keys
 }

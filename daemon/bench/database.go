@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A setup is a database with keyseat's tables, and the flags of the daemons on it.
+// A setup is a database with keyseat's tables, and the flags of its daemons.
 type setup struct {
 	*bench
 	url   string

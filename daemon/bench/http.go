@@ -134,19 +134,14 @@ func (p *provider) serve(conn net.Conn) {
 			continue
 		}
 		n = 0
-		if err := p.respond(conn, bytes.Clone(buf[begin:end])); err != nil {
+		if p.onOrder != nil {
+			p.onOrder(bytes.Clone(buf[begin:end]))
+		}
+		if p.silent {
+			continue
+		}
+		if _, err := conn.Write(providerResponse); err != nil {
 			return
 		}
 	}
-}
-
-func (p *provider) respond(conn net.Conn, body []byte) error {
-	if p.onOrder != nil {
-		p.onOrder(body)
-	}
-	if p.silent {
-		return nil
-	}
-	_, err := conn.Write(providerResponse)
-	return err
 }

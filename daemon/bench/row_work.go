@@ -90,7 +90,7 @@ const backlogTimeout = 10 * time.Minute
 // waitFinished waits until all n tasks of a backlog have ended, which is when the query remaining yields 0. It runs the
 // query ten times a second on one connection, because a new connection for each query would cost as much as a hundred
 // tasks. The result has the processor time since the start of the process, and the rate. The rate counts from the time
-// that the function first returns. It is called at the end.
+// that the function first returns at the end.
 func (b *bench) waitFinished(ctx context.Context, p *process, url string, first func() time.Time, n int, remaining string) (got sample) {
 	ctx, cancel := context.WithTimeout(ctx, backlogTimeout)
 	defer cancel()

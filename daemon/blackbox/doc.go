@@ -60,8 +60,8 @@
 //	The page for key holders needs no script and no pointer, and can be switched off.
 //		api.TestPageChecksKeys api.TestPageUpgrades api.TestPageRenews api.TestPageShowsLimits
 //		api.TestPageShowsUnavailable api.TestPageWorksByKeyboard api.TestPageAnnouncesChanges
-//		api.TestPageHasAccessibleNames api.TestPageOff api.TestPageOverPlainHTTP
-//		api.TestURLLeaksAreFound api.TestTabReportsPageErrors
+//		api.TestPageHasAccessibleNames api.TestPageOff api.TestPageOverPlainHTTP api.TestURLLeaksAreFound
+//		api.TestTabReportsPageErrors
 //	The page is accessible in every language, brings the key along, and helps to fill in the form.
 //		api.TestPageIsAccessible api.TestAxeFindsFaults api.TestPageRemembersKey api.TestPageHelpsToFillTheForm
 //		api.TestPageScreenshots
@@ -102,9 +102,9 @@
 //	A backup is consistent, and a restored database serves.
 //		operator.TestBackupAndRestore operator.TestPostgresBackup
 //	Master keys can be rotated, and no key is made while open tasks need another.
-//		operator.TestMasterKeyRotation operator.TestNoNewMasterKeyForOpenTasks
-//		operator.TestMasterKeyInUseIsKept operator.TestDaemonRotatesMasterKeys
-//		operator.TestMissingMasterKeyIsNoAttempt operator.TestMasterKeyFileHasDatabaseOwner
+//		operator.TestMasterKeyRotation operator.TestNoNewMasterKeyForOpenTasks operator.TestMasterKeyInUseIsKept
+//		operator.TestDaemonRotatesMasterKeys operator.TestMissingMasterKeyIsNoAttempt
+//		operator.TestMasterKeyFileHasDatabaseOwner
 //	An SQLite file has one daemon, and a daemon notices that its file is gone.
 //		operator.TestSQLiteFileHasOneDaemon operator.TestHardLinkedDatabaseIsRefused
 //		operator.TestMovedDatabaseFileIsNotReady
@@ -118,8 +118,8 @@
 //		operator.TestFailedAttemptsAreLoggedOnce operator.TestFailedWebhooksAreLoggedOnce
 //	Metrics match what happened. The dashboard and the alerts use existing metrics.
 //		operator.TestMetricsMatchActivity operator.TestMetricsWithoutDatabase operator.TestDashboardLayout
-//		operator.TestDashboardExpressions operator.TestDashboardAndAlertsUseExistingMetrics
-//		operator.TestAlertRules operator.TestPromQLParser
+//		operator.TestDashboardExpressions operator.TestDashboardAndAlertsUseExistingMetrics operator.TestAlertRules
+//		operator.TestPromQLParser
 //	Signals stop a daemon, make it read its files again, or end it immediately.
 //		operator.TestSIGHUPReadsFilesAgain operator.TestStopIsLogged operator.TestSecondSignalEndsDrain
 //		operator.TestBrokenLogPipe

@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// dieWithParent returns attributes with which a process is killed when the test process ends, even if that is killed.
-// The process leads a process group of its own.
+// dieWithParent returns attributes with which a process is killed when the test process ends or is killed. The process
+// leads a process group of its own.
 func dieWithParent() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }

@@ -217,16 +217,14 @@ func Report(t testing.TB, trials, faults int, others ...any) {
 	}
 }
 
-// ParallelUnlessScaled makes a test parallel if the [Scale] is 0. Otherwise the test runs alone, because it measures
-// times.
+// ParallelUnlessScaled makes a test parallel if the [Scale] is 0. A longer test runs alone, because it measures times.
 func ParallelUnlessScaled(t *testing.T) {
 	if *Scale == 0 {
 		t.Parallel()
 	}
 }
 
-// MaxWait is the maximum time that tests wait for an event on a slow machine. Tests of promised times have shorter
-// limits.
+// MaxWait is the maximum time that tests wait for an event on a slow machine. Promised times have shorter limits.
 const MaxWait = 60 * time.Second
 
 // Eventually polls a condition until it is true. After [MaxWait] it fails the test.
