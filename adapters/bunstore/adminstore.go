@@ -179,8 +179,7 @@ func applyEdits(plans map[string]stock.Plan, edits []stock.PlanEdit) (changed, f
 	return changed, fresh, nil
 }
 
-// writePlans writes changed plans and inserts new plans. The database numbers new plans (Seq) in the order of the slice
-// fresh.
+// writePlans writes changed plans and inserts new plans. The database numbers new plans (Seq) in their order.
 func (s session) writePlans(ctx context.Context, changed, fresh []stock.Plan) error {
 	if len(changed) > 0 {
 		if _, err := s.exec(ctx, `WITH @p `+updatePlansSQLite, query.Args{"p": planTable.Rows(changed)}); err != nil {

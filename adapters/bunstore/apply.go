@@ -133,8 +133,7 @@ func (oneServer) lockQueries(cs *changeset, changes []tasks.Change) []query.Quer
 	return []query.Query{statement("lock", query.Args{"about": about, "country": in}, query.Each(cs.lockedRow))}
 }
 
-// rowsTouched returns the keys and tasks of the changes (about), and the countries of the plans that the changes need
-// (in).
+// rowsTouched returns the keys and tasks of the changes (about), and the countries of the plans that they need (in).
 func rowsTouched(changes []tasks.Change) (about, in query.Rows) {
 	about, in = query.Rows{Columns: "code text, id text"}, query.Rows{Columns: "code text"}
 	for _, c := range changes {
@@ -153,8 +152,7 @@ func rowsTouched(changes []tasks.Change) (about, in query.Rows) {
 	return about, in
 }
 
-// plansQuery returns the query that reads the plans that the changes may need. The result needed is false if they need
-// no plan.
+// plansQuery returns the query that reads the plans that the changes may need. It reports whether they need a plan.
 func plansQuery(at *time.Time, plans map[string]stock.Plan, changes []tasks.Change) (q query.Query, needed bool) {
 	moved, wanted, most := plansNeeded(changes)
 	type row struct {

@@ -78,8 +78,7 @@ func (s session) archive(ctx context.Context, plans []archive.Plan, keep func(ar
 //   - every entry has been routed to the subscribers;
 //   - no delivery about the key is queued for a subscriber.
 //
-// A second statement checks these conditions, because only a new statement sees the rows that other transactions wrote
-// before they released a lock.
+// A second statement checks these conditions, because it sees all rows that were written before a lock was released.
 func (oneServer) lockArchivable(ctx context.Context, s session, want query.Rows, entries map[keys.Code]int) (map[keys.Code]bool, error) {
 	free := query.Rows{Columns: "code text, entries bigint"}
 	err := s.runOnce(ctx, s.sqlOf("lock archivable"), query.Args{"want": want}, query.Each(func(code keys.Code) {
@@ -93,8 +92,7 @@ func (oneServer) lockArchivable(ctx context.Context, s session, want query.Rows,
 		query.Each(func(code keys.Code) { ours[code] = true }))
 }
 
-// deleteRows deletes the tasks of the argument gone, and the whole history of the keys of the argument cut. It returns
-// the deleted rows.
+// deleteRows deletes and returns the tasks of the argument gone, and the whole history of the keys of the argument cut.
 func (s session) deleteRows(ctx context.Context, gone, cut query.Rows) (archived archive.Rows, err error) {
 	args := query.Args{"r": query.InlineRows(gone), "gone": gone, "codes": gone.Texts("code")}
 	err = s.run(ctx, nil, statement("delete tasks", args, query.Append(&archived.Tasks)))

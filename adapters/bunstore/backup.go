@@ -79,8 +79,7 @@ func (s *Store) reportProgress(ctx context.Context, file string, progress func(d
 //
 // Restore copies the backup and verifies the copy before it replaces anything. It does not change the backup. It
 // renames the old database and its log, and returns the new name of the old database as kept, or "" if no database
-// existed. It leaves no old log next to the new database, because SQLite would copy the pages of that log into the new
-// database.
+// existed. It leaves no old log next to the new database, because SQLite would copy that log into the new database.
 func Restore(ctx context.Context, backup, database string) (kept string, c Contents, err error) {
 	if target, err := filepath.EvalSymlinks(database); err == nil {
 		database = target
@@ -147,8 +146,7 @@ type Contents struct {
 	Size int64 // of the file, in bytes
 }
 
-// verify reads a whole file. It returns an error if the file is damaged, is not a database of keyseat, or
-// was migrated by a newer version.
+// verify reads a whole file. It returns an error for a file that is damaged, of another program or of a newer keyseat.
 func verify(ctx context.Context, file string) (c Contents, err error) {
 	if _, err := os.Stat(file); err != nil {
 		return c, dberr.Public(err.Error())

@@ -100,8 +100,7 @@ func plansNeeded(changes []tasks.Change) (moved, wanted query.Rows, most int) {
 }
 
 // loadPlans creates the allocator with the loaded plans. It leaves out the plans of a country that is not locked,
-// because another transaction may change such plans. Another transaction has added that country since the locks were
-// taken.
+// because another transaction, which has added the country since the locks were taken, may change these plans.
 func (cs *changeset) loadPlans(at time.Time, plans map[string]stock.Plan) {
 	loaded := make([]stock.Plan, 0, len(plans))
 	for _, p := range plans {
@@ -112,8 +111,7 @@ func (cs *changeset) loadPlans(at time.Time, plans map[string]stock.Plan) {
 	cs.allocator = stock.NewAllocator(at, loaded)
 }
 
-// apply decides on an undecided change, and checks it. It adds the change completely, or returns an error and leaves the
-// changeset as it was.
+// apply decides on an undecided change, and checks it. An error leaves the changeset as it was.
 func (cs *changeset) apply(c tasks.Change) (err error) {
 	if cs.applied[taskKey{c.Code(), c.ID}] {
 		return nil

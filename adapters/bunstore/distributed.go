@@ -64,8 +64,7 @@ type Distribution struct {
 }
 
 // shardsPerWorker is the default number of shards per worker. Each statement goes to every shard that has some of its
-// rows, so a large number of shards is slow. With more than one shard per worker, a new worker can take shards of the
-// other workers.
+// rows, so a large number of shards is slow. With more than one shard per worker, a new worker can take some shards.
 const shardsPerWorker = 2
 
 // Distribute distributes keyseat_keys, keyseat_tasks and keyseat_history over the workers of Citus 12 or later. Each
@@ -106,8 +105,7 @@ func (s *Store) Distribute(ctx context.Context, shards int) (d Distribution, err
 	return d, s.wrap("distribute", err)
 }
 
-// distributeTable distributes one table. The second and third of [distributedTables] are colocated with the first, and
-// have the same number of shards.
+// distributeTable distributes one table. The second and third of [distributedTables] are colocated with the first.
 func (s *Store) distributeTable(ctx context.Context, table string, shards int) error {
 	first := distributedTables[0]
 	if table != first {

@@ -120,8 +120,7 @@ func readCandidates(ctx context.Context, run query.Runner, n int, times query.Ar
 	return all, err
 }
 
-// readLate returns up to n late tasks. If other processes lease all of these tasks between the two statements, it
-// returns [dberr.ErrRetry].
+// readLate returns up to n late tasks. The error is [dberr.ErrRetry] if other processes lease all of these meanwhile.
 func readLate(ctx context.Context, run query.Runner, n int, at time.Time) (candidates, error) {
 	var codes query.TextArray
 	err := run(ctx, statement("late codes", query.Args{"n": n, "at": at}, query.Append((*[]string)(&codes))))
@@ -151,8 +150,7 @@ func readViews(ctx context.Context, run query.Runner, name string, args query.Ar
 	return all, err
 }
 
-// lateOnShard returns the codes of the first late tasks of a shard as a JSON array. Citus replaces %%s by the name of
-// the shard.
+// lateOnShard returns the codes of the first late tasks of a shard as a JSON array. Citus replaces %%s by the shard.
 const lateOnShard = `SELECT json_agg(x.code) FROM (SELECT code FROM %%s WHERE ended_at IS NULL AND coalesce(leased_until, due) <= '%s'
 	ORDER BY coalesce(leased_until, due) LIMIT %d) x`
 

@@ -29,8 +29,7 @@
 // single row as plain arguments), and as JSON on SQLite.
 //
 // A transaction that changes a plan's counters holds a lock on the row of the plan's country. Therefore a claim sees
-// every free slot, and no plan is oversold. Triggers add the changes of the counters to the sums in that row, and Stock
-// reads these sums.
+// every free slot, and no plan is oversold. Triggers keep sums of the counters in that row for Stock.
 //
 // A distributed store ([Options.Distributed]) is Postgres with the rows of keys and tasks on many servers.
 // It locks no key or task before it writes:

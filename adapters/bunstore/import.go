@@ -52,8 +52,7 @@ func (s *Store) ImportKeys(ctx context.Context, b adminstore.ImportBatch, all it
 }
 
 // initialKeys yields the keys of an import as they are first stored. It sets the fields that belong to the store:
-// Version, Task, NextTaskAt and FailedLogins. After the first error of the sequence it ends, and stores the error in
-// broken.
+// Version, Task, NextTaskAt and FailedLogins. It ends with the first error of the sequence, and stores that in broken.
 func initialKeys(all iter.Seq2[keys.Key, error], broken *error) iter.Seq2[keys.Key, error] {
 	return func(yield func(keys.Key, error) bool) {
 		for k, err := range all {
@@ -90,8 +89,7 @@ func chunks(from iter.Seq2[keys.Key, error], do func(before int, some []keys.Key
 
 // recordBatch records a batch. It returns [adminstore.ErrBatch] if the batch is recorded already.
 //
-// An import calls recordBatch before it writes keys, so that another import with the same id waits until the first
-// import has ended.
+// An import calls recordBatch before it writes keys, so that another import with the same id waits for its end.
 func (s session) recordBatch(ctx context.Context, b adminstore.ImportBatch) error {
 	n, err := s.exec(ctx, `INSERT INTO keyseat_batches (id, created_at) VALUES (@batch, @now) ON CONFLICT DO NOTHING`,
 		query.Args{"batch": b.ID})
@@ -176,8 +174,7 @@ func copyKeys(ctx context.Context, conn *pgx.Conn, b adminstore.ImportBatch, fro
 	return asRowError(err)
 }
 
-// asRowError converts the error of a COPY with a duplicate code to an [adminstore.RowError] with the row. It returns
-// other errors unchanged.
+// asRowError converts the error of a COPY with a duplicate code to an [adminstore.RowError], and no other error.
 func asRowError(err error) error {
 	server, found := errors.AsType[*pgconn.PgError](err)
 	if !found || server.Code != pgerrcode.UniqueViolation {

@@ -122,8 +122,7 @@ func (s *Store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration)
 	return errs, s.wrap("extend", err)
 }
 
-// extendEach extends each lease with a statement of its own, so that the error of a server that is away concerns only
-// the leases on that server.
+// extendEach extends each lease with its own statement, so that a server that is away affects only its own leases.
 func (s *Store) extendEach(ctx context.Context, refs []tasks.Ref, ttl time.Duration) []error {
 	errs := make([]error, len(refs))
 	for i := range refs {

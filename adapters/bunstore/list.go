@@ -16,8 +16,8 @@ import (
 )
 
 // maxScanned is the maximum number of rows that the database reads for a page if a condition is outside the ranges of
-// the [listing]. The maximum is maxLookedUp if the database must also look up the key of each row, because each lookup
-// can read from the disk.
+// the [listing]. It is maxLookedUp if the database must look up the key of each row, because a lookup can read the
+// disk.
 const (
 	maxScanned  = 2000
 	maxLookedUp = 500
@@ -245,6 +245,5 @@ func (s *Store) searchQueries(q adminstore.Search, found *adminstore.Found) (all
 // codeEnd returns the expression for the end of the code of a key k, as in the index.
 func (d dialect) codeEnd() string { return d.either("right(k.code, 5)", "substr(k.code, -5)") }
 
-// prefixArgs returns the bounds of the texts that begin with the given text. The upper bound ends with the greatest
-// character of Unicode.
+// prefixArgs returns the bounds of the texts that begin with text. The upper bound ends with Unicode's last character.
 func prefixArgs(text string) query.Args { return query.Args{"text": text, "end": text + "\U0010FFFF"} }

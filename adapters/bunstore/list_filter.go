@@ -38,8 +38,8 @@ type listing struct {
 	join    string // joins the positions (alias page) with the tables of these columns
 }
 
-// boughtAt returns the expression for the purchase date of a key k, as in the indexes. For a key without a purchase
-// date it is the zero time of Go.
+// boughtAt returns the expression for the purchase date of a key k, as in the indexes. It is Go's zero time for a key
+// without a date.
 func (d dialect) boughtAt() string {
 	return d.either(`coalesce(k.purchase_date, timestamptz '0001-01-01 00:00:00+00')`, `coalesce(k.purchase_date, -62135596800000000)`)
 }
@@ -83,8 +83,7 @@ func statusRanges(f adminstore.KeyFilter) (all []string) {
 	return all
 }
 
-// keyConditions returns the conditions of a filter on the status, used and revoked, for a list whose index does not
-// have these columns.
+// keyConditions returns the conditions of a filter on the status, used and revoked, for an index without these columns.
 func keyConditions(f adminstore.KeyFilter) (all []string) {
 	if len(f.Statuses) > 0 { // an unknown status could have quotes
 		known := slices.DeleteFunc(keys.Statuses(), func(s keys.Status) bool { return !slices.Contains(f.Statuses, s) })
@@ -161,8 +160,8 @@ func taskListing(f adminstore.TaskFilter) listing {
 	return l
 }
 
-// outcomeRange returns the range of the tasks with an outcome, and with the country if it is not "". The range of open
-// tasks includes every country.
+// outcomeRange returns the range of the tasks with an outcome, and with the country if it is not "". All open tasks are
+// one range.
 func outcomeRange(o tasks.Outcome, country stock.Country) string {
 	r := fmt.Sprintf("t.outcome = '%s'", o)
 	if country != "" && o != "" {

@@ -44,8 +44,8 @@ func (s *Store) applyMissing(ctx context.Context) error {
 	return s.explainDenied(ctx, s.withMigrationLock(ctx, s.migrate))
 }
 
-// migrate runs each missing migration and records it. It reads the schema again, because another
-// process may have changed it.
+// migrate runs each missing migration and records it. It reads the schema again, which another process may have
+// changed.
 func (s *Store) migrate(ctx context.Context, tx bun.Tx) error {
 	_, err := tx.NewCreateTable().Model((*migrate.Migration)(nil)).ModelTableExpr(migrationTable).IfNotExists().Exec(ctx)
 	if err != nil {
@@ -70,9 +70,8 @@ func (s *Store) migrate(ctx context.Context, tx bun.Tx) error {
 	return nil
 }
 
-// has reports whether the database has every table and column that the migration adds. An older version of keyseat
-// committed a migration, and then recorded it in a second transaction. If that process died in between, the record is
-// missing.
+// has reports whether the database has every table and column that the migration adds. If a process of an older version
+// died after it had committed a migration, the record of the migration may be missing.
 func (s schema) has(m migration) bool {
 	there := slices.Concat(s.tables, s.columns)
 	made := m.additions()
@@ -81,8 +80,8 @@ func (s schema) has(m migration) bool {
 
 var migrating sync.Mutex
 
-// withMigrationLock runs do in a transaction that locks the only row of the table keyseat_migrating. Only one
-// process can hold this lock.
+// withMigrationLock runs do in a transaction that locks the only row of the table keyseat_migrating. Only one process
+// can do so.
 func (s *Store) withMigrationLock(ctx context.Context, do func(ctx context.Context, tx bun.Tx) error) error {
 	if err := s.createLockRow(ctx); err != nil {
 		return err
@@ -125,8 +124,7 @@ func (s *Store) createLockRow(ctx context.Context) (err error) {
 	return err
 }
 
-// checkMayMigrate returns the reason why this role cannot migrate the schema, or nil if it can. Call it for a schema
-// that is not up to date.
+// checkMayMigrate returns the reason why this role cannot migrate a schema that is not up to date, or nil if it can.
 func (s *Store) checkMayMigrate(ctx context.Context, now schema) error {
 	if err := s.checkNotForeign(ctx, now); err != nil || s.isSQLite {
 		return err

@@ -70,8 +70,7 @@ func openPostgres(ctx context.Context, url string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// unverifiedHosts returns the hosts on other machines to which pgx may connect without TLS, or with TLS that does not
-// verify the server.
+// unverifiedHosts returns the hosts on other machines to which pgx may connect without TLS that verifies the server.
 func unverifiedHosts(config *pgx.ConnConfig) (hosts []string) {
 	tries := []*pgconn.FallbackConfig{{Host: config.Host, TLSConfig: config.TLSConfig}}
 	for _, c := range append(tries, config.Fallbacks...) {
@@ -101,8 +100,7 @@ const idleTime = 10 * time.Second
 //     stopped, and all changes of a batch wait together.
 //
 // Plans: the server plans a prepared statement once (a generic plan), because planning takes longer than running these
-// statements. The tables may have been empty at that moment. Therefore the settings exclude plans that are good only
-// for empty tables:
+// statements. The tables may have been empty then, so the settings exclude plans that are good only for empty tables:
 //
 //   - enable_seqscan is off, so that the server uses an index wherever one exists.
 //   - enable_bitmapscan is off, so that a query for the first few rows does not sort a whole index.
@@ -166,8 +164,7 @@ func openSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// findFile finds the file of an SQLite database, or creates a missing file. It returns an error for a file that cannot
-// be opened safely.
+// findFile finds or creates the file of an SQLite database. It returns an error if the file is not safe to open.
 func findFile(ctx context.Context, path string) (*sqlitefile.File, error) {
 	if err := sqlitefile.Create(path); err != nil {
 		return nil, err
@@ -201,8 +198,7 @@ func dsn(path string, o Options) string {
 }
 
 // enableWAL switches the file to a write-ahead log, so that readers and the writer do not wait for each other. The file
-// keeps this mode. Only one process at a time may switch the mode, because SQLite returns an error if two processes do
-// so simultaneously.
+// keeps this mode. Only one process at a time may switch the mode, because otherwise SQLite returns an error.
 func (s *Store) enableWAL(ctx context.Context, path string) error {
 	return sqlitefile.WithMigrateLock(ctx, path, func() error {
 		var mode string

@@ -74,8 +74,8 @@ func (s *Store) Deliveries(ctx context.Context, subscriber, event string, before
 }
 
 // SetLowStock implements [outbox.Outbox]. It writes nothing if the set of countries has not changed. Two calls for one
-// subscriber write one after the other. Otherwise neither call would see the countries of the other call, and both sets
-// would stay.
+// subscriber write one after the other, because otherwise the set of the first call could stay beside that of the
+// second.
 func (s *Store) SetLowStock(ctx context.Context, subscriber string, countries []stock.Country, mark int64) error {
 	err := s.transact(ctx, func(tx session) error {
 		var known []stock.Country

@@ -116,8 +116,7 @@ func (s *Store) LeaseDeliveries(ctx context.Context, subscriber, lease string, n
 	return all, s.wrap("lease deliveries", err)
 }
 
-// leaseDeliveries leases due deliveries. It skips rows that another transaction has locked. In a distributed store it
-// waits for the locks.
+// leaseDeliveries leases due deliveries. It skips locked rows, except in a distributed store, where it waits for them.
 func (s session) leaseDeliveries(ctx context.Context, named query.Args) ([]outbox.QueuedDelivery, error) {
 	var all []outbox.QueuedDelivery
 	err := s.runOnce(ctx, s.sqlOf("lease deliveries"), named, query.Each(func(q queueColumns) {
@@ -170,11 +169,11 @@ func (s *Store) CompleteDelivery(ctx context.Context, q outbox.QueuedDelivery, d
 	return s.wrap("complete a delivery", err)
 }
 
-// completeDelivery stores the progress of a queued delivery and ends its lease. It returns the number of written rows: 0
-// if the lease is no longer valid.
+// completeDelivery stores the progress of a queued delivery and ends its lease. It returns the number of written rows,
+// 0 if the lease was lost.
 //
-// completeDelivery deletes the queued delivery of a key when all events are delivered. The next history entry of the
-// key adds a new one.
+// completeDelivery deletes the queued delivery of a key when all events are delivered. The key's next history entry
+// adds a new one.
 func (s session) completeDelivery(ctx context.Context, q outbox.QueuedDelivery) (int64, error) {
 	named := query.Args{"m": queueTable.Rows([]outbox.QueuedDelivery{q})}
 	n, err := s.exec(ctx, s.sqlOf("complete delivery"), named)

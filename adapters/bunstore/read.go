@@ -40,9 +40,8 @@ func (s session) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snap
 	return views, s.wrap("view", err)
 }
 
-// snapshotQueries returns queries that read the snapshots of keys. In a distributed store a statement cannot join the
-// wanted codes with the keys of many servers. So the result has no rows for unknown keys, and a query of its own reads
-// the time.
+// snapshotQueries returns queries that read the snapshots of keys. A statement of a distributed store cannot join the
+// wanted codes with the keys of many servers. So it has no rows for unknown keys, and another query reads the time.
 func (d dialect) snapshotQueries(codes []keys.Code, read *snapshotSet) []query.Query {
 	if d.isDistributed {
 		args := query.Args{"codes": codeTexts(codes)}

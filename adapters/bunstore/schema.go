@@ -27,8 +27,8 @@ type migration struct{ name, sql string }
 
 var addition = regexp.MustCompile(`(?m)^(?:CREATE (?:UNLOGGED )?TABLE (\w+)|ALTER TABLE (\w+) ADD COLUMN (\w+))`)
 
-// additions lists the tables that the migration creates, and the columns that it adds to existing tables, as
-// table.column.
+// additions lists the tables that the migration creates, and, as table.column, the columns that it adds to other
+// tables.
 func (m migration) additions() (names []string) {
 	for _, found := range addition.FindAllStringSubmatch(m.sql, -1) {
 		names = append(names, cmp.Or(found[1], found[2]+"."+found[3]))
@@ -98,8 +98,7 @@ func (s schema) checkKnown(all []migration) error {
 	return nil
 }
 
-// ErrDistributed is the error of a store that was opened without [Options.Distributed] although its tables
-// are distributed.
+// ErrDistributed reports that the tables are distributed, but the store was opened without [Options.Distributed].
 var ErrDistributed error = dberr.Public("the tables are distributed by Citus: the store must be opened for that (--database-distributed)")
 
 // checkTables returns [ErrDistributed] if the tables are distributed, but the store is not. A distributed store accepts

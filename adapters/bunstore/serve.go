@@ -93,8 +93,7 @@ func (s *Store) Ping(ctx context.Context) error {
 //
 //   - The file was moved, removed or replaced.
 //   - The database does not answer.
-//   - The last write failed, and writes still fail: a write that changes nothing fails too, or the disk has no room for
-//     a change.
+//   - The last write failed, and a write that changes nothing fails too, or the disk is full.
 func (d *database) pingSQLite(ctx context.Context) error {
 	file := d.disk.File.Load()
 	if file != nil {
@@ -129,8 +128,7 @@ func (d *database) probeWrite(ctx context.Context) error {
 	})
 }
 
-// filePath returns the path of the SQLite file. It returns an error for a database in memory and for a file with
-// several names (hard links).
+// filePath returns the path of the SQLite file, or an error if the database is in memory or the file has hard links.
 func (d *database) filePath(ctx context.Context) (path string, err error) {
 	const own = `SELECT file FROM pragma_database_list WHERE name = 'main'`
 	err = d.read.DB.QueryRowContext(ctx, own).Scan(&path)
@@ -148,8 +146,7 @@ func (d *database) filePath(ctx context.Context) (path string, err error) {
 	return file.Path, nil
 }
 
-// A Sealing records the master key with which daemons encrypt. All daemons that use one file of master keys share a
-// record.
+// A Sealing records the master key with which daemons encrypt. Each file of master keys has one record.
 type Sealing struct {
 	KeyFile string // the machine and the path of the file of master keys
 	KeyID   string

@@ -39,8 +39,7 @@ type layout interface {
 	// lease does the work of [tasks.Store]. The runner write runs each query in a transaction.
 	lease(ctx context.Context, read, write query.Runner, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error)
 
-	// lockQueries returns queries that read the rows of the changes into c. The queries also lock those rows that the
-	// layout locks before a write.
+	// lockQueries returns queries that read the rows of the changes into c, and take the locks of the layout.
 	lockQueries(c *changeset, changes []tasks.Change) []query.Query
 	// write writes the rows of c. The runner last runs the last queries, and may commit the transaction.
 	write(ctx context.Context, run, last query.Runner, c *changeset) error
@@ -79,8 +78,7 @@ type distributed struct {
 //   - Citus opens one connection to each worker for a statement. By default it would open several connections for a
 //     statement about several shards, and would spend more time on connections than on the statement.
 //
-// Behind a pooler in transaction mode, sessions have no settings. There each transaction sets the last two
-// (pooledCitusSettings).
+// Behind a pooler in transaction mode, where sessions have no settings, each transaction sets the last two.
 const (
 	distributedSettings = `SET plan_cache_mode = force_custom_plan;
 		SET citus.propagate_set_commands = 'local';

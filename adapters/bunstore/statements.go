@@ -36,8 +36,7 @@ var statements = func() map[string]query.Query {
 	return all
 }()
 
-// must returns a value that was read from an embedded file. An error is not possible, because the files are part of the
-// program.
+// must returns a value that was read from an embedded file. The file is part of the program, so no error is possible.
 func must[T any](value T, err error) T {
 	if err != nil {
 		panic(err)

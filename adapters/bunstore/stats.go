@@ -16,9 +16,8 @@ import (
 
 var _ stats.TaskStats = (*Store)(nil)
 
-// CountByHour implements [stats.TaskStats]. It counts the tasks in the ranges of [taskListing], and no task is in two
-// ranges. Without a filter it uses one range instead, which names all outcomes because the index begins with the
-// outcome.
+// CountByHour implements [stats.TaskStats]. It counts the tasks in the ranges of [taskListing], which do not overlap.
+// Without a filter it uses one range, which names all outcomes because the index begins with the outcome.
 func (s *Store) CountByHour(ctx context.Context, from time.Time, n int, f stats.Filter) (counts []stats.HourCount, err error) {
 	end := from.Add(time.Duration(max(0, min(n, stats.MaxHours))) * time.Hour)
 	l := taskListing(adminstore.TaskFilter{Country: f.Country, Plan: f.Plan})
@@ -41,8 +40,7 @@ func (s *Store) CountByHour(ctx context.Context, from time.Time, n int, f stats.
 	return counts, s.wrap("count by hour", err)
 }
 
-// CountSold implements [stats.TaskStats]. For each country it reads the n newest tasks that succeeded, from the index by
-// country.
+// CountSold implements [stats.TaskStats]. For each country an index has the newest tasks that succeeded.
 func (s *Store) CountSold(ctx context.Context, countries []stock.Country, since time.Time, n int) (all []stats.Sold, err error) {
 	if len(countries) == 0 {
 		return nil, nil

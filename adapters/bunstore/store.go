@@ -96,8 +96,8 @@ func New(db *bun.DB) (*Store, error) {
 	return nil, errors.New("bunstore: the database is neither PostgreSQL nor SQLite")
 }
 
-// sqliteStore returns a store on the pools of an SQLite file. It counts logins in memory, because only one daemon uses
-// the file.
+// sqliteStore returns a store on the pools of an SQLite file. It counts logins in memory, because a file has one
+// daemon.
 func sqliteStore(read, write *bun.DB, now func() time.Time, path string) *Store {
 	return &Store{
 		database: database{dialect: sqliteDialect(now, path), layout: oneServer{}, read: read, write: write, disk: &sqlitefile.Disk{}},
@@ -124,8 +124,8 @@ func (d *database) checkErasure(ctx context.Context) error {
 	return err
 }
 
-// BehindPooler returns the same store in the mode of [PoolerTransaction]. It is for a Postgres that the
-// caller has opened.
+// BehindPooler returns the same store in the mode of [PoolerTransaction]. It is for a Postgres that was not opened by
+// [Open].
 func (s *Store) BehindPooler() *Store {
 	pooled := *s
 	pooled.pooler, pooled.pooled = PoolerTransaction, true
@@ -143,8 +143,7 @@ func (s *Store) UnverifiedHosts() []string { return s.unverified }
 // Embedded reports whether the database is an SQLite file.
 func (s *Store) Embedded() bool { return s.isSQLite }
 
-// Path returns the path of the SQLite file that [Open] has opened, without symbolic links. It returns "" for
-// other stores.
+// Path returns the path of the SQLite file that [Open] has opened, without symbolic links, or "" for other stores.
 func (s *Store) Path() string { return s.path }
 
 // Pools returns the connection pools by name, for example for metrics. A Postgres store has "main"; an

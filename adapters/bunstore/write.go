@@ -63,8 +63,8 @@ func (oneServer) write(ctx context.Context, _, last query.Runner, cs *changeset)
 	return err
 }
 
-// writeAllQuery combines all writes into one statement. Without writes it returns no statement. For the writes k and t
-// the statement has this form:
+// writeAllQuery combines all writes into one statement, or none without writes. For the writes k and t it has this
+// form:
 //
 //	WITH @k, k_done AS (UPDATE … RETURNING 1), @t, t_done AS (UPDATE … RETURNING 1)
 //	SELECT 1 / CASE WHEN (SELECT count(*) FROM k_done) + (SELECT count(*) FROM t_done) = @want THEN 1 ELSE 0 END
@@ -127,8 +127,7 @@ var immutable = map[string]bool{"code": true, "id": true, "seq": true}
 //	FROM k JOIN LATERAL (SELECT o.ctid AS place FROM keyseat_keys o WHERE o.code = k.code LIMIT 1) o ON true
 //	WHERE x.ctid = o.place
 //
-// The server plans the statement once, perhaps while the tables are empty. The LATERAL join prescribes the order of the
-// join.
+// The server plans the statement once, perhaps while the tables are empty. The LATERAL join prescribes the join order.
 func updateByCtid[T any](t query.Table[T], from, where string, also ...string) string {
 	return updateSet(t, from, also) +
 		" JOIN LATERAL (SELECT o.ctid AS place FROM " + t.Name + " o WHERE " + where + " LIMIT 1) o ON true WHERE x.ctid = o.place"
@@ -157,8 +156,7 @@ func assignments[T any](t query.Table[T], from string, also []string) []string {
 	return set
 }
 
-// insertSQL returns the SQL that inserts the rows of the table from, in order. It leaves out the column seq, which the
-// database numbers itself.
+// insertSQL returns the SQL that inserts the rows of the table from, in order. The database sets the column seq itself.
 func insertSQL[T any](t query.Table[T], from string) string {
 	var names []string
 	t.Columns.Each(func(name, _ string) {

@@ -7,8 +7,7 @@
 //	keyseat.db-migrate      locked by a process that enables WAL mode or restores a backup
 //	keyseat.db.master-key   the master keys of keyseatd; this package does not use them
 //
-// SQLite finds the log by its name, and does not check that it belongs to the database. The next write damages the
-// database in two cases:
+// SQLite finds the log by its name alone. The next write damages the database in two cases:
 //
 //   - The log next to the database belongs to another database.
 //   - Two programs open the database under different names, and so with two logs.
@@ -80,8 +79,7 @@ func (f *File) InPlace() error {
 }
 
 // Create creates a missing file that only its owner can read and write. SQLite gives the files next to it the same
-// mode. If root creates the file, the file gets the owner of its folder, because the service that owns the folder must
-// be able to use the file.
+// mode. If root creates the file, the file gets the owner of its folder, which is the user of the service.
 func Create(path string) error {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && logSize(path) > 0 {
 		// SQLite would delete the log when it creates a new database with this name.

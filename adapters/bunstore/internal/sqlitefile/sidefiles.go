@@ -33,21 +33,18 @@ type WALWiper struct {
 	last  time.Time // when isDue last returned true because of dirty
 }
 
-// NewWALWiper returns a WALWiper for a log that may hold erased secrets, because the previous process may have died
-// before it truncated the log.
+// NewWALWiper returns a WALWiper for a log that may hold erased secrets, because the previous process may have crashed.
 func NewWALWiper(db *sql.DB) *WALWiper { return &WALWiper{db: db, left: true} }
 
 // WipeIfDue truncates the log if that is due. The argument erased is true if the caller has just erased a secret. Each
-// poll for tasks calls WipeIfDue too, so that the last erased secret does not stay in the log. A nil WALWiper does
-// nothing.
+// poll for tasks calls it too, so that the last secret does not stay in the log. A nil WALWiper does nothing.
 func (w *WALWiper) WipeIfDue(ctx context.Context, erased bool) {
 	if w != nil && w.isDue(erased, time.Now()) {
 		_ = w.Wipe(ctx) // a later call tries again
 	}
 }
 
-// Wipe truncates the log. If that fails or readers prevent it, a later call of WipeIfDue tries again. A nil WALWiper
-// does nothing.
+// Wipe truncates the log. If that fails, a later call of WipeIfDue tries again. A nil WALWiper does nothing.
 func (w *WALWiper) Wipe(ctx context.Context) error {
 	if w == nil {
 		return nil
@@ -133,8 +130,8 @@ func OpenReadOnly(file string) (*sql.DB, error) {
 	return sql.Open("sqlite", URI(file, v))
 }
 
-// FindDamage reads the whole file and returns the first fault that SQLite finds, or "". The text names tables
-// and pages, but no stored values.
+// FindDamage reads the whole file and returns the first fault that SQLite finds, or "". The text names tables and
+// pages, but no stored values.
 func FindDamage(ctx context.Context, db *sql.DB) (damage string, err error) {
 	err = db.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&damage)
 	switch {
