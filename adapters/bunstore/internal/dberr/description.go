@@ -49,8 +49,7 @@ func describePath(err *fs.PathError) description {
 	return d
 }
 
-// quotes lists patterns of quoted values in error texts, and their replacements, in the order in which [redact] uses
-// them.
+// quotes lists patterns of quoted values in error texts, and their replacements, in the order of their use by [redact].
 var quotes = []struct {
 	found *regexp.Regexp
 	shown string
@@ -167,8 +166,7 @@ var (
 )
 
 // describeSQLite describes an extended result code of SQLite. The text comes from the primary code, and the name from
-// the extended code. Of the message it shows only a part about the schema, because the message may quote a value of the
-// statement.
+// the extended code. The message may quote a value, so only a part about the schema is shown.
 func describeSQLite(result int, message string) description {
 	primary := result & 0xff
 	words, found := sqliteErrors[primary]

@@ -113,8 +113,7 @@ func describeConnect(err *pgconn.ConnectError) description {
 	return all
 }
 
-// branches returns the errors that [errors.Join] has joined in err. If err has no joined errors, it returns the error
-// that err wraps.
+// branches returns the errors that [errors.Join] has joined in err. Without joined errors it returns the wrapped error.
 func branches(err *pgconn.ConnectError) []error {
 	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(inner) {
 		if joined, is := inner.(interface{ Unwrap() []error }); is {
@@ -159,8 +158,7 @@ func describeTry(err error) (place string, d description) {
 
 var camel = regexp.MustCompile(`([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])`)
 
-// conditionName returns the standard name of a SQLSTATE, such as insufficient_privilege for 42501, or "" for an unknown
-// one.
+// conditionName returns the standard name of a SQLSTATE, or "". For example, 42501 is insufficient_privilege.
 func conditionName(code string) string {
 	return strings.ToLower(camel.ReplaceAllString(pgerrcode.Name(code), "$1${3}_$2$4"))
 }

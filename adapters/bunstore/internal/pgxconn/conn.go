@@ -138,8 +138,7 @@ func Ordered(c Conn) query.Runner {
 	return c.set(`SELECT set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)`)
 }
 
-// set returns a runner that changes settings first. Statements that are sent together are one transaction, and the
-// settings apply only to that transaction.
+// set returns a runner that changes settings first. The settings apply to the queries that are sent with them.
 func (c Conn) set(settings string) query.Runner {
 	compile := func(_ context.Context, q query.Query) (string, []any, error) { return query.Compile(c.dialect, q) }
 	return func(ctx context.Context, all ...query.Query) error {
@@ -162,8 +161,8 @@ func Transaction(c Conn) query.Runner {
 }
 
 // PooledSettings is the SQL that sets parameters for one transaction behind a pooler in transaction mode, where
-// sessions have no settings. It switches off no kind of scan, because without prepared statements PostgreSQL plans each
-// statement with its arguments.
+// sessions have no settings. It leaves all kinds of scans on, because PostgreSQL plans unprepared statements with their
+// arguments.
 const PooledSettings = `SELECT set_config('lock_timeout', '2s', true),
 	set_config('idle_in_transaction_session_timeout', '10s', true), set_config('jit', 'off', true)`
 

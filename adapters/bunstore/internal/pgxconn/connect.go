@@ -19,8 +19,7 @@
 // Behind a pooler in transaction mode a connection keeps nothing from one transaction to the next. There nothing is
 // prepared, and each BEGIN is sent with the settings that a session has otherwise.
 //
-// A connection may be dead although the pool does not know it. A [RetryCheck] decides whether the statements may run
-// again on another connection.
+// If a connection of the pool is dead, a [RetryCheck] decides whether the statements may run again on another one.
 package pgxconn
 
 import (
@@ -111,8 +110,7 @@ var startup = map[string]string{
 	"TimeZone":                    "UTC",
 }
 
-// setStartupParams puts the parameters of startup into a configuration. These replace parameters of the same names from
-// the URL or the environment.
+// setStartupParams puts the parameters of startup into a configuration, instead of those of the URL or the environment.
 func setStartupParams(c *pgx.ConnConfig) {
 	for given := range c.RuntimeParams {
 		for name := range startup {

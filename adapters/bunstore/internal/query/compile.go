@@ -45,7 +45,7 @@ type bindParam struct {
 // because bunstore has few texts, and each text compiles to few statements.
 var cache sync.Map // *compiled by cacheKey
 
-// A cacheKey also lists the names of the [Rows] without a row (none) and with one row (one), because these compile to
+// A cacheKey also has the names of the [Rows] without a row (none) and with one row (one), because these compile to
 // shorter SQL.
 type cacheKey struct{ dialect, sql, none, one string }
 

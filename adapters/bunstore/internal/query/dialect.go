@@ -23,8 +23,7 @@ type Dialect interface {
 	nowSQL(bindFunc) string
 	// placeholder returns the SQL of the n-th parameter, counted from 1.
 	placeholder(n int) string
-	// inSQL returns the condition that a column has one of the values of a [TextArray]. In the SQL, ? stands for the
-	// array.
+	// inSQL returns the condition that a column has one of the values of a [TextArray], for which ? stands.
 	inSQL(column string) string
 	// scalarSQL returns the SQL of a single value.
 	scalarSQL(value any, bind bindFunc) string
@@ -186,8 +185,7 @@ func (sqlite) rowsSQL(columns Columns, n int, bind bindFunc) string {
 	return "(SELECT " + strings.Join(selected, ", ") + ", key FROM json_each(" + rows + "))"
 }
 
-// encodeRows returns rows as JSON. SQLite has no JSON type for times and bytes: times become integers, and
-// bytes become hexadecimal texts.
+// encodeRows returns rows as JSON. JSON has no type for times and bytes: they become integers and hexadecimal texts.
 func encodeRows(rows [][]any) string {
 	out := make([][]any, len(rows))
 	for n, row := range rows {

@@ -10,8 +10,7 @@
 //	                             ▼
 //	Row ──▶ Reader             the columns of the result ──▶ the fields of a struct
 //
-// A [Table] pairs the columns of a database table with the fields of a struct. [Table.Rows] converts structs to an
-// argument of a query.
+// A [Table] pairs the columns of a database table with the fields of a struct. [Table.Rows] converts structs to [Rows].
 //
 // Statements are written for PostgreSQL. Where SQLite needs another statement, [Query.SQLite] has that statement.
 //
@@ -107,8 +106,7 @@ func columnOf[T any](rows [][]any, i int) []T {
 	return all
 }
 
-// InlineRows are rows that become a table in FROM. Distributed stores need them, because a statement on many
-// servers cannot have WITH.
+// InlineRows are rows that become a table in FROM. A statement on many servers needs them, because it cannot have WITH.
 type InlineRows Rows
 
 // A TextArray is an array of texts.

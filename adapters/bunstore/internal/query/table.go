@@ -13,16 +13,15 @@ import (
 	"github.com/uptrace/bun/schema"
 )
 
-// A Table maps a struct to a database table. It has the columns, with the types of PostgreSQL, and the fields
-// of the struct in the same order.
+// A Table maps a struct to a database table. Its columns have the order of the struct's fields.
 type Table[T any] struct {
 	Name    string
 	Columns Columns
 	fields  []field
 }
 
-// TableOf returns the table of T. The struct M has the same fields as T, in the same order. Its tags for bun
-// name the columns:
+// TableOf returns the table of T. The struct M has the same fields as T, in the same order. Its tags for bun name the
+// columns:
 //
 //	`bun:"name"`            a column; more options may follow
 //	`bun:"embed:prefix_"`   a struct, whose fields are columns with that prefix
@@ -60,8 +59,7 @@ func (t Table[T]) Rows(all []T) Rows {
 	return r
 }
 
-// A Select is a query of bun whose arguments are bind parameters. Bun itself writes arguments into the text of a
-// statement:
+// A Select is a query of bun whose arguments are bind parameters. Without Bind, bun writes them into the text:
 //
 //	q.Where("seq > ?", after)           seq > 7
 //	q.Where("seq > ?", q.Bind(after))   seq > $1, and the argument 7
@@ -79,8 +77,7 @@ func NewSelect(d Dialect, on bun.IConn, model any) Select {
 	return Select{db.NewSelect().Conn(boundConn{on, args}).Model(model), args}
 }
 
-// Bind returns an argument of bun that becomes a bind parameter. The value has one of the types of [Args], except
-// [Rows] and [InlineRows].
+// Bind returns an argument of bun that becomes a bind parameter. The types are those of [Args] without rows.
 func (q Select) Bind(value any) bun.Safe {
 	if !ValidText(value) {
 		q.args.err = ErrInvalidText
@@ -132,8 +129,7 @@ var (
 	sqliteModels   = bun.NewDB(nil, withModels(sqlitedialect.New()))
 )
 
-// A modelDialect is a dialect of bun that reads times and lists in the form in which a [Table] writes them. See
-// [timeCol] and [listCol].
+// A modelDialect is a dialect of bun that reads times and lists as [timeCol] and [listCol] write them.
 type modelDialect struct {
 	schema.Dialect
 	tables *schema.Tables

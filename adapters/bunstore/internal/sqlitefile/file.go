@@ -180,9 +180,8 @@ func WriteNew(file string, mode fs.FileMode, write func(temp *os.File) error, pl
 }
 
 // SetAside gives the old database a second name, and renames its log accordingly. It returns the second name as kept,
-// or "" if no database exists. The old database keeps its first name too, until the caller renames the new database to
-// that name. On a file system without hard links, no file has the first name until then. The caller must hold the lock
-// of [WithMigrateLock].
+// or "" if no database exists. The old database keeps its first name until the caller renames the new database to that
+// name, except on a file system without hard links. The caller must hold the lock of [WithMigrateLock].
 func SetAside(database string) (kept string, err error) {
 	kept = database + ".before-" + time.Now().UTC().Format("20060102T150405Z")
 	err = os.Link(database, kept)
