@@ -90,7 +90,6 @@ func (c Code) Generated() bool {
 	return ok
 }
 
-// format returns the symbols in groups with dashes between them.
 func format(values []byte) string {
 	text := make([]byte, 0, codeLen+codeLen/groupSize-1)
 	for i, v := range values {
@@ -135,7 +134,6 @@ func Trim(s string) string {
 	return strings.TrimFunc(s, isInvisible)
 }
 
-// isPrintable reports whether a byte is a visible ASCII character.
 func isPrintable(c byte) bool { return c > ' ' && c <= '~' }
 
 // invisible lists the characters that a reader of a text cannot see.

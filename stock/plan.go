@@ -84,7 +84,6 @@ func (p Plan) Available(at time.Time) bool {
 // The cause is an error in a program or in the stored counters. The plan does not change.
 var ErrSlotState = errors.New("stock: the plan has no slot in that state")
 
-// transfer returns the plan after one slot has moved from one state to another.
 func (p Plan) transfer(from, to State) (Plan, error) {
 	moved, err := p.WithCounts(p.Counts().Transfer(from, to, 1))
 	if err != nil {
@@ -200,21 +199,18 @@ type Level struct {
 func Levels(at time.Time, plans []Plan) []Level {
 	sums := map[Country]Level{}
 	for _, p := range plans {
-		sums[p.Country] = sums[p.Country].plus(p, p.Available(at))
+		l := sums[p.Country]
+		l.Country = p.Country
+		l.Size += p.Size
+		l.Held += p.Held
+		l.Spent += p.Spent
+		l.Suspect += p.Suspect
+		if p.Available(at) {
+			l.Free += p.Free()
+		} else {
+			l.Idle += p.Free()
+		}
+		sums[p.Country] = l
 	}
 	return slices.SortedFunc(maps.Values(sums), func(x, y Level) int { return cmp.Compare(x.Country, y.Country) })
-}
-
-func (l Level) plus(p Plan, available bool) Level {
-	l.Country = p.Country
-	l.Size += p.Size
-	l.Held += p.Held
-	l.Spent += p.Spent
-	l.Suspect += p.Suspect
-	if available {
-		l.Free += p.Free()
-	} else {
-		l.Idle += p.Free()
-	}
-	return l
 }

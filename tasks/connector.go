@@ -101,7 +101,6 @@ func (t Task) Opens(s Sealer) error {
 	return err
 }
 
-// open decrypts the account of the task.
 func (t Task) open(s Sealer) (Account, error) {
 	plain, err := s.Open(t.Sealed, t.bound())
 	if err != nil {
@@ -136,7 +135,6 @@ type ConnectorRequest struct {
 // IdempotencyKey returns the idempotency key. Each pair of a task and a plan has its own key.
 func (o ConnectorRequest) IdempotencyKey() string { return o.Task + "-" + strconv.Itoa(o.Ordinal) }
 
-// connectorRequest returns the request for the task, with the account.
 func (t Task) connectorRequest(a Account) ConnectorRequest {
 	return ConnectorRequest{
 		Task: t.ID, Kind: t.Kind, Country: t.Country,

@@ -190,7 +190,6 @@ func (t Task) withLostLeases() Task {
 	return t
 }
 
-// attempted returns the task after an attempt at the given time.
 func (t Task) attempted(at time.Time) Task {
 	t = t.unopened(at)
 	t.Attempts++
@@ -214,7 +213,6 @@ type Snapshot struct {
 	Task *Task // the key's latest task, open or ended; nil before the first task
 }
 
-// openTask returns the key's open task, or nil.
 func (v Snapshot) openTask() *Task {
 	if v.Task != nil && v.Task.Open() {
 		return v.Task

@@ -93,7 +93,6 @@ func (d decision) settled(empty bool) Change {
 	return d.end(outcome, stock.Free)
 }
 
-// finalSlotState returns the state of the slot after a task without a certain outcome.
 func (d decision) finalSlotState() stock.State {
 	if d.task.InDoubt {
 		return stock.Suspect
@@ -123,7 +122,6 @@ func (d decision) retryAfter(pause time.Duration) time.Duration {
 	return pause
 }
 
-// retry makes the task due after a pause.
 func (d decision) retry(pause time.Duration) Change {
 	d.task.DueAt = d.view.At.Add(pause)
 	return d.change(d.event(EventRetried))

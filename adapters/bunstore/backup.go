@@ -13,6 +13,7 @@ import (
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/sqlitefile"
+	"github.com/keyseat/keyseat/internal/clock"
 	"github.com/keyseat/keyseat/internal/safefile"
 )
 
@@ -59,16 +60,9 @@ func (s *Store) reportProgress(ctx context.Context, file string, progress func(d
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		tick := time.NewTicker(100 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-watching.Done():
-				return
-			case <-tick.C:
-				if info, err := os.Stat(file); err == nil {
-					progress(min(info.Size(), size), size)
-				}
+		for clock.Sleep(watching, 100*time.Millisecond) == nil {
+			if info, err := os.Stat(file); err == nil {
+				progress(min(info.Size(), size), size)
 			}
 		}
 	}()
@@ -171,7 +165,6 @@ func verify(ctx context.Context, file string) (c Contents, err error) {
 	return c, db.QueryRowContext(ctx, count).Scan(&c.Keys, &c.Open, &c.Size)
 }
 
-// checkSchema returns an error for a database of another program or of a newer version of keyseat.
 func checkSchema(ctx context.Context, db *sql.DB) error {
 	now, err := session{dialect: sqliteDialect(time.Now, ""), layout: oneServer{}, on: db}.schema(ctx)
 	if err == nil && (len(now.applied) == 0 || !slices.Contains(now.tables, "keyseat_keys")) {

@@ -49,7 +49,6 @@ func newChangeset() changeset {
 	}
 }
 
-// lockedRow records a locked row.
 func (cs changeset) lockedRow(r lockedRow) {
 	switch r.what {
 	case "key":
@@ -198,7 +197,6 @@ type taskKey struct {
 	id   string
 }
 
-// rowset collects the rows that a batch of changes writes.
 type rowset struct {
 	keys     rowList[keys.Code, keys.Key]
 	updated  rowList[taskKey, tasks.Task] // tasks to update
@@ -221,7 +219,6 @@ type rowList[K comparable, T any] struct {
 	index map[K]int // the index of each row in rows
 }
 
-// put replaces the row with that name, or appends it.
 func (l *rowList[K, T]) put(name K, row T) {
 	if i, found := l.index[name]; found {
 		l.rows[i] = row

@@ -42,7 +42,6 @@ func retry(ctx context.Context, run func() error) (err error) {
 	return err
 }
 
-// postgresDatabase returns a database of PostgreSQL with one pool.
 func postgresDatabase(db *bun.DB, isDistributed bool) database {
 	if isDistributed {
 		d := dialect{sql: query.Distributed(), isDistributed: true}
@@ -51,12 +50,10 @@ func postgresDatabase(db *bun.DB, isDistributed bool) database {
 	return database{dialect: dialect{sql: query.Postgres()}, layout: oneServer{}, read: db, write: db}
 }
 
-// session returns a session on a conn of the database.
 func (d *database) session(on conn) session {
 	return session{dialect: d.dialect, layout: d.layout, on: on}
 }
 
-// mode returns the [pgxconn.Mode] of the connections.
 func (d *database) mode() pgxconn.Mode {
 	m := pgxconn.Mode{Pooled: d.pooled}
 	if d.pooled {

@@ -77,7 +77,6 @@ func (s session) codes(ctx context.Context, after keys.Code, n int) (codes []key
 	return codes, err
 }
 
-// records returns the record of each code, in the order of the codes.
 func (s session) records(ctx context.Context, codes []keys.Code) ([]audit.Record, error) {
 	now, err := readTime(ctx, s.runCached)
 	if err != nil {

@@ -72,12 +72,10 @@ func leaseArgs(worker string, n int, ttl time.Duration) query.Args {
 	return query.Args{"worker": worker, "n": n, "ttl": ttl, "twice": 2 * ttl, "tick": time.Microsecond}
 }
 
-// lease implements [layout] for PostgreSQL.
 func (oneServer) lease(ctx context.Context, _, run query.Runner, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
 	return readableViews(ctx, run, "lease", leaseArgs(worker, n, ttl))
 }
 
-// leaseSelectThenUpdate leases tasks for SQLite.
 func (s session) leaseSelectThenUpdate(ctx context.Context, named query.Args) ([]tasks.Snapshot, error) {
 	chosen, err := s.dueTasks(ctx, named)
 	if err != nil || len(chosen.Values) == 0 {

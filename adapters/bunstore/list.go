@@ -162,7 +162,6 @@ func (s *Store) limits(l *listing, after adminstore.Position) []string {
 	return []string{fmt.Sprintf(" AND (%s, %s) %s (@at, @id)", l.at, l.id, sign) + times}
 }
 
-// order returns the terms of ORDER BY for columns with a position.
 func (l *listing) order(at, id string) string {
 	down := ""
 	if l.desc {
@@ -174,7 +173,6 @@ func (l *listing) order(at, id string) string {
 	return at + down + ", " + id + down
 }
 
-// where returns a WHERE clause, or "" without conditions.
 func where(conditions []string) string {
 	if len(conditions) == 0 {
 		return ""

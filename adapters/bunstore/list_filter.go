@@ -44,7 +44,6 @@ func (d dialect) boughtAt() string {
 	return d.either(`coalesce(k.purchase_date, timestamptz '0001-01-01 00:00:00+00')`, `coalesce(k.purchase_date, -62135596800000000)`)
 }
 
-// keyListing returns the SQL of a list of keys.
 func (s *Store) keyListing(f adminstore.KeyFilter, o adminstore.Order) listing {
 	l := listing{from: "keyseat_keys k", at: s.boughtAt(), id: "k.code", code: "k.code", args: query.Args{}, since: f.BoughtAfter, until: f.BoughtBefore}
 	if since := (time.Time{}).Add(time.Microsecond); !l.until.IsZero() && l.since.IsZero() {
@@ -68,7 +67,6 @@ func (s *Store) keyListing(f adminstore.KeyFilter, o adminstore.Order) listing {
 	return l
 }
 
-// statusRanges returns the ranges of the index on the status, used and revoked.
 func statusRanges(f adminstore.KeyFilter) (all []string) {
 	for _, status := range keys.Statuses() {
 		for _, used := range []bool{false, true} {
@@ -197,7 +195,6 @@ var openStates = map[adminstore.TaskState]string{
 	adminstore.RetryingTask: "t.leased_until IS NULL AND t.asked + t.lost > 0",
 }
 
-// conditions returns the conditions of a filter on the state, the country and the plan.
 func (l *listing) conditions(f adminstore.TaskFilter) (all []string) {
 	if condition, found := openStates[f.State]; found {
 		all = append(all, condition)

@@ -206,7 +206,6 @@ type deliveryColumns struct {
 	Note       string        `bun:"note"`
 }
 
-// mapped returns the results of a function for all rows.
 func mapped[M, T any](rows []M, to func(M) T) (all []T) {
 	for _, r := range rows {
 		all = append(all, to(r))

@@ -176,7 +176,6 @@ func findFile(ctx context.Context, path string) (*sqlitefile.File, error) {
 	return file, err
 }
 
-// newPool returns a pool that has no connection yet.
 func newPool(to driver.Connector, conns int) *bun.DB {
 	db := sql.OpenDB(to)
 	db.SetMaxOpenConns(conns)

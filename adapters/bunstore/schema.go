@@ -36,7 +36,6 @@ func (m migration) additions() (names []string) {
 	return names
 }
 
-// migrations returns all migrations of this program, in order.
 func (s session) migrations() (all []migration) {
 	folder := "migrations/postgres"
 	if s.isSQLite {

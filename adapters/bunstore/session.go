@@ -142,7 +142,6 @@ func (s session) run(ctx context.Context, options []any, q query.Query) error {
 	return query.ScanRows(rows, err, q.Scan)
 }
 
-// selectInto returns a query of bun that reads rows into a model.
 func (s session) selectInto(model any) query.Select { return query.NewSelect(s.sql, s.on, model) }
 
 // exec runs a statement and returns the number of rows that it has changed.
@@ -182,7 +181,6 @@ func readTime(ctx context.Context, run query.Runner) (now time.Time, err error) 
 	return now, err
 }
 
-// timeQuery returns a query that reads the present time of the store.
 func timeQuery(now *time.Time) query.Query {
 	return query.Query{SQL: `SELECT @now`, Scan: query.Into(now)}
 }
@@ -200,7 +198,6 @@ func sqliteDialect(clock func() time.Time, path string) dialect {
 	return dialect{sql: query.SQLite(clock), isSQLite: true, path: path}
 }
 
-// either returns the text for this database.
 func (d dialect) either(postgres, sqlite string) string {
 	if d.isSQLite {
 		return sqlite

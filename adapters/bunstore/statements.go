@@ -44,7 +44,6 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// statement returns a query with the statement of that name.
 func statement(name string, args query.Args, scan func(query.Row) error) query.Query {
 	q, found := statements[name]
 	if !found {

@@ -54,7 +54,6 @@ func (s session) write(ctx context.Context, cs *changeset) error {
 	return nil
 }
 
-// write implements [layout] for PostgreSQL.
 func (oneServer) write(ctx context.Context, _, last query.Runner, cs *changeset) error {
 	err := last(ctx, writeAllQuery(cs.tableWrites())...)
 	if dberr.SQLState(err) == pgerrcode.DivisionByZero { // see [writeAllQuery]
@@ -102,7 +101,6 @@ func (s session) insertRouted(ctx context.Context, entries []tasks.HistoryEntry)
 	return err
 }
 
-// The statements that write the tables.
 var (
 	updateKeysSQL    = updateByCtid(keyTable, "k", "o.code = k.code")
 	updateKeysSQLite = updateByKey(keyTable, "k", "x.code = k.code")
@@ -117,7 +115,6 @@ var (
 	insertHistorySQL = insertHistoryFrom("h")
 )
 
-// immutable lists the columns that never change.
 var immutable = map[string]bool{"code": true, "id": true, "seq": true}
 
 // updateByCtid returns the SQL that overwrites stored rows with the rows of the table from. It finds a stored row by

@@ -78,7 +78,6 @@ func (s *Store) Keys(_ context.Context, f adminstore.KeyFilter, p adminstore.Pag
 	return adminstore.Cut(all, func(v tasks.Snapshot) adminstore.Position { return f.Position(p.Order, v) }, p), nil
 }
 
-// keySnapshots returns the snapshots of all keys, without an order.
 func (s *Store) keySnapshots() (all []tasks.Snapshot) {
 	for _, k := range s.keys {
 		all = append(all, s.snapshot(k, k.Task))
@@ -106,7 +105,6 @@ func (s *Store) Tasks(_ context.Context, f adminstore.TaskFilter, p adminstore.P
 	return adminstore.Cut(all, f.Position, p), nil
 }
 
-// taskSnapshots returns the snapshots of all tasks, without an order.
 func (s *Store) taskSnapshots() (all []tasks.Snapshot) {
 	for _, t := range s.tasks {
 		all = append(all, s.snapshot(s.keys[t.Code], t.ID))

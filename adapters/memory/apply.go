@@ -93,7 +93,6 @@ func (s *Store) moveSlots(c tasks.Change) (stock.Plan, error) {
 	return plan, nil
 }
 
-// commit stores a change whose checks have passed.
 func (s *Store) commit(c tasks.Change) {
 	if c.Key != nil {
 		key := *c.Key

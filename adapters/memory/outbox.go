@@ -19,12 +19,7 @@ func (q queued) key() deliveryKey { return deliveryKey{q.Subscriber, q.Code, q.C
 func (q queued) pending() bool { return q.LastSeq > q.DeliveredSeq }
 
 // leasableAt returns the time from which a pending delivery can be leased.
-func (q queued) leasableAt() time.Time {
-	if q.leasedUntil.IsZero() {
-		return q.DueAt
-	}
-	return q.leasedUntil
-}
+func (q queued) leasableAt() time.Time { return cmp.Or(q.leasedUntil, q.DueAt) }
 
 // write appends events to the history. If the outbox has subscribers, [Store.Route] routes the entries later.
 func (o *outboxState) write(change string, at time.Time, events ...tasks.Event) {
@@ -34,7 +29,6 @@ func (o *outboxState) write(change string, at time.Time, events ...tasks.Event) 
 	}
 }
 
-// appendEntries appends events to the history and returns the new entries.
 func (o *outboxState) appendEntries(change string, events ...tasks.Event) []tasks.HistoryEntry {
 	for n, e := range events {
 		o.lastSeq++

@@ -28,7 +28,6 @@ func (s *Store) Route(_ context.Context, types []tasks.EventType, n int) (int, e
 	return n, nil
 }
 
-// enqueue adds a history entry to the subscriber's queued delivery for its key.
 func (o *outboxState) enqueue(subscriber string, e tasks.HistoryEntry, at time.Time) {
 	q, found := o.queue[deliveryKey{subscriber, e.Code, ""}]
 	if !found {

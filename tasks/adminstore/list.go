@@ -76,8 +76,7 @@ func Each[T any](p Page, read func(Page) (ListOf[T], error)) iter.Seq2[T, error]
 		for p := p; ; {
 			l, err := read(p)
 			if err != nil {
-				var none T
-				yield(none, err)
+				yield(*new(T), err)
 				return
 			}
 			for _, v := range l.Entries {
