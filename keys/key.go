@@ -62,8 +62,7 @@ func Issue(random [EntropyBytes]byte, orderID string, at time.Time) Key {
 // Exists reports whether the key is stored. A revoked key exists too.
 func (k Key) Exists() bool { return k.Version > 0 }
 
-// Legacy reports whether the key was last used with the old system. Holders of such keys join a plan
-// manually, with an invite.
+// Legacy reports whether the key was last used with the old system. Its holder joins a plan manually, with the invite.
 func (k Key) Legacy() bool { return k.Invite != "" }
 
 // Apply returns the key after the transition m, with the given message. An unknown transition changes nothing.
@@ -151,8 +150,7 @@ func (k Key) InfoShape() InfoShape {
 type FingerprintKey [32]byte
 
 // Fingerprint returns a short keyed hash of the code for logs and messages: 16 hexadecimal digits, from 64 bits of
-// HMAC-SHA-256. It identifies the key but does not reveal the code. The zero FingerprintKey is not secret, so its
-// fingerprints are "".
+// HMAC-SHA-256. It identifies the key but does not reveal the code. The fingerprints of the zero FingerprintKey are "".
 func (k FingerprintKey) Fingerprint(c Code) string {
 	if k == (FingerprintKey{}) {
 		return ""

@@ -41,8 +41,7 @@ type Allocator struct {
 	changed map[string]bool
 }
 
-// NewAllocator returns an Allocator for the given plans. The argument at is the time that decides which plans have
-// expired.
+// NewAllocator returns an Allocator for the given plans. The argument at decides which plans have expired.
 func NewAllocator(at time.Time, plans []Plan) *Allocator {
 	a := &Allocator{at: at, plans: map[string]Plan{}, order: map[Country][]string{}, changed: map[string]bool{}}
 	plans = slices.SortedFunc(slices.Values(plans), func(x, y Plan) int { return cmp.Compare(x.Seq, y.Seq) })
@@ -85,8 +84,7 @@ func (a *Allocator) move(m Transfer) (Plan, error) {
 	return p.transfer(m.From, m.To)
 }
 
-// claim takes a slot of the oldest available plan with a free slot. The argument moved is the plan of the transfer, as
-// it is after the transfer.
+// claim takes a slot of the oldest available plan with a free slot. The plan moved is the result of the transfer.
 func (a *Allocator) claim(c Claim, moved Plan) (Plan, error) {
 	for _, id := range a.order[c.Country] {
 		p := a.plans[id]
@@ -169,8 +167,7 @@ func (e PlanEdit) Apply(p Plan) (Plan, error) {
 	return p, nil
 }
 
-// MaxSize is the maximum number of slots of a plan. No real plan has nearly as many slots. Because of this bound, sums
-// over all plans do not overflow.
+// MaxSize is the maximum number of slots of a plan. It is far above real plans, and keeps sums from overflowing.
 const MaxSize = 1_000_000
 
 // validate makes the checks that do not need the plan.

@@ -74,8 +74,7 @@ func (p Plan) Free() int { return p.Size - p.Held - p.Spent - p.Suspect }
 // HasExpired reports whether the given time is at or after the plan's ExpiresAt.
 func (p Plan) HasExpired(at time.Time) bool { return !p.ExpiresAt.IsZero() && !at.Before(p.ExpiresAt) }
 
-// Available reports whether the plan is in stock at the given time: it is not retired, has not expired
-// and has no fault.
+// Available reports whether the plan is in stock at the given time: not retired, not expired and without a fault.
 func (p Plan) Available(at time.Time) bool {
 	return !p.Retired && p.Fault == "" && !p.HasExpired(at)
 }
@@ -194,8 +193,8 @@ type Level struct {
 	Idle    int // free slots of plans that are retired, expired or have a fault
 }
 
-// Levels returns the sums of the plans by country, in the order of the countries' codes. The argument at is the time
-// that decides which plans have expired.
+// Levels returns the sums of the plans by country, in the order of the countries' codes. The time at decides which
+// plans have expired.
 func Levels(at time.Time, plans []Plan) []Level {
 	sums := map[Country]Level{}
 	for _, p := range plans {

@@ -22,8 +22,7 @@ type Secret struct {
 // NewSecret returns a Secret with the given text.
 func NewSecret(text string) Secret { return Secret{&text} }
 
-// Reveal returns the text. Only code that needs the plain text may call it, such as the sealing, the
-// validation and the connector.
+// Reveal returns the text. Only code that needs the plain text may call it, such as the connector.
 func (s Secret) Reveal() string {
 	if s.text == nil {
 		return ""
@@ -94,8 +93,7 @@ func decodeAccount(plain []byte) (Account, error) {
 	return a, nil
 }
 
-// Opens checks that the task's sealed account can be decrypted. The error contains the reason and no part
-// of the account.
+// Opens checks that the task's sealed account can be decrypted. The error contains no part of the account.
 func (t Task) Opens(s Sealer) error {
 	_, err := t.open(s)
 	return err
@@ -109,8 +107,7 @@ func (t Task) open(s Sealer) (Account, error) {
 	return decodeAccount(plain)
 }
 
-// A Connector carries out tasks at the provider. The package connectortest tests whether a connector
-// fulfils this contract.
+// A Connector carries out tasks at the provider. The package connectortest tests this contract.
 type Connector interface {
 	// Do sends one request to the provider and returns the result. If the context ends, Do returns soon after that. Do
 	// is safe for concurrent use by any number of goroutines.

@@ -73,8 +73,7 @@ func (e Engine) Accept(ctx context.Context, q Request) error {
 }
 
 // undecided returns the change for a request with [Change.Decide], and with the account sealed. The store decides on
-// the request by calling Decide. The error is the reason why the request can only be refused, or why the account cannot
-// be sealed.
+// the request by calling Decide. The error is that the request must be refused, or that the account cannot be sealed.
 func (e Engine) undecided(q Request, id string) (Change, error) {
 	if err := q.Check(e.Rules.Password); err != nil {
 		return Change{}, err
@@ -165,12 +164,10 @@ func (e Engine) Update(ctx context.Context, read func(context.Context) (Snapshot
 	return ErrConflict
 }
 
-// maxConflictRetries is the maximum number of decisions in one call. A call decides again when a
-// concurrent change was faster.
+// maxConflictRetries is the maximum number of decisions in one call, which decides again after a concurrent change.
 const maxConflictRetries = 64
 
-// Snapshot reads a key and its latest task. An unknown code is not an error: the snapshot then has a key
-// that does not exist.
+// Snapshot reads a key and its latest task. For an unknown code, the key of the snapshot does not exist.
 func (e Engine) Snapshot(ctx context.Context, code keys.Code) (Snapshot, error) {
 	return readOne(ctx, e, code, e.Store.Snapshots)
 }

@@ -155,8 +155,7 @@ type Task struct {
 	Sealed  []byte  // the encrypted account, while the task is open
 }
 
-// A PlanSnapshot is the part of a plan that a task stores. Later edits of the plan do not change the requests
-// of the task.
+// A PlanSnapshot is the part of a plan that a task stores. Later edits of the plan do not change it.
 type PlanSnapshot struct{ ID, Address, Invite string }
 
 // Open reports whether the task has not ended.
@@ -196,8 +195,7 @@ func (t Task) attempted(at time.Time) Task {
 	return t
 }
 
-// unopened returns the task after its account could not be decrypted at the given time. The failed decryption is not
-// counted as an attempt.
+// unopened returns the task after its account could not be decrypted at the given time. Attempts does not change.
 func (t Task) unopened(at time.Time) Task {
 	t = t.withLostLeases()
 	if t.FirstAttempt.IsZero() {

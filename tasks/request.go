@@ -122,8 +122,8 @@ func dotted(s string, isExtra func(rune) bool) bool {
 	return true
 }
 
-// A Refusal is the reason why a request is not accepted. Its value is a stable code for programs. Its
-// Error is a sentence for people.
+// A Refusal is the reason why a request is not accepted. Its value is a stable code for programs. Its Error is a
+// sentence for people.
 type Refusal string
 
 // The refusals, in the order in which they are checked. [Refusal.Error] returns the sentence of each.

@@ -14,12 +14,10 @@ import (
 const minSecretMatch = 8
 
 // RevealedBy reports whether a text shows a secret of the account, or the local part of a secret that is an email
-// address. A text shows a secret if the text equals the secret, or if the secret has at least 8 bytes and the text
-// contains the secret.
+// address. A text shows a secret that equals the text, or that has at least 8 bytes and is a part of the text.
 //
 // Providers normalize a login before they return it. Therefore the comparison ignores case, spaces and invisible
-// characters, and decodes percent and HTML encoding. A character is equal to its other forms, for example to the
-// full-width one (Unicode NFKC).
+// characters, and decodes percent and HTML encoding. Different forms of a character are equal (Unicode NFKC).
 func (a Account) RevealedBy(text string) bool {
 	forms := decodedForms(text)
 	for _, s := range a.Secrets() {
@@ -64,8 +62,7 @@ func fold(s string) string {
 	}, norm.NFKC.String(s))))
 }
 
-// withoutSecrets returns the result without a username or an address that shows a secret of the account, because both
-// are stored and shown in plain.
+// withoutSecrets removes a username or an address that shows a secret, because both are stored and shown in plain.
 func (r ConnectorResult) withoutSecrets(a Account) ConnectorResult {
 	for _, text := range []*string{&r.Username, &r.VerifyAddress} {
 		if a.RevealedBy(*text) {

@@ -51,8 +51,7 @@ func (r Rules) Settle(v Snapshot, a Attempt, id string, empty bool) Change {
 	return d.retry(d.retryAfter(r.backoff(d.task.CountedAttempts, a.Jitter)))
 }
 
-// Exhausted reports whether the snapshot's open task must not have another attempt, because lost leases have
-// used up its attempts.
+// Exhausted reports whether lost leases have used up the attempts of the snapshot's open task.
 func (r Rules) Exhausted(v Snapshot) bool {
 	return v.Task.withLostLeases().CountedAttempts >= r.Attempts
 }
@@ -113,8 +112,7 @@ func (d decision) pending() Change {
 	return d.retry(min(d.retryAfter(pause), deadline.Sub(d.view.At)))
 }
 
-// retryAfter returns the pause that the provider requests, at most MaxRetryAfter. Without a request it
-// returns the given pause.
+// retryAfter returns the pause that the provider requests, at most MaxRetryAfter, or else the given pause.
 func (d decision) retryAfter(pause time.Duration) time.Duration {
 	if d.Result.RetryAfter > 0 {
 		return min(d.Result.RetryAfter, d.MaxRetryAfter)

@@ -17,9 +17,8 @@ var (
 	ErrFenced = errors.New("tasks: leased to another worker")
 )
 
-// A Store stores keys, tasks and plans. It applies decisions and knows no rule. All methods are safe for
-// concurrent use, also by many processes if the database is shared. The package storetest tests whether a
-// store fulfils this contract.
+// A Store stores keys, tasks and plans. It applies decisions and knows no rule. All methods are safe for concurrent
+// use, also by many processes if the database is shared. The package storetest tests this contract.
 //
 // If a whole call fails, it is unknown whether the call had an effect. The caller may repeat a read, and
 // may apply the same changes again.
@@ -28,8 +27,8 @@ type Store interface {
 	// snapshots are in the order of the codes. The snapshot of an unknown code has a key that does not exist.
 	Snapshots(ctx context.Context, codes []keys.Code) ([]Snapshot, error)
 
-	// Find reads each key like Snapshots, but without its task. The info call needs only the key, and it
-	// is the most frequent call.
+	// Find reads each key like Snapshots, but without its task. The info call needs only the key, and it is the most
+	// frequent call.
 	Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error)
 
 	// Apply makes the changes in order, each completely or not at all. The returned slice has an error for
@@ -51,14 +50,12 @@ type Store interface {
 	// Lease leases up to n open tasks to the worker for ttl. It takes tasks that are due and not leased, and tasks with
 	// an expired lease. It takes them in the order of [Task.LeasableAt]; tasks with the same time have no order. During
 	// concurrent calls it may take any of the first tasks in that order, and leave out others. The leases of one call
-	// may all end at the same time. Lease raises the fence of each task. If a lease has expired, it also raises
-	// LostLeases.
+	// may all end at the same time. Lease raises the fence of each task, and LostLeases if a lease has expired.
 	//
 	// Times more than 2×ttl in the future come from a clock that was later set back. A lease that ends that far in the
 	// future counts as expired. A task whose newest event is that far in the future counts as due.
 	//
-	// The result has a snapshot of each leased task. Lease leaves out a task that cannot be read, and
-	// still returns the others.
+	// The result has a snapshot of each leased task. Lease leaves out tasks that cannot be read.
 	Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]Snapshot, error)
 
 	// Extend makes the leases end ttl from now. A ttl of 0 returns the leases: each task is then due at the time at
@@ -111,8 +108,7 @@ func (c Change) Code() keys.Code {
 	return c.Task.Code
 }
 
-// WithPlan returns the change with the plan that the store picked for the claim. Without a claim it
-// returns the change as it is.
+// WithPlan returns the change with the plan that the store picked for the claim. Without a claim it changes nothing.
 func (c Change) WithPlan(p stock.Plan) Change {
 	if c.Claim == nil {
 		return c

@@ -14,16 +14,15 @@
 // While calls are fast, one call of a kind runs at a time. If a call takes longer than 5 ms, another one may
 // start, up to [Options.MaxReads] or [Options.MaxWrites].
 //
-// If Apply fails and the outcome of a batch is not known, each of its changes is applied again by itself. Therefore a
-// change that the store can never make does not make the other changes of the batch fail. The ids of changes make the
-// repetition safe.
+// If Apply fails and the outcome of a batch is not known, each of its changes is applied again by itself. So a change
+// that the store can never make does not make the others fail. The ids of changes make the repetition safe.
 //
-// The store batches Snapshots, Find, Apply and Stock. Lease and Extend go directly to the inner store, because
-// they are batches already.
+// The store batches Snapshots, Find, Apply and Stock. Lease and Extend are batches already.
 package batchstore
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/keyseat/keyseat/internal/batch"
@@ -72,8 +71,7 @@ type inner = tasks.Store
 //
 // A caller whose context ends returns within 50 ms. The running call continues, because a commit must not be
 // interrupted and other callers wait for it. The exception is a single Snapshots or Find with a deadline, which runs in
-// the goroutine of its caller. If the context of such a call is cancelled, the call still returns its result, at the
-// latest at the deadline.
+// the goroutine of its caller. After a cancellation such a call returns its result, at the latest at the deadline.
 type Store struct {
 	inner
 	snapshots *batch.Batcher[keys.Code, tasks.Snapshot]
@@ -101,12 +99,11 @@ func New(inner tasks.Store, o Options) *Store {
 
 // newBatcher returns a batcher of call, with a call of o.Observe before each batch.
 func newBatcher[Q, R any](o Options, name string, call func(context.Context, []Q) ([]R, error), maxInFlight int) *batch.Batcher[Q, R] {
-	observed := call
-	if o.Observe != nil {
-		observed = func(ctx context.Context, items []Q) ([]R, error) {
+	observed := func(ctx context.Context, items []Q) ([]R, error) {
+		if o.Observe != nil {
 			o.Observe(name, len(items))
-			return call(ctx, items)
 		}
+		return call(ctx, items)
 	}
 	return &batch.Batcher[Q, R]{Call: observed, MaxBatch: o.MaxBatch, MaxInFlight: maxInFlight, CallTimeout: o.CallTimeout}
 }
@@ -144,14 +141,9 @@ func (s *Store) Stock(ctx context.Context) ([]stock.Level, error) {
 	return levels[0], nil
 }
 
-// sharedStock reads the stock once and returns it for each caller.
 func (s *Store) sharedStock(ctx context.Context, callers []struct{}) ([][]stock.Level, error) {
 	levels, err := s.inner.Stock(ctx)
-	all := make([][]stock.Level, len(callers))
-	for i := range all {
-		all[i] = levels
-	}
-	return all, err
+	return slices.Repeat([][]stock.Level{levels}, len(callers)), err
 }
 
 // A LoginCounter is a [tasks.LoginCounter] around another one. Concurrent callers share its calls.

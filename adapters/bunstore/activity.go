@@ -30,12 +30,9 @@ type activityColumns struct {
 
 // RecordActivity implements [activity.Store]. In a distributed store the entries are on the coordinator.
 func (s *Store) RecordActivity(ctx context.Context, e activity.Entry) error {
-	args := query.Args{
-		"id": e.ID, "actor": e.Actor, "address": e.Address, "action": string(e.Action), "key": e.Key, "task": e.Task,
-		"plan": e.Plan, "order": e.OrderID, "count": e.Count, "error": e.Error,
-	}
-	_, err := s.execInTx(ctx, args, `INSERT INTO keyseat_activity (`+activityTable.Columns.List("%")+`)
-		VALUES (@id, @now, @actor, @address, @action, @key, @task, @plan, @order, @count, @error) ON CONFLICT (id) DO NOTHING`)
+	_, err := s.execInTx(ctx, query.Args{"e": activityTable.Rows([]activity.Entry{e})}, `
+		WITH @e INSERT INTO keyseat_activity (`+activityTable.Columns.List("%")+`)
+		SELECT id, @now, actor, address, action, key_id, task_id, plan_id, order_id, count, error FROM e WHERE true ON CONFLICT (id) DO NOTHING`)
 	return s.wrap("record an action", err)
 }
 

@@ -35,8 +35,7 @@ func (s *Store) Backup(ctx context.Context, file string, progress func(done, siz
 		return c, fmt.Errorf("%s: %w", file, fs.ErrExist)
 	}
 	err = sqlitefile.WriteNew(file, 0o600, func(temp *os.File) error {
-		stop := s.reportProgress(ctx, temp.Name(), progress)
-		defer stop()
+		defer s.reportProgress(ctx, temp.Name(), progress)()
 		if _, err := s.read.DB.ExecContext(ctx, "VACUUM INTO ?", temp.Name()); err != nil {
 			return s.wrap("backup", err)
 		}

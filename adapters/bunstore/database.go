@@ -132,8 +132,7 @@ func (d *database) transact(ctx context.Context, do func(tx session) error) erro
 	return d.retryTx(ctx, func(life context.Context, conn bun.Conn) error { return d.inTx(life, conn, do) })
 }
 
-// execInTx executes statements in order, in one transaction. It returns the number of rows that the first one has
-// changed.
+// execInTx executes statements in order, in one transaction. It returns the number of rows that the first one changed.
 func (d *database) execInTx(ctx context.Context, args query.Args, statements ...string) (changed int64, err error) {
 	err = d.transact(ctx, func(tx session) error {
 		changed, err = tx.execAll(ctx, args, statements...)

@@ -69,11 +69,9 @@ const shardsPerWorker = 2
 
 // Distribute distributes keyseat_keys, keyseat_tasks and keyseat_history over the workers of Citus 12 or later. Each
 // table gets the given number of shards; 0 means two per worker. The key's code decides the shard, so all rows of a key
-// are on one worker. The other tables stay on the coordinator. Distribute may run again, because it does not change a
-// table that is distributed already.
+// are on one worker. The other tables stay on the coordinator. Distribute may run again: it skips distributed tables.
 //
-// No other program may use the database while Distribute runs. Afterwards every store must be opened with
-// [Options.Distributed].
+// No other program may use the database while Distribute runs. Afterwards open each store with [Options.Distributed].
 func (s *Store) Distribute(ctx context.Context, shards int) (d Distribution, err error) {
 	if s.isSQLite {
 		return d, s.wrap("distribute", errNotPostgres)

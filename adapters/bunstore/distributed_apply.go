@@ -55,8 +55,7 @@ func (distributed) lockQueries(cs *changeset, changes []tasks.Change) []query.Qu
 }
 
 // The statements with which a distributed store writes. The two statements that begin with cas (compare and set) change
-// a row only if the row still has the version that was read. Plans need no such check, because their countries are
-// locked.
+// a row only if the row still has the version that was read. Plans need no check, because their countries are locked.
 //
 // The history must be written by INSERT … SELECT. Citus commits a transaction with such a statement in two phases.
 // Otherwise, a transaction that writes on only one worker would commit on that worker first, and on the coordinator
@@ -81,8 +80,7 @@ func compareAndSetSQL[T any](t query.Table[T], where string, also ...string) str
 func (distributed) write(ctx context.Context, run, last query.Runner, cs *changeset) error {
 	var all []query.Query
 	want, changed := 0, 0 // the number of rows that the statements must return, and that they have returned
-	// The function add adds a statement if it has rows to write. If counts is true, the statement must return each of
-	// these rows.
+	// The function add adds a statement if it has rows to write. If counts is true, it must return every row.
 	add := func(sql string, rows query.Rows, counts bool) {
 		if len(rows.Values) == 0 {
 			return
@@ -127,8 +125,7 @@ func withReadVersions[T any](cs *changeset, t query.Table[T], rows []T, name fun
 }
 
 // unwrittenKeys returns the keys that get history entries but are not written themselves. [distributed.write] locks
-// these keys too. Otherwise a later entry of a key could become visible, and reach subscribers, before an earlier
-// entry.
+// these keys too. Otherwise a later entry of a key could reach subscribers before an earlier entry.
 func (cs *changeset) unwrittenKeys() (codes []keys.Code) {
 	for _, e := range cs.rows.history {
 		if _, written := cs.rows.keys.index[e.Code]; !written {
@@ -139,8 +136,7 @@ func (cs *changeset) unwrittenKeys() (codes []keys.Code) {
 	return slices.Compact(codes)
 }
 
-// importKeys implements [layout]. It does not use COPY, because the error of a COPY to many servers does not name
-// the row that failed.
+// importKeys implements [layout]. It does not use COPY, whose error on many servers does not name the row.
 func (distributed) importKeys(ctx context.Context, s session, _ *sql.Conn, b adminstore.ImportBatch, from iter.Seq2[keys.Key, error]) error {
 	now, err := readTime(ctx, s.runCached)
 	if err != nil {

@@ -99,7 +99,6 @@ func (s session) recordBatch(ctx context.Context, b adminstore.ImportBatch) erro
 	return err
 }
 
-// recordImported adds a history entry for each key of a batch.
 func (s session) recordImported(ctx context.Context, b adminstore.ImportBatch) error {
 	_, err := s.exec(ctx, `
 		INSERT INTO keyseat_history (code, change_id, n, at, cause, task_id, kind, outcome, plan_id, slot_from, slot_to, note, fresh)
@@ -108,7 +107,6 @@ func (s session) recordImported(ctx context.Context, b adminstore.ImportBatch) e
 	return err
 }
 
-// importPostgres imports a batch in one transaction.
 func (s *Store) importPostgres(ctx context.Context, b adminstore.ImportBatch, from iter.Seq2[keys.Key, error]) error {
 	return s.withConn(ctx, func(conn bun.Conn) error {
 		tx, err := conn.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
@@ -127,7 +125,7 @@ func (s *Store) importPostgres(ctx context.Context, b adminstore.ImportBatch, fr
 	})
 }
 
-// beginImport removes the time limits of the transaction, because an import waits for other imports and its keys may
+// beginImport removes the time limits of the transaction, because an import waits for other imports, and its keys may
 // arrive slowly. It records the batch.
 //
 // Imports take turns, because two imports of the same codes could deadlock on each other's rows. Issued keys need not

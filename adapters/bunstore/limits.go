@@ -14,8 +14,7 @@ import (
 // A window starts with its first count. Then CountUnknownKeys calls report for each block, with the new total of
 // unknown keys and the time that is left in the window. After an error it does not call report.
 //
-// CountUnknownKeys works on Postgres only, because the only daemon of an SQLite file can count in memory. The counts
-// are lost when the server crashes.
+// CountUnknownKeys works on Postgres only, because one daemon alone can count in memory. A crash loses the counts.
 func (s *Store) CountUnknownKeys(ctx context.Context, unknown map[netip.Prefix]int, report func(block netip.Prefix, unknown int, left time.Duration)) error {
 	counts := query.Rows{Columns: "block text, unknown bigint"}
 	for block, n := range unknown {

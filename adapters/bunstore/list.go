@@ -16,8 +16,7 @@ import (
 )
 
 // maxScanned is the maximum number of rows that the database reads for a page if a condition is outside the ranges of
-// the [listing]. It is maxLookedUp if the database must look up the key of each row, because a lookup can read the
-// disk.
+// the [listing]. It is maxLookedUp if each row needs a lookup of its key, which can read the disk.
 const (
 	maxScanned  = 2000
 	maxLookedUp = 500

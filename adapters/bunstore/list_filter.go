@@ -38,8 +38,7 @@ type listing struct {
 	join    string // joins the positions (alias page) with the tables of these columns
 }
 
-// boughtAt returns the expression for the purchase date of a key k, as in the indexes. It is Go's zero time for a key
-// without a date.
+// boughtAt returns the expression for the purchase date of a key k, as in the indexes. No date is Go's zero time.
 func (d dialect) boughtAt() string {
 	return d.either(`coalesce(k.purchase_date, timestamptz '0001-01-01 00:00:00+00')`, `coalesce(k.purchase_date, -62135596800000000)`)
 }
@@ -158,8 +157,8 @@ func taskListing(f adminstore.TaskFilter) listing {
 	return l
 }
 
-// outcomeRange returns the range of the tasks with an outcome, and with the country if it is not "". All open tasks are
-// one range.
+// outcomeRange returns the range of the tasks with an outcome, and with the country if it is not "". The range of open
+// tasks includes every country.
 func outcomeRange(o tasks.Outcome, country stock.Country) string {
 	r := fmt.Sprintf("t.outcome = '%s'", o)
 	if country != "" && o != "" {

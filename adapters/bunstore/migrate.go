@@ -15,8 +15,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 )
 
-// Migrate brings the schema up to date in one transaction. A process that dies in Migrate leaves
-// either the old schema or the new one.
+// Migrate brings the schema up to date in one transaction. A crash leaves the old schema or the new one.
 //
 // If the schema is up to date, Migrate only reads it. Then Migrate also succeeds on a standby, and for a role that may
 // not create tables. A store without [Options.Distributed] gets [ErrDistributed] if the tables are distributed. Many
@@ -44,8 +43,7 @@ func (s *Store) applyMissing(ctx context.Context) error {
 	return s.explainDenied(ctx, s.withMigrationLock(ctx, s.migrate))
 }
 
-// migrate runs each missing migration and records it. It reads the schema again, which another process may have
-// changed.
+// migrate runs and records the migrations that are still missing, because another process may have run some.
 func (s *Store) migrate(ctx context.Context, tx bun.Tx) error {
 	_, err := tx.NewCreateTable().Model((*migrate.Migration)(nil)).ModelTableExpr(migrationTable).IfNotExists().Exec(ctx)
 	if err != nil {
@@ -80,8 +78,7 @@ func (s schema) has(m migration) bool {
 
 var migrating sync.Mutex
 
-// withMigrationLock runs do in a transaction that locks the only row of the table keyseat_migrating. Only one process
-// can do so.
+// withMigrationLock runs do in a transaction that locks the only row of keyseat_migrating. Other processes wait.
 func (s *Store) withMigrationLock(ctx context.Context, do func(ctx context.Context, tx bun.Tx) error) error {
 	if err := s.createLockRow(ctx); err != nil {
 		return err
@@ -176,7 +173,6 @@ func (s *Store) explainDenied(ctx context.Context, err error) error {
 }
 
 // checkNotForeign returns an error if a dedicated database has tables of another program and no tables of keyseat.
-// See [Options.Dedicated].
 func (s *Store) checkNotForeign(ctx context.Context, now schema) error {
 	ours := slices.ContainsFunc(now.tables, func(table string) bool { return strings.HasPrefix(table, "keyseat_") })
 	if !s.dedicated || ours || len(now.tables) == 0 {

@@ -94,8 +94,7 @@ const idleTime = 10 * time.Second
 //
 // Timeouts:
 //
-//   - idle_in_transaction_session_timeout ends the transaction of a stopped process, because other
-//     processes need the rows that it has locked.
+//   - idle_in_transaction_session_timeout ends the transaction of a stopped process, which would keep rows locked.
 //   - lock_timeout ends the wait for a locked row. Transactions are short, so a longer wait means that a process is
 //     stopped, and all changes of a batch wait together.
 //

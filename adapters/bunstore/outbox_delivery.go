@@ -170,10 +170,9 @@ func (s *Store) CompleteDelivery(ctx context.Context, q outbox.QueuedDelivery, d
 }
 
 // completeDelivery stores the progress of a queued delivery and ends its lease. It returns the number of written rows,
-// 0 if the lease was lost.
+// which is 0 if the lease was lost.
 //
-// completeDelivery deletes the queued delivery of a key when all events are delivered. The key's next history entry
-// adds a new one.
+// It deletes the queued delivery of a key when all events are delivered. The key's next history entry adds a new one.
 func (s session) completeDelivery(ctx context.Context, q outbox.QueuedDelivery) (int64, error) {
 	named := query.Args{"m": queueTable.Rows([]outbox.QueuedDelivery{q})}
 	n, err := s.exec(ctx, s.sqlOf("complete delivery"), named)

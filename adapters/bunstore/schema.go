@@ -27,8 +27,7 @@ type migration struct{ name, sql string }
 
 var addition = regexp.MustCompile(`(?m)^(?:CREATE (?:UNLOGGED )?TABLE (\w+)|ALTER TABLE (\w+) ADD COLUMN (\w+))`)
 
-// additions lists the tables that the migration creates, and, as table.column, the columns that it adds to other
-// tables.
+// additions lists the tables that the migration creates, and the columns (table.column) that it adds to other tables.
 func (m migration) additions() (names []string) {
 	for _, found := range addition.FindAllStringSubmatch(m.sql, -1) {
 		names = append(names, cmp.Or(found[1], found[2]+"."+found[3]))

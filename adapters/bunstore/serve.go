@@ -40,7 +40,6 @@ func (s *Store) AcquireServeLock(ctx context.Context) (release func() error, err
 	return lock.Unlock, nil
 }
 
-// expireLeases makes all leases of tasks and queued deliveries expire now.
 func (s *Store) expireLeases(ctx context.Context) error {
 	_, err := s.execInTx(ctx, nil,
 		`UPDATE keyseat_tasks SET leased_until = @now WHERE ended_at IS NULL AND leased_until IS NOT NULL`,
@@ -219,18 +218,17 @@ func (s *Store) DurabilityRisks(ctx context.Context) ([]DurabilityRisk, error) {
 func durabilityRisks(set map[string]string, multiHost bool) (all []DurabilityRisk) {
 	standbys := strings.TrimSpace(set["synchronous_standby_names"]) != ""
 	for _, known := range []struct {
-		setting, value string
-		applies        bool
-		means          string
+		DurabilityRisk
+		applies bool
 	}{
-		{"fsync", "off", true, noFsync},
-		{"full_page_writes", "off", true, tornPages},
-		{"synchronous_commit", "off", true, noFlushWait},
-		{"synchronous_commit", "local", standbys, noStandbyWait},
-		{"synchronous_standby_names", "", multiHost, noSyncStandby},
+		{DurabilityRisk{"fsync", "off", noFsync}, true},
+		{DurabilityRisk{"full_page_writes", "off", tornPages}, true},
+		{DurabilityRisk{"synchronous_commit", "off", noFlushWait}, true},
+		{DurabilityRisk{"synchronous_commit", "local", noStandbyWait}, standbys},
+		{DurabilityRisk{"synchronous_standby_names", "", noSyncStandby}, multiHost},
 	} {
-		if set[known.setting] == known.value && known.applies {
-			all = append(all, DurabilityRisk{known.setting, known.value, known.means})
+		if set[known.Setting] == known.Value && known.applies {
+			all = append(all, known.DurabilityRisk)
 		}
 	}
 	return all

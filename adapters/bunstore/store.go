@@ -31,9 +31,8 @@ type Options struct {
 	// databases that use the protocol of Postgres and lack SKIP LOCKED.
 	Distributed bool
 
-	// Dedicated makes [Store.Migrate] refuse a database that has tables of other programs and no tables of
-	// keyseat. For an SQLite file, [Open] refuses too. Without Dedicated keyseat may share a database with the
-	// program that embeds it.
+	// Dedicated makes [Store.Migrate] refuse a database that has tables of other programs and no tables of keyseat. For
+	// an SQLite file, [Open] refuses too. Without Dedicated, keyseat may share a database.
 	Dedicated bool
 }
 
@@ -96,8 +95,7 @@ func New(db *bun.DB) (*Store, error) {
 	return nil, errors.New("bunstore: the database is neither PostgreSQL nor SQLite")
 }
 
-// sqliteStore returns a store on the pools of an SQLite file. It counts logins in memory, because a file has one
-// daemon.
+// sqliteStore returns a store on the pools of an SQLite file. It counts logins in memory: one daemon uses the file.
 func sqliteStore(read, write *bun.DB, now func() time.Time, path string) *Store {
 	return &Store{
 		database: database{dialect: sqliteDialect(now, path), layout: oneServer{}, read: read, write: write, disk: &sqlitefile.Disk{}},
@@ -124,16 +122,15 @@ func (d *database) checkErasure(ctx context.Context) error {
 	return err
 }
 
-// BehindPooler returns the same store in the mode of [PoolerTransaction]. It is for a Postgres that was not opened by
-// [Open].
+// BehindPooler returns the same store in the mode of [PoolerTransaction]. Use it for a Postgres of your own, see [New].
 func (s *Store) BehindPooler() *Store {
 	pooled := *s
 	pooled.pooler, pooled.pooled = PoolerTransaction, true
 	return &pooled
 }
 
-// Pooler returns the kind of pooler that [Open] was given or has detected, or the one of
-// [Store.BehindPooler]. The kind "" means unknown.
+// Pooler returns the kind of pooler that [Open] was given or has detected, or the one of [Store.BehindPooler]. The kind
+// "" means unknown.
 func (s *Store) Pooler() Pooler { return s.pooler }
 
 // UnverifiedHosts returns the hosts of a PostgreSQL that [Open] may use without verified TLS. Verified means
@@ -155,8 +152,8 @@ func (s *Store) Pools() map[string]*sql.DB {
 	return map[string]*sql.DB{"read": s.read.DB, "write": s.write.DB}
 }
 
-// Close closes the connections that [Open] has opened. On SQLite it first wipes erased secrets from the log.
-// For a store of [New] it does nothing.
+// Close closes the connections that [Open] has opened. On SQLite it first wipes erased secrets from the log. For a
+// store of [New] it does nothing.
 func (s *Store) Close() error {
 	if !s.ownsDB {
 		return nil

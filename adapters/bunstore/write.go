@@ -62,8 +62,7 @@ func (oneServer) write(ctx context.Context, _, last query.Runner, cs *changeset)
 	return err
 }
 
-// writeAllQuery combines all writes into one statement, or none without writes. For the writes k and t it has this
-// form:
+// writeAllQuery combines all writes into one statement (none without writes). For the writes k and t it has this form:
 //
 //	WITH @k, k_done AS (UPDATE … RETURNING 1), @t, t_done AS (UPDATE … RETURNING 1)
 //	SELECT 1 / CASE WHEN (SELECT count(*) FROM k_done) + (SELECT count(*) FROM t_done) = @want THEN 1 ELSE 0 END
@@ -169,7 +168,6 @@ func insertSQL[T any](t query.Table[T], from string) string {
 // fresh, which means that [Store.Route] must still route them.
 const hasSubscribersSQL = `EXISTS (SELECT 1 FROM keyseat_listeners l WHERE l.until > @now)`
 
-// insertHistoryFrom returns the SQL that inserts the history entries of the table from, in order.
 func insertHistoryFrom(from string) string {
 	list := historyTable.Columns.List("%")
 	return "INSERT INTO " + historyTable.Name + " (" + list + ", fresh) SELECT " + list + ", " + hasSubscribersSQL + " FROM " + from + " ORDER BY place"

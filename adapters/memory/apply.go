@@ -45,7 +45,6 @@ func (s *Store) apply(c tasks.Change) error {
 	return nil
 }
 
-// check returns the error that prevents a change, or nil.
 func (s *Store) check(c tasks.Change) error {
 	if c.Task != nil {
 		if err := s.checkTask(*c.Task); err != nil {
@@ -110,7 +109,6 @@ func (s *Store) commit(c tasks.Change) {
 	s.addEvents(c.Code(), c.ID, c.Events...)
 }
 
-// addEvents adds the events of a change to the history of a key, and to the outbox.
 func (s *Store) addEvents(code keys.Code, change string, events ...tasks.Event) {
 	s.history[code] = append(s.history[code], events...)
 	s.outbox.write(change, s.now(), events...)

@@ -55,8 +55,7 @@ func (s *Store) Replay(_ context.Context, r outbox.Replay) (int, error) {
 	return len(replayed), nil
 }
 
-// replay enqueues a history entry. The delivery starts again from that entry, even if the subscriber has received
-// the entry before.
+// replay enqueues a history entry. The delivery starts again from that entry.
 func (o *outboxState) replay(subscriber string, e tasks.HistoryEntry, at time.Time) {
 	o.enqueue(subscriber, e, at)
 	q := o.queue[deliveryKey{subscriber, e.Code, ""}]

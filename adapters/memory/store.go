@@ -125,7 +125,6 @@ func (s *Store) Stock(ctx context.Context) ([]stock.Level, error) {
 	return stock.Levels(s.now(), s.plansInOrder()), nil
 }
 
-// plansInOrder returns all plans in the order of their creation.
 func (s *Store) plansInOrder() []stock.Plan {
 	return slices.SortedFunc(maps.Values(s.plans), func(x, y stock.Plan) int { return cmp.Compare(x.Seq, y.Seq) })
 }

@@ -54,8 +54,7 @@ type request[Q, R any] struct {
 	done chan Result[R] // has a buffer of one
 }
 
-// A Result is the result of one request. Its Value is a slice of one element within the results of the batch,
-// so that nothing is copied.
+// A Result is the result of one request. Its Value is a slice of one element within the results of the batch.
 type Result[R any] struct {
 	Value []R
 	Err   error

@@ -66,8 +66,7 @@ func (b *Batcher[Q, R]) runInline(ctx context.Context, deadline time.Time, item 
 	return b.Call(ctx, []Q{item})
 }
 
-// finishInline releases the caller of an inline call. If requests are queued, a new goroutine takes the place of the
-// caller.
+// finishInline releases the caller of an inline call. If requests are queued, a new goroutine replaces the caller.
 func (b *Batcher[Q, R]) finishInline() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

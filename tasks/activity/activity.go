@@ -1,5 +1,5 @@
-// Package activity has the stored part of the audit log: an entry for each action of an operator, and the port to
-// store and list the entries.
+// Package activity has the stored part of the audit log: an entry for each action of an operator, and the port to store
+// and list the entries.
 //
 // An entry identifies a key by its fingerprint. It contains no code, login, password, username or token.
 package activity

@@ -24,8 +24,7 @@ import (
 type AdminStore interface {
 	// ImportKeys adds all the keys or none of them, each with a history entry. The store sets Version, Task, NextTaskAt
 	// and FailedLogins. If the sequence yields an error, ImportKeys returns it. The error is a [RowError] if a code
-	// exists already or occurs twice. The error is [ErrBatch] if a batch with this id was imported before, even with
-	// other keys.
+	// exists already or occurs twice. The error is [ErrBatch] if a batch with this id was imported before.
 	ImportKeys(ctx context.Context, b ImportBatch, all iter.Seq2[keys.Key, error]) error
 
 	// Batch lists the keys of a batch, in the order of their codes' bytes.
@@ -40,8 +39,7 @@ type AdminStore interface {
 	// [KeyFilter.Position] is the order.
 	Keys(ctx context.Context, f KeyFilter, p Page) (List, error)
 
-	// Plans lists up to n plans in the order of import. The list starts after the given Seq; the first
-	// page starts after 0.
+	// Plans lists up to n plans in the order of import. It starts after the given Seq, or with the first plan for 0.
 	Plans(ctx context.Context, after int64, n int) ([]stock.Plan, error)
 
 	// PlansByID reads the plans with the given ids, in the order of import. The result has no entry for an unknown id.

@@ -14,8 +14,7 @@ import (
 // An Order is the order of a list.
 type Order string
 
-// The orders. The zero Order is [Oldest], except for a list of keys without a filter. There it is the order of the
-// codes' bytes.
+// The orders. The zero Order is [Oldest], but the order of the codes' bytes for a list of keys without a filter.
 const (
 	Oldest Order = "oldest" // the oldest entry first
 	Newest Order = "newest" // the newest entry first

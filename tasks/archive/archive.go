@@ -1,6 +1,5 @@
 // Package archive moves finished tasks and their history out of a store. [Decide] makes a [Plan] of the rows that one
-// key no longer needs, and an [Archiver] carries out the plan. The counts of slots by tasks and by history entries stay
-// the same.
+// key no longer needs, and an [Archiver] carries out the plan. The counts of slots stay the same.
 package archive
 
 import (
@@ -16,8 +15,7 @@ import (
 )
 
 // An Archiver moves finished tasks and their history out of the store. The store keeps only the rows that are still
-// needed. A store need not implement Archiver. Archive is safe for concurrent use, also while all other methods of the
-// store run.
+// needed. A store need not implement Archiver. Archive is safe for concurrent use with all methods of the store.
 type Archiver interface {
 	// Archive removes the rows of the plans from the store. Before that it passes the rows to the function keep. If
 	// keep returns an error, Archive removes nothing and returns that error. Archive may call keep again with the same
@@ -117,7 +115,6 @@ func summary(t tasks.Task, at time.Time) tasks.Event {
 	return event
 }
 
-// hasSlot reports whether a slot of a plan belongs to the task.
 func hasSlot(t tasks.Task) bool { return t.Slot != "" && t.Slot != stock.Free }
 
 // note describes for an operator the number of removed rows and the time of the last removed entry.

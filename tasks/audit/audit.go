@@ -29,8 +29,7 @@ type Inspector interface {
 	// codes that have a task or a history entry but no key. Each record is a consistent read, as of one moment.
 	Records(ctx context.Context, after keys.Code, n int) ([]Record, error)
 
-	// Record reads the record of one code. For an unknown code the key does not exist, and the record
-	// has no tasks and no events.
+	// Record reads the record of one code. For an unknown code it has no key, no task and no event.
 	Record(ctx context.Context, code keys.Code) (Record, error)
 
 	// PlanAudits counts the slots of every plan, as of one moment. It includes every plan id that only a

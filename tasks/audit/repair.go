@@ -162,8 +162,7 @@ func withSlotOf(t tasks.Task, history SlotHistory) (tasks.Task, bool) {
 	return t, holdsSlotRightly(t)
 }
 
-// holdsSlotRightly reports whether the task follows the rule that each open upgrade holds a slot, and no other task
-// does.
+// holdsSlotRightly reports whether the task follows the rule that each open upgrade holds a slot, and no other task.
 func holdsSlotRightly(t tasks.Task) bool {
 	return (t.Slot == stock.Held) == (t.Open() && t.Kind == tasks.Upgrade)
 }

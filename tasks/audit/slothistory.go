@@ -62,8 +62,7 @@ func add(sums map[slotLocation]int, at slotLocation, n int) {
 	}
 }
 
-// newSlotLocation returns the location of a slot. It is the zero location for a free slot, because no task
-// has a free slot.
+// newSlotLocation returns the location of a slot. It is zero for a free slot, which no task has.
 func newSlotLocation(plan string, s stock.State) slotLocation {
 	if s == stock.Free || s == "" {
 		return slotLocation{}
@@ -71,8 +70,7 @@ func newSlotLocation(plan string, s stock.State) slotLocation {
 	return slotLocation{plan, s}
 }
 
-// OutOfOrder reports whether a transfer began where the slot was not. For example, the slot was held twice or released
-// twice.
+// OutOfOrder reports whether a transfer began where the slot was not. For example, the slot was held twice.
 func (t SlotHistory) OutOfOrder() bool { return t.broken }
 
 // Matches reports whether the sum of the transfers is the location of the slot in the task.
@@ -91,8 +89,7 @@ func (t SlotHistory) String() string {
 	return cmp.Or(strings.Join(texts, ", "), "nothing")
 }
 
-// place returns the location of the slot according to the sums. It returns false if the sums mean neither one slot nor
-// no slot.
+// place returns the location of the slot according to the sums, and false if the sums mean neither one slot nor none.
 func (t SlotHistory) place() (slotLocation, bool) {
 	if len(t.sums) > 1 {
 		return slotLocation{}, false

@@ -40,7 +40,6 @@ func ownNames(message string) string {
 	})
 }
 
-// serverAdvice maps a SQLSTATE to advice for the operator.
 var serverAdvice = map[string]string{
 	pgerrcode.InsufficientPrivilege:             "let the owner of the database grant it to the role",
 	pgerrcode.UndefinedTable:                    "run `keyseatd migrate`, and check the search_path",

@@ -70,7 +70,6 @@ func (c Conn) send(ctx context.Context, prepare prepareFunc, all ...query.Query)
 	return c.pgx.SendBatch(ctx, &batch).Close()
 }
 
-// readRows calls q.Scan for every row of the result, and closes rows.
 func readRows(rows pgx.Rows, q query.Query) error {
 	defer rows.Close()
 	for rows.Next() {
@@ -166,7 +165,6 @@ func Transaction(c Conn) query.Runner {
 const PooledSettings = `SELECT set_config('lock_timeout', '2s', true),
 	set_config('idle_in_transaction_session_timeout', '10s', true), set_config('jit', 'off', true)`
 
-// begin returns the statements that begin a transaction.
 func (c Conn) begin() []query.Query {
 	all := []query.Query{{SQL: "BEGIN"}}
 	if c.mode.Pooled {

@@ -113,7 +113,6 @@ func (p postgres) rowsSQL(columns Columns, n int, bind bindFunc) string {
 	return "unnest(" + strings.Join(arrays, ", ") + ") WITH ORDINALITY"
 }
 
-// values returns the values of the columns, each with the type of its column.
 func (postgres) values(columns Columns, value func(i int) string) string {
 	var all []string
 	columns.Each(func(_, kind string) { all = append(all, "CAST("+value(len(all))+" AS "+kind+")") })
