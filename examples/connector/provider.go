@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -78,13 +79,15 @@ func (p *provider) Status(ctx context.Context, reference string) (string, error)
 	return r.result(), nil
 }
 
+// results lists the results of a request.
+var results = []string{"joined", "renewed", "wrong password", "account blocked", "no seat", "is a member", "not expired"}
+
 // result returns the result that the login names, such as "no seat" for no_seat@example.com.
 func (r submitted) result() string {
 	local, _, _ := strings.Cut(r.Login, "@")
 	result := strings.ReplaceAll(local, "_", " ")
-	_, known := outcomes[result]
 	switch {
-	case known:
+	case slices.Contains(results, result):
 		return result
 	case r.Renew:
 		return "renewed"

@@ -155,24 +155,3 @@ type order struct {
 		NewPassword string `json:"new_password"` // only of a renew; may be empty
 	} `json:"account"`
 }
-
-// An orderInfo is the part of an order that may be stored.
-type orderInfo struct {
-	Task    string `json:"task_id"`
-	Kind    string `json:"kind"`    // upgrade or renew
-	Country string `json:"country"` // may be empty for a renew
-	Plan    plan   `json:"plan"`    // only of an upgrade
-}
-
-type plan struct {
-	ID      string `json:"id"`
-	Address string `json:"address"`
-	Invite  string `json:"invite"`
-}
-
-// An answer is the result of an order. `go doc ./tasks Outcome` lists the outcomes and their effects.
-type answer struct {
-	Outcome       string `json:"outcome"`
-	Username      string `json:"username,omitempty"`       // never the login, because info shows the username
-	VerifyAddress string `json:"verify_address,omitempty"` // "": the plan's address
-}
