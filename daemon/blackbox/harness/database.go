@@ -4,11 +4,14 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver of PostgreSQL
 	_ "modernc.org/sqlite"             // the driver of SQLite
+
+	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
 // A Database is the database of a shop, with connections of the test.
@@ -53,6 +56,9 @@ func (d *Database) Edit(statements string) {
 	}
 	ctx, cancel := context.WithTimeout(d.Context(), MaxWait)
 	defer cancel()
+	if pgtest.IsCitus(d.Shop.Database) {
+		statements = d.rewriteForCitus(ctx, statements)
+	}
 	for statement := range strings.SplitSeq(statements, ";\n") {
 		r, err := d.DB.ExecContext(ctx, statement)
 		if err != nil {
@@ -62,6 +68,24 @@ func (d *Database) Edit(statements string) {
 			d.Errorf("no row was changed by %s", statement)
 		}
 	}
+}
+
+var (
+	earlierTime = regexp.MustCompile(`(\w+) - (interval '[^']*')`)
+	subselect   = regexp.MustCompile(`\(SELECT [^()]*\)`)
+)
+
+// rewriteForCitus rewrites statements that Citus refuses for a distributed table. It computes times of a column in UTC,
+// because the result must not depend on the session. It replaces a subselect by its value.
+func (d *Database) rewriteForCitus(ctx context.Context, statements string) string {
+	d.Helper()
+	statements = earlierTime.ReplaceAllString(statements, "($1 AT TIME ZONE 'UTC' - $2) AT TIME ZONE 'UTC'")
+	return subselect.ReplaceAllStringFunc(statements, func(query string) (literal string) {
+		if err := d.DB.QueryRowContext(ctx, "SELECT quote_literal("+query+")").Scan(&literal); err != nil {
+			d.Fatalf("%s: %v", query, err)
+		}
+		return literal
+	})
 }
 
 // OpenReadOnly connects to the database of a URL. The caller closes the connection.
