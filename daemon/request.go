@@ -107,31 +107,21 @@ func parse(r *http.Request) (request, *response) {
 	}
 	text := isText(query) && isText(body)
 	maps.Copy(query, body) // no known parameter has values in both
-	call, n := callsNamed(query)
+	named := slices.DeleteFunc(slices.Clone(calls), func(call string) bool { return !query.Has(call) })
 	switch {
-	case n != 1:
+	case len(named) != 1:
 		return request{}, badRequest("Exactly one of info, renew, upgrade and stock must be named")
 	case !text:
 		return request{}, badRequest("The parameters are not UTF-8 text")
 	case slices.ContainsFunc(knownParams, func(name string) bool { return conflicting(query[name]) }):
 		return request{}, badRequest("A parameter is given twice with different values")
 	}
-	return request{call, query}, nil
+	return request{named[0], query}, nil
 }
 
 func badRequest(text string) *response { return invalid(http.StatusBadRequest, text) }
 
 func invalid(code int, text string) *response { return new(errorResponse(code, text)) }
-
-// callsNamed returns how many calls the parameters name, and one of these calls.
-func callsNamed(values url.Values) (call string, n int) {
-	for _, name := range calls {
-		if values.Has(name) {
-			call, n = name, n+1
-		}
-	}
-	return call, n
-}
 
 func conflicting(values []string) bool {
 	return slices.ContainsFunc(values, func(v string) bool { return v != values[0] })

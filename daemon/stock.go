@@ -53,7 +53,6 @@ var byName = sync.OnceValue(func() []stock.Country {
 	return all
 })
 
-// A stockLine is a country's entry in the stock response.
 type stockLine struct {
 	Country string        `json:"country"`
 	Code    stock.Country `json:"country_code"`

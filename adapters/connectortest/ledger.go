@@ -10,6 +10,7 @@ import (
 	"iter"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/keyseat/keyseat/stock"
@@ -29,8 +30,9 @@ type Effect struct {
 	Count   int           `json:"-"`       // how often the work was done: more than once is an error
 }
 
-// A ledger has the requests and the work of a provider. [Provider.mu] protects it.
+// A ledger has the requests and the work of a provider.
 type ledger struct {
+	mu         sync.Mutex
 	file       *os.File // the file of requests and effects; nil: requests are kept in memory
 	requests   []Request
 	attempts   map[string]int     // by key, the number of requests
@@ -42,6 +44,8 @@ type ledger struct {
 
 // open reads the effects in a file. Later requests and effects are appended to the file.
 func (l *ledger) open(path string) (err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
 		return err
 	}
@@ -56,8 +60,14 @@ func (l *ledger) open(path string) (err error) {
 	return nil
 }
 
-// record records a request and returns its number among the requests of its key, from 1.
-func (l *ledger) record(q Request) int {
+// record records a request and returns its number among the requests of its key, from 1. A request that does not follow
+// the protocol has an error.
+func (l *ledger) record(q Request, err error) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil {
+		l.violations = append(l.violations, err)
+	}
 	if l.file == nil {
 		l.requests = append(l.requests, q)
 	} else {
@@ -81,6 +91,8 @@ func (l *ledger) record(q Request) int {
 // carryOut returns the outcome of the work for the request's key. If the work is not done yet, carryOut does it, with
 // the given outcome.
 func (l *ledger) carryOut(q Request, outcome tasks.Outcome) tasks.Outcome {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if e := l.effects[q.Key()]; e != nil {
 		return e.Outcome
 	}
@@ -96,7 +108,7 @@ func (l *ledger) carryOut(q Request, outcome tasks.Outcome) tasks.Outcome {
 	return outcome
 }
 
-// write appends a line to the file in one write, so that a killed process leaves no partial line.
+// write appends a line to the file in one write, so that a killed process leaves no partial line. The caller holds mu.
 func (l *ledger) write(line Line) {
 	line.At = time.Now()
 	text, err := json.Marshal(line)
@@ -118,6 +130,8 @@ func (l *ledger) addEffect(e Effect) {
 
 // check returns the violations of the protocol that the ledger shows, or nil.
 func (l *ledger) check() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	violations := slices.Clone(l.violations)
 	succeeded := map[string]string{} // by task, the key whose work succeeded
 	for key, e := range l.effects {

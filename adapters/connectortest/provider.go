@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/keyseat/keyseat/tasks"
@@ -40,7 +39,6 @@ type Provider struct {
 	Token string                       // the bearer token that requests must have; "": any
 	Hook  func(Request) (words string) // returns the words to use, or "" to use the login; may block
 
-	mu     sync.Mutex
 	ledger ledger
 }
 
@@ -62,23 +60,19 @@ func NewProvider(t testing.TB) *Provider {
 //
 // Later requests are only in the file, so that memory does not grow. [Provider.Requests] returns the requests that came
 // before RecordTo.
-func (p *Provider) RecordTo(path string) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.ledger.open(path)
-}
+func (p *Provider) RecordTo(path string) error { return p.ledger.open(path) }
 
 // Requests returns the received requests in order. It leaves out the requests in the file of [Provider.RecordTo].
 func (p *Provider) Requests() []Request {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.ledger.mu.Lock()
+	defer p.ledger.mu.Unlock()
 	return slices.Clone(p.ledger.requests)
 }
 
 // Effects returns the work that was done, by idempotency key.
 func (p *Provider) Effects() map[string]Effect {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.ledger.mu.Lock()
+	defer p.ledger.mu.Unlock()
 	all := map[string]Effect{}
 	for key, e := range p.ledger.effects {
 		all[key] = *e
@@ -93,11 +87,7 @@ func (p *Provider) Effects() map[string]Effect {
 //   - an idempotency key whose work was done twice
 //   - two idempotency keys for one task and plan
 //   - two successes of one task
-func (p *Provider) Check() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.ledger.check()
-}
+func (p *Provider) Check() error { return p.ledger.check() }
 
 // CheckAll fails the test if [Provider.Check] returns an error.
 func (p *Provider) CheckAll(t testing.TB) {
@@ -110,7 +100,7 @@ func (p *Provider) CheckAll(t testing.TB) {
 // ServeHTTP responds to one attempt.
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q, err := parseRequest(r)
-	n := p.record(q, err)
+	n := p.ledger.record(q, err)
 	switch {
 	case err != nil:
 		w.WriteHeader(http.StatusBadRequest)
@@ -119,15 +109,6 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		p.respond(w, r, q, parseStep(p.script(q), n))
 	}
-}
-
-func (p *Provider) record(q Request, err error) int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err != nil {
-		p.ledger.violations = append(p.ledger.violations, err)
-	}
-	return p.ledger.record(q)
 }
 
 // script returns the words for the attempts of a key.
@@ -141,18 +122,12 @@ func (p *Provider) script(q Request) string {
 
 func (p *Provider) respond(w http.ResponseWriter, r *http.Request, q Request, s step) {
 	if s.after {
-		p.carryOut(q, s.outcome)
+		p.ledger.carryOut(q, s.outcome)
 	}
 	if s.misbehavior != nil && !s.misbehavior(w, r, s.arg) {
 		return
 	}
-	respondWell(w, q, p.carryOut(q, s.outcome))
-}
-
-func (p *Provider) carryOut(q Request, outcome tasks.Outcome) tasks.Outcome {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.ledger.carryOut(q, outcome)
+	respondWell(w, q, p.ledger.carryOut(q, s.outcome))
 }
 
 // respondWell writes the good response. If an upgrade has succeeded, the response has a username. The username is made

@@ -85,7 +85,6 @@ func (s Subject) requests() iter.Seq2[tasks.ConnectorRequest, tasks.Outcome] {
 	}
 }
 
-// succeeding returns a new request that succeeds.
 func (s Subject) succeeding(kind tasks.Kind) tasks.ConnectorRequest {
 	return NewRequest(kind, s.Login(kind, tasks.Success))
 }
@@ -128,7 +127,6 @@ func (s Subject) wantOneEffect(r tasks.ConnectorRequest) error {
 	return nil
 }
 
-// withAttempt returns the request with that attempt number.
 func withAttempt(r tasks.ConnectorRequest, attempt int) tasks.ConnectorRequest {
 	r.Attempt = attempt
 	return r

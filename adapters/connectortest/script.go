@@ -147,13 +147,11 @@ type Request struct {
 // Key returns the idempotency key in the header of the request.
 func (q Request) Key() string { return q.Header.Get("Idempotency-Key") }
 
-// hash returns the SHA-256 of the body, in hexadecimal.
 func (q Request) hash() string {
 	sum := sha256.Sum256(q.Body)
 	return hex.EncodeToString(sum[:])
 }
 
-// A requestBody is the JSON body of a request.
 type requestBody struct {
 	TaskID  string        `json:"task_id"`
 	Kind    tasks.Kind    `json:"kind"`

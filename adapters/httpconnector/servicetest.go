@@ -51,7 +51,6 @@ type ServiceCheck struct {
 	Note    string  `json:"note"`
 }
 
-// A serviceRun is a test in progress.
 type serviceRun struct {
 	ServiceTest
 	connector *Connector
@@ -66,7 +65,6 @@ type skipped string
 
 func (s skipped) Error() string { return string(s) }
 
-// request returns the first attempt of a new task.
 func (s *serviceRun) request(kind tasks.Kind, login string) tasks.ConnectorRequest {
 	r := tasks.ConnectorRequest{Task: rand.Text(), Kind: kind, Ordinal: 1, Attempt: 1}
 	r.Account.Login, r.Account.Password = tasks.NewSecret(login), tasks.NewSecret("made-up-"+rand.Text())

@@ -224,7 +224,6 @@ func (s *serviceRun) checkUnknownFields(ctx context.Context) error {
 	return nil
 }
 
-// checkSlowness checks that every answer came well within the timeout.
 func (s *serviceRun) checkSlowness(context.Context) error {
 	if limit := s.connector.timeout; s.slowest > limit/2 {
 		return fmt.Errorf("the slowest call took %v of the %v that keyseat waits: answer 202 after some seconds, and go on with the work",
@@ -233,7 +232,6 @@ func (s *serviceRun) checkSlowness(context.Context) error {
 	return nil
 }
 
-// checkSecrets checks that no answer contained a secret of its request.
 func (s *serviceRun) checkSecrets(context.Context) error {
 	if s.leaked != "" {
 		return errors.New("an answer contained the " + s.leaked + " of its request: answers may be logged on the way")

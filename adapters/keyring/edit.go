@@ -36,7 +36,6 @@ func (e edit) add() (id string, err error) {
 	return id, err
 }
 
-// insertKey inserts a new key before the first key.
 func insertKey(old []line, now time.Time) (id string, all []line) {
 	id, first := generateKey(now)
 	at := max(0, slices.IndexFunc(old, func(l line) bool { return l.key != nil }))

@@ -46,7 +46,6 @@ func wrapErr(path string, err error) error {
 	return fmt.Errorf("key ring %s: %w", path, err)
 }
 
-// A line of a key ring file.
 type line struct {
 	text string
 	key  *key // nil for a comment or an empty line
@@ -103,7 +102,6 @@ func parseLine(text string) (line, error) {
 	return line{text, &k}, nil
 }
 
-// hasSameKey reports whether the other line has the key of l.
 func (l line) hasSameKey(other line) bool { return other.key != nil && other.key.id == l.key.id }
 
 func keysOf(lines []line) []key {
@@ -151,7 +149,6 @@ func splitEnvelope(sealed []byte) (e envelope, ok bool) {
 
 func (e envelope) keyID() string { return string(e.header[1:]) }
 
-// seal returns an envelope of version 2.
 func (k key) seal(plain, bound []byte) []byte {
 	padded := pad(plain)
 	out := append(make([]byte, 0, headerSize+len(padded)+overhead), version2)

@@ -73,10 +73,7 @@ func (l *Limiter) add(c net.Conn) *conn {
 
 // close closes an idle connection. The caller holds mu.
 func (l *Limiter) close(idleElem *list.Element) {
-	c, is := idleElem.Value.(*conn)
-	if !is {
-		return
-	}
+	c := idleElem.Value.(*conn)
 	l.forget(c)
 	closer := c.net
 	if secure, is := closer.(*tls.Conn); is {

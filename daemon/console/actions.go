@@ -217,7 +217,6 @@ type bulk struct {
 	Failures []failure
 }
 
-// A failure says why the action failed for an object.
 type failure struct{ Subject, Reason string }
 
 // Heading returns the heading of the page, such as "Revoke 40 keys?" before the action.

@@ -194,7 +194,6 @@ type overviewData struct {
 	MorePlans   bool // there may be more unavailable plans
 }
 
-// charts are the charts of the overview.
 type charts struct {
 	Outcomes  *outcomeChart // nil: the store does not count tasks by hour
 	Durations durationChart

@@ -19,7 +19,6 @@ type durationChart struct {
 	Limited bool // there may be older tasks that were not read
 }
 
-// kindDurations summarizes the attempts of a kind.
 type kindDurations struct {
 	Kind                 tasks.Kind
 	Attempts             int

@@ -153,7 +153,6 @@ type verdict struct {
 	Invalid bool
 }
 
-// A verdictCount is the number of rows with the same verdict.
 type verdictCount struct {
 	Verdict string
 	Rows    int
@@ -217,7 +216,6 @@ func (r *request) checkPlans(f *fileImport, text []byte) error {
 	return unreadable
 }
 
-// checkKeys finds the verdict of each row of a file of keys.
 func (r *request) checkKeys(f *fileImport, text []byte) error {
 	return csvfile.New(bytes.NewReader(text)).EachResult(r.req.Context(), r.Engine.Store.Snapshots, func(row csvfile.Result[keys.Key]) error {
 		v := verdict{Line: row.Line, Verdict: "new", Invalid: row.Err != nil}

@@ -14,7 +14,6 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// A keyList is one page of a list of keys.
 type keyList struct {
 	listing
 	bulkForm
@@ -163,7 +162,6 @@ func (r *request) codeOfPage() (keys.Code, error) {
 // maxFound is the number of results of each kind that a search shows.
 const maxFound = 20
 
-// searchResults are the results of a search, by what matches.
 type searchResults struct {
 	Text     string
 	Keys     []keyGroup

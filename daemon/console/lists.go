@@ -98,7 +98,6 @@ type filterField struct {
 	Hint               string
 }
 
-// An option is a value that a field can have.
 type option struct{ Value, Label string }
 
 // The filters of several lists.
@@ -155,7 +154,6 @@ func (l *listing) field(name string) filterField {
 
 func (l *listing) value(name string) string { return l.field(name).Value }
 
-// fail records a filter that is not valid.
 func (l *listing) fail(text string) {
 	if l.err == nil {
 		l.err = pageError{http.StatusBadRequest, "The filter is not valid", text}

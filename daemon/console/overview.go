@@ -24,7 +24,6 @@ type overview struct {
 	FirstSteps []firstStep // of a shop that has had no task
 }
 
-// A firstStep is a step to the first task of a shop.
 type firstStep struct {
 	Done           bool
 	Text, URL, Why string // URL is empty for a step that the operator does elsewhere

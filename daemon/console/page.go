@@ -43,7 +43,6 @@ type frame struct {
 	ByProxy    bool        // a proxy has authenticated the operator
 }
 
-// A menuEntry is a link to a main page.
 type menuEntry struct {
 	Name, Label, URL string
 	role             admin.Role // the role that the entry needs
@@ -150,7 +149,6 @@ func serveAsset(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(a.text))
 }
 
-// templateFuncs are the functions of the templates.
 var templateFuncs = template.FuncMap{
 	// The URL of an asset changes with the content of the file, so browsers may cache it.
 	"asset":    func(name string) string { return "/console/assets/" + name + "?v=" + assets[name].tag },
@@ -190,7 +188,6 @@ func formatTime(m view.Time) template.HTML {
 	return template.HTML(`<time datetime="` + m.String() + `" title="` + text + ` UTC">` + text + `</time>`) //nolint:gosec // nothing but digits
 }
 
-// formatDuration formats a duration with a unit that fits its size.
 func formatDuration(d time.Duration) string {
 	switch {
 	case d <= 0:

@@ -203,12 +203,11 @@ const (
 	sessionMaxIdle = 2 * time.Hour
 )
 
-// isFormSecret reports whether form is the session's own form secret. It compares in constant time.
+// isFormSecret compares in constant time.
 func (s *session) isFormSecret(form string) bool {
 	return subtle.ConstantTimeCompare([]byte(form), []byte(s.formSecret)) == 1
 }
 
-// startSession creates a session for an operator with the given token.
 func (c *Console) startSession(token string) *session {
 	now := c.Now()
 	started := &session{id: rand.Text(), formSecret: rand.Text(), token: tasks.NewSecret(token), startedAt: now}

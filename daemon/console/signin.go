@@ -67,7 +67,6 @@ func (r *request) authenticateByProxy() (bool, error) {
 	return true, nil
 }
 
-// A signInBody is the content of the sign-in page.
 type signInBody struct {
 	Message string // why a token was refused
 	Link    bool   // the script takes a token from the page's address

@@ -173,7 +173,6 @@ type planList struct {
 	Acts  bool // the operator may change plans
 }
 
-// A planRow is a plan and the possible actions on it.
 type planRow struct {
 	view.Plan
 	Actions []action

@@ -11,7 +11,6 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// A taskList is one page of a list of tasks.
 type taskList struct {
 	listing
 	bulkForm
@@ -99,7 +98,6 @@ func (r *request) exportTasks() error {
 	return export(r, r.selectTasks(), "tasks", true, row, csvfile.WriteTasks)
 }
 
-// A taskPage is the content of a task's page: the task and the possible actions.
 type taskPage struct {
 	taskRow
 	Actions []action
@@ -117,7 +115,6 @@ func (r *request) showTask() error {
 	return r.render(http.StatusOK, page{"task", "Task " + found.Task.ID, "tasks", r.newTaskPage(found)})
 }
 
-// An activityList is one page of the entries of the audit log.
 type activityList struct {
 	listing
 	Entries []view.ActivityEntry

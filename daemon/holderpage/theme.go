@@ -156,11 +156,7 @@ func parseTemplates(sources []fs.FS, tag language.Tag, funcs template.FuncMap, o
 // languages come first, then the English texts if english is true, and then the texts of the language.
 func filesFor(from fs.FS, tag language.Tag, english bool) (names []string, err error) {
 	all, err := fs.Glob(from, "*.html")
-	for _, name := range all {
-		if !languageFile.MatchString(name) {
-			names = append(names, name)
-		}
-	}
+	names = slices.DeleteFunc(slices.Clone(all), languageFile.MatchString)
 	own := "texts." + tag.String() + ".html"
 	for _, name := range []string{"texts.en.html", own} {
 		if slices.Contains(all, name) && (name == own || english) && !slices.Contains(names, name) {

@@ -30,7 +30,6 @@ type measuredStore struct {
 	*Recorder
 }
 
-// timed starts to measure a call. The function that it returns ends the measurement.
 func (m *Recorder) timed(call string) func(*error) {
 	start := time.Now()
 	return func(err *error) {

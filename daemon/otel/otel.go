@@ -151,7 +151,6 @@ func describeResult(span trace.Span, kind tasks.Kind, r tasks.ConnectorResult) {
 	}
 }
 
-// links returns links to the spans that exist.
 func (s taskSpans) links() (all []trace.Link) {
 	if s.accepted.IsValid() {
 		all = append(all, trace.Link{SpanContext: s.accepted, Attributes: []attribute.KeyValue{attribute.String("keyseat.link", "accepted")}})

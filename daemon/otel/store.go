@@ -24,7 +24,6 @@ type tracedStore struct {
 // A changeID is the id of a change, as a key of [Tracer.callers].
 type changeID string
 
-// start starts the span of a call of the engine.
 func (s tracedStore) start(ctx context.Context, call string, size int, o ...trace.SpanStartOption) (context.Context, trace.Span) {
 	return s.tracer.Start(ctx, "store."+call, append(o, trace.WithAttributes(sizeOf(size)))...)
 }

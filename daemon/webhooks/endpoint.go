@@ -85,7 +85,6 @@ type Policy struct {
 	NoProxy   bool // ignore HTTP_PROXY, HTTPS_PROXY and NO_PROXY
 }
 
-// An entry is the JSON form of an endpoint.
 type entry struct {
 	Name    string                `json:"name"`
 	URL     string                `json:"url"`
