@@ -92,7 +92,7 @@ func (c *Cluster) runBinary(name string, args ...string) error {
 	if _, err := os.Stat(path); err != nil {
 		return err
 	}
-	cmd := exec.Command(path, args...) //nolint:noctx // it ends by itself
+	cmd := exec.Command(path, args...) //nolint:noctx // the program ends by itself
 	cmd.Dir, cmd.SysProcAttr = c.folder, unprivileged()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w: %s", name, err, bytes.TrimSpace(out))
@@ -217,13 +217,13 @@ func (c *Cluster) settings() []string {
 
 func (c *Cluster) remove() {
 	c.supervisor.stop(removeFolder)
-	_ = os.RemoveAll(c.folder) // the operating system cleans its temporary folder too
+	_ = os.RemoveAll(c.folder) // the operating system cleans its temporary folder anyway
 	_ = os.RemoveAll(c.data())
 }
 
 // freePort returns a port of the loopback address on which no program listens at the moment.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not block
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // Listen does not block
 	if err != nil {
 		return 0, err
 	}

@@ -34,9 +34,9 @@ type HACluster struct {
 func StartHACluster(t testing.TB, config string) *HACluster {
 	t.Helper()
 	bin := requireHA(t)
-	folder, err := os.MkdirTemp("", "keyseat-ha-") //nolint:usetesting // a folder of the test is closed to other users
+	folder, err := os.MkdirTemp("", "keyseat-ha-") //nolint:usetesting // other users cannot read t.TempDir()
 	if err == nil {
-		t.Cleanup(func() { _ = os.RemoveAll(folder) }) // the operating system cleans its temporary folder too
+		t.Cleanup(func() { _ = os.RemoveAll(folder) }) // the operating system cleans its temporary folder anyway
 		err = chownToServer(folder)
 	}
 	if err != nil {

@@ -37,11 +37,11 @@ func startPooler(t testing.TB, program, target string, settings []string) (poole
 	if err != nil {
 		return "", err
 	}
-	folder, err := os.MkdirTemp("", "keyseat-pgbouncer-") //nolint:usetesting // a folder of the test is closed to other users
+	folder, err := os.MkdirTemp("", "keyseat-pgbouncer-") //nolint:usetesting // other users cannot read t.TempDir()
 	if err != nil {
 		return "", err
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(folder) }) // the operating system cleans its temporary folder too
+	t.Cleanup(func() { _ = os.RemoveAll(folder) }) // the operating system cleans its temporary folder anyway
 	port, err := freePort()
 	if err != nil {
 		return "", err
@@ -51,7 +51,7 @@ func startPooler(t testing.TB, program, target string, settings []string) (poole
 		"[pgbouncer]", "listen_addr = 127.0.0.1", fmt.Sprint("listen_port = ", port), "unix_socket_dir =", "auth_type = any",
 	}, settings...)
 	file, log := filepath.Join(folder, "pgbouncer.ini"), filepath.Join(folder, "log")
-	err = errors.Join(os.WriteFile(file, []byte(strings.Join(config, "\n")+"\n"), 0o644), chownToServer(folder)) //nolint:gosec // another user reads it
+	err = errors.Join(os.WriteFile(file, []byte(strings.Join(config, "\n")+"\n"), 0o644), chownToServer(folder)) //nolint:gosec // PgBouncer may run as another user
 	if err != nil {
 		return "", err
 	}

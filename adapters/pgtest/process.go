@@ -64,7 +64,7 @@ func killServer(pid int) error {
 
 // children returns the ids of the child processes of a process. It returns none if they cannot be listed.
 func children(parent int) []int {
-	list, err := exec.Command("ps", "-A", "-o", "pid=,ppid=").Output() //nolint:noctx // it ends by itself
+	list, err := exec.Command("ps", "-A", "-o", "pid=,ppid=").Output() //nolint:noctx // the program ends by itself
 	if err != nil {
 		return nil // the children end by themselves a little after the postmaster
 	}

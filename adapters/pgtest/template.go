@@ -15,7 +15,7 @@ type Template struct {
 	err  error
 }
 
-// URL creates a copy of the template and returns its URL. The copy is dropped when the test ends.
+// URL creates a copy of the template and returns the URL of the copy, which is dropped when the test ends.
 func (m *Template) URL(t testing.TB) string {
 	t.Helper()
 	admin := adminURL(t)

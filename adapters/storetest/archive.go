@@ -168,7 +168,7 @@ func (f archiveFixture) record(code keys.Code) audit.Record {
 	return must(f.all.Record(f.ctx, code))
 }
 
-// wantRecord checks that a record of a key is equal to another one, apart from its time.
+// wantRecord checks that two records of keys are equal, apart from their times.
 func (f archiveFixture) wantRecord(what string, got, want audit.Record) {
 	f.Helper()
 	got.At, want.At = time.Time{}, time.Time{}

@@ -21,7 +21,7 @@ type pair struct {
 	sides [2]*side
 }
 
-// A side is one of the two stores, with its applied changes and its leases.
+// A side is one of the two stores under comparison, with the changes and the leases that it has made.
 type side struct {
 	fixture
 	ids     int // the number of ids that were made

@@ -248,7 +248,8 @@ func (f fixture) lease() tasks.Snapshot {
 	return snapshots[0]
 }
 
-// settle returns the change that settles the snapshot's task with a connector result.
+// settle returns the change that settles the snapshot's task with a connector result. If empty is set, the change
+// claims no slot of another plan, because no slot is free.
 func (f fixture) settle(v tasks.Snapshot, a tasks.ConnectorResult, empty bool) tasks.Change {
 	return f.rules.Settle(v, tasks.Attempt{Sent: v.At, Result: a}, id(), empty)
 }

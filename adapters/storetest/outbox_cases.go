@@ -146,7 +146,7 @@ var outboxCases = []testCase[outboxFixture]{
 			f.Helper()
 			f.must(f.SetLowStock(f.ctx, "L", countries, id))
 		}
-		f.must(f.SetLowStock(f.ctx, "X", []stock.Country{"US"}, 7)) // not a subscriber
+		f.must(f.SetLowStock(f.ctx, "X", []stock.Country{"US"}, 7)) // no subscriber has this name
 		low(7, "US", "DE")
 		all := f.leaseAll("L")
 		f.want("both", len(all), 2)

@@ -51,7 +51,7 @@ var raceCases = []testCase[fixture]{
 		})
 		had := map[keys.Code]int64{}
 		for _, v := range slices.Concat(leased[:]...) {
-			had[v.Key.Code] += v.Task.Fence // the first lease of a task has fence 1
+			had[v.Key.Code] += v.Task.Fence // the first lease has the fence 1, so the sum stays 1 without a second one
 		}
 		f.want("tasks", len(had), n)
 		for code, fences := range had {

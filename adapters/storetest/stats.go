@@ -61,7 +61,7 @@ func (f fixture) queueCounts() [3]int {
 	return [3]int{q.Due, q.Leased, q.Waiting}
 }
 
-// eventually waits up to a minute until holds returns true.
+// eventually waits up to a minute until the function holds returns true.
 func (f fixture) eventually(what string, holds func() bool) {
 	f.Helper()
 	for end := time.Now().Add(time.Minute); !holds(); {

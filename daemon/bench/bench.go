@@ -45,7 +45,7 @@ func (b *bench) open(ctx context.Context) {
 		all = slices.Concat(settings, growthSettings, b.settings)
 	}
 	var err error
-	b.admin, b.stop, err = pgtest.Launch(pgtest.Options{Durable: true, Config: all}) //nolint:contextcheck // it has its own timeout
+	b.admin, b.stop, err = pgtest.Launch(pgtest.Options{Durable: true, Config: all}) //nolint:contextcheck // Launch has a timeout of its own
 	check(err)
 	b.postmaster = postmasterOf(ctx, b.admin)
 	if b.keyseatd == "" {

@@ -136,7 +136,7 @@ func prepare(ctx context.Context, db *sql.DB) (*sqliteWriter, error) {
 		`INSERT INTO keyseat_history (code, change_id, n, at, cause, task_id, kind, outcome, plan_id, slot_from, slot_to, note)
 			VALUES (?1, ?2, 0, ?3, 'accepted', ?2, 'upgrade', '', ?4, 'free', 'held', '')`: &w.insertHistory,
 	} {
-		s, err := db.PrepareContext(ctx, text) //nolint:sqlclosecheck // it lives as long as the process
+		s, err := db.PrepareContext(ctx, text) //nolint:sqlclosecheck // the statement lives as long as the process
 		if err != nil {
 			return nil, err
 		}
@@ -153,7 +153,7 @@ func (w *sqliteWriter) upgrade(ctx context.Context, code, country string, sealed
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
 	id, now := rand.Text(), time.Now().UnixMicro()
-	done, err := tx.StmtContext(ctx, w.updateKey).ExecContext(ctx, code, id) //nolint:sqlclosecheck // the transaction closes it
+	done, err := tx.StmtContext(ctx, w.updateKey).ExecContext(ctx, code, id) //nolint:sqlclosecheck // the transaction closes the statement
 	if err != nil {
 		return 0, err
 	}
@@ -161,13 +161,13 @@ func (w *sqliteWriter) upgrade(ctx context.Context, code, country string, sealed
 		return 0, err
 	}
 	var plan, address, invite string
-	if err := tx.StmtContext(ctx, w.takeSlot).QueryRowContext(ctx, country).Scan(&plan, &address, &invite); err != nil { //nolint:sqlclosecheck // the transaction closes it
+	if err := tx.StmtContext(ctx, w.takeSlot).QueryRowContext(ctx, country).Scan(&plan, &address, &invite); err != nil { //nolint:sqlclosecheck // the transaction closes the statement
 		return 0, err
 	}
-	if _, err := tx.StmtContext(ctx, w.insertTask).ExecContext(ctx, code, id, country, plan, address, invite, now, sealed); err != nil { //nolint:sqlclosecheck // the transaction closes it
+	if _, err := tx.StmtContext(ctx, w.insertTask).ExecContext(ctx, code, id, country, plan, address, invite, now, sealed); err != nil { //nolint:sqlclosecheck // the transaction closes the statement
 		return 0, err
 	}
-	if _, err := tx.StmtContext(ctx, w.insertHistory).ExecContext(ctx, code, id, now, plan); err != nil { //nolint:sqlclosecheck // the transaction closes it
+	if _, err := tx.StmtContext(ctx, w.insertHistory).ExecContext(ctx, code, id, now, plan); err != nil { //nolint:sqlclosecheck // the transaction closes the statement
 		return 0, err
 	}
 	return 1, tx.Commit()

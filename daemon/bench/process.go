@@ -70,7 +70,7 @@ func (p *process) waitLine(word string) string {
 	err := fmt.Errorf("%s has ended: %s", p.name, p.logTail())
 	p.kill()
 	check(err)
-	return "" // never, because check has panicked
+	return "" // is not reached, because check has panicked
 }
 
 // kill kills the process, so that its shutdown takes no time.
@@ -156,8 +156,8 @@ func (b *bench) runKeyseatd(ctx context.Context, stdin io.Reader, args ...string
 
 // freePorts returns two addresses on which no program listens at the moment.
 func freePorts() (string, string) {
-	first := must(net.Listen("tcp", "127.0.0.1:0"))  //nolint:noctx // it does not block
-	second := must(net.Listen("tcp", "127.0.0.1:0")) //nolint:noctx // it does not block
+	first := must(net.Listen("tcp", "127.0.0.1:0"))  //nolint:noctx // Listen does not block
+	second := must(net.Listen("tcp", "127.0.0.1:0")) //nolint:noctx // Listen does not block
 	check(errors.Join(first.Close(), second.Close()))
 	return first.Addr().String(), second.Addr().String()
 }

@@ -197,7 +197,7 @@ func (f listFill) run(ctx context.Context) {
 func (f listFill) listIndexes(ctx context.Context, db *sql.DB) (drop, restore []string) {
 	rows, err := db.QueryContext(ctx, f.indexes)
 	check(err)
-	defer func() { _ = rows.Close() }() // Err reports the error
+	defer func() { _ = rows.Close() }() // rows.Err reports the error
 	for rows.Next() {
 		var name, definition string
 		check(rows.Scan(&name, &definition))

@@ -99,9 +99,9 @@ func (i *importSetup) writeFiles() {
 // writeLines writes a file with a head, and a line for each of n keys. The format is for the code and a small number.
 func writeLines(path, head string, n int, format string) {
 	f := must(os.Create(path))
-	defer func() { _ = f.Close() }() // Flush returns the error
+	defer func() { _ = f.Close() }() // out.Flush returns the error of a write
 	out := bufio.NewWriter(f)
-	_, _ = out.WriteString(head) // Flush returns the error
+	_, _ = out.WriteString(head) // out.Flush returns the error
 	for k := range n {
 		_, _ = fmt.Fprintf(out, format, codeOf(k), k%1000)
 	}

@@ -121,7 +121,7 @@ func (o options) soak(ctx context.Context, selected []row, stdout, stderr io.Wri
 	return status
 }
 
-// A rowRun is one run of a row.
+// A rowRun is one run of the test of a row.
 type rowRun struct {
 	row
 	command string // the command that runs the row again

@@ -75,7 +75,7 @@ func readReports(stdout io.Reader, log io.Writer) ([]*report, error) {
 	}
 }
 
-// addEvent adds an event to the report of its test.
+// addEvent adds an event to the report of its test, and returns all reports.
 func addEvent(all []*report, e event) []*report {
 	count := executions.FindStringSubmatch(e.Output)
 	failed := e.Test != "" && (e.Action == "fail" || e.Action == "skip")

@@ -13,7 +13,7 @@ import (
 // commonFolder makes the folder for the built programs and for the files of the browser. [Main] removes it.
 var commonFolder = sync.OnceValues(func() (string, error) {
 	folder, err := os.MkdirTemp("", "keyseat-blackbox-")
-	removeFolder = func() { _ = os.RemoveAll(folder) } // the operating system cleans its temporary folder too
+	removeFolder = func() { _ = os.RemoveAll(folder) } // the operating system cleans its temporary folder anyway
 	return folder, err
 })
 
@@ -60,7 +60,7 @@ func build(name string, flags ...string) (string, error) {
 	path := filepath.Join(folder, name)
 	// The flag -w leaves out the information for debuggers, because no test reads it. This halves the time of linking.
 	args := append([]string{"build", "-C", filepath.Join(Root, "daemon", "keyseatd"), "-ldflags=-w", "-o", path}, flags...)
-	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil { //nolint:noctx // it ends by itself
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil { //nolint:noctx // the program ends by itself
 		return "", fmt.Errorf("go build %v: %w\n%s", flags, err, out)
 	}
 	return path, nil

@@ -43,7 +43,7 @@ func (d *Daemon) Expect(a Response, code int, body string) {
 	}
 }
 
-// MustAccept posts an upgrade or a renew, which must be accepted.
+// MustAccept posts the form of an upgrade or a renew, which the daemon must accept.
 func (d *Daemon) MustAccept(form string) {
 	d.Helper()
 	want := UpgradeSent

@@ -132,9 +132,9 @@ func (d *Daemon) Pause() { d.killCommand("STOP") }
 // Resume continues the process after [Daemon.Pause].
 func (d *Daemon) Resume() { d.killCommand("CONT") }
 
-// killCommand sends a signal that package syscall does not have on every system.
+// killCommand sends a signal with the command kill, because package syscall does not have the signal on every system.
 func (d *Daemon) killCommand(signal string) {
-	kill := exec.Command("/bin/sh", "-c", fmt.Sprintf("kill -%s %d", signal, d.Cmd.Process.Pid)) //nolint:noctx // it ends by itself
+	kill := exec.Command("/bin/sh", "-c", fmt.Sprintf("kill -%s %d", signal, d.Cmd.Process.Pid)) //nolint:noctx // the program ends by itself
 	if out, err := kill.CombinedOutput(); err != nil {
 		d.Errorf("kill -%s: %v: %s", signal, err, out)
 	}

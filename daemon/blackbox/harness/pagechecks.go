@@ -32,7 +32,7 @@ var axeScript = sync.OnceValues(func() (string, error) {
 	return string(text), err
 })
 
-// axeTags are the rules that apply: WCAG 2.2, levels A and AA, and the best practices of axe-core.
+// axeTags are the groups of rules that pages must keep: WCAG 2.2, levels A and AA, and the best practices of axe-core.
 const axeTags = `["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]`
 
 // CheckAccessible fails the test if an element of the page breaches a rule of axe-core. The name is that of the page.
@@ -58,7 +58,7 @@ func (b *Tab) AxeViolations() []string {
 		func(p *runtime.EvaluateParams) { p.AwaitPromise = new(true) }))
 }
 
-// AccessibleNames lists the page as assistive technology reads it, each entry as "role: name".
+// AccessibleNames lists the elements of the page as assistive technology reads them, each as "role: name".
 func (b *Tab) AccessibleNames() (all []string) {
 	b.Helper()
 	for _, n := range sendCommand(b, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{}).Nodes {

@@ -114,7 +114,7 @@ func (s *Shop) AgeMasterKeys(file string, by time.Duration) {
 		err = os.WriteFile(file+".aged", []byte(aged), 0o600)
 	}
 	if err == nil {
-		err = os.Rename(file+".aged", file) // a daemon may read the file at any moment
+		err = os.Rename(file+".aged", file) // in one step, because a daemon may read the file at any moment
 	}
 	if err != nil {
 		s.Fatal(err)
@@ -131,11 +131,11 @@ func (s *Shop) CheckDoctor() {
 
 // ClosedPort returns an address on loopback on which no program listens.
 func ClosedPort(s *Shop) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not block
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // Listen does not block
 	if err != nil {
 		s.Fatal(err)
 	}
-	defer func() { _ = l.Close() }() // the address is known
+	defer func() { _ = l.Close() }() // only the address is needed
 	return l.Addr().String()
 }
 

@@ -142,7 +142,7 @@ func (b *Tab) report() {
 	}
 }
 
-// URLLeaks returns the requests to other hosts than the first one, and the URLs with secrets.
+// URLLeaks returns a fault for each request to another host than that of the first URL, and for each URL with a secret.
 func URLLeaks(urls []string, secrets map[string]bool) (faults []string) {
 	home := ""
 	for _, text := range urls {
