@@ -193,7 +193,7 @@ type Level struct {
 	Idle    int // free slots of plans that are retired, expired or have a fault
 }
 
-// Levels returns the sums of the plans by country, in the order of the countries' codes. The time at decides which
+// Levels returns the sums of the plans by country, in the order of the countries' codes. The argument at decides which
 // plans have expired.
 func Levels(at time.Time, plans []Plan) []Level {
 	sums := map[Country]Level{}

@@ -45,8 +45,8 @@ func (v Snapshot) changeKey(key keys.Key, event EventType, id string) (Change, e
 	return Change{ID: id, Key: &key, Events: []Event{{At: v.At, Type: event, Code: key.Code}}}, nil
 }
 
-// RetryNow makes an open task due now. The snapshot must be of that task. The error for a leased task is
-// [ErrTaskLeased].
+// RetryNow makes an open task due now. The snapshot must be of that task. The error is [ErrTaskLeased] if a worker has
+// leased the task.
 func RetryNow(v Snapshot, id string) (Change, error) {
 	switch {
 	case v.Task == nil:

@@ -187,7 +187,7 @@ func (e Effect) String() string {
 // A ConnectorResult is the result of a [Connector] call. The zero ConnectorResult means that nothing is known.
 type ConnectorResult struct {
 	Effect        Effect
-	Outcome       Outcome       // if Effect is Settled
+	Outcome       Outcome       // the outcome, if Effect is Settled
 	Username      string        // of the account, "" if the provider did not report it
 	VerifyAddress string        // of the plan, "" if the provider did not report it
 	RetryAfter    time.Duration // the pause that the provider requests; 0: no request

@@ -135,7 +135,6 @@ func (e Engine) acceptAgain(ctx context.Context, q Request, id string, empty boo
 	return e.apply(ctx, c)
 }
 
-// seal encrypts the account into the change's task, if that task is open.
 func (e Engine) seal(c *Change, a Account) (err error) {
 	if c.Task.Open() {
 		c.Task.Sealed, err = e.Sealer.Seal(a.encode(), c.Task.bound())

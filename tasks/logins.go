@@ -16,8 +16,8 @@ import (
 // person with one key never reaches maxLoginTests. LoginTestTTL is short, because another person with several keys can
 // use up the tests of somebody's login.
 const (
-	maxLoginTests = 10             // per login, over all keys, in LoginTestTTL
-	maxKeyLogins  = 10             // different logins per key in KeyLoginTTL
+	maxLoginTests = 10             // the maximum number of tests of a login with any key in LoginTestTTL
+	maxKeyLogins  = 10             // the maximum number of different logins of a key in KeyLoginTTL
 	LoginTestTTL  = 6 * time.Hour  // the period in which the tests of a login are counted; it starts with the first test
 	KeyLoginTTL   = 24 * time.Hour // how long a login counts as a login of a key
 )
@@ -43,8 +43,8 @@ type LoginTest struct {
 
 // LoginCounts are the counts after a test, which is included.
 type LoginCounts struct {
-	Tests  int // of the login with any key, in the login's window of LoginTestTTL, without the tests that were taken back
-	Logins int // different logins of the key in the last KeyLoginTTL
+	Tests  int // the number of tests of the login with any key, in its window of LoginTestTTL, without the tests that were taken back
+	Logins int // the number of different logins of the key in the last KeyLoginTTL
 }
 
 // loginLimit returns why the provider must not check another login now, or "".

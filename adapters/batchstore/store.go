@@ -15,7 +15,7 @@
 // start, up to [Options.MaxReads] or [Options.MaxWrites].
 //
 // If Apply fails and the outcome of a batch is not known, each of its changes is applied again by itself. So a change
-// that the store can never make does not make the others fail. The ids of changes make the repetition safe.
+// that the store can never make does not make the other changes fail. The ids of changes make the repetition safe.
 //
 // The store batches Snapshots, Find, Apply and Stock. Lease and Extend are batches already.
 package batchstore
@@ -43,8 +43,9 @@ type Options struct {
 	// that is away must not make the reads on the other servers fail. Changes of a failed call are always repeated.
 	RetryReads bool
 
-	// Observe is called before each batch. call is "view" (Snapshots), "find", "apply" or "stock", and size is the
-	// number of callers that share the batch. Many goroutines call Observe simultaneously. Observe may be nil.
+	// Observe is called before each batch. The argument call is "view" (Snapshots), "find", "apply" or "stock", and
+	// size is the number of callers that share the batch. Many goroutines call Observe simultaneously. Observe may be
+	// nil.
 	Observe func(call string, size int)
 }
 
@@ -63,7 +64,7 @@ func defaultTo[T int | time.Duration](value, missing T) T {
 	return value
 }
 
-// inner is the embedded field of a Store. Its methods Lease and Extend are those of the Store.
+// inner is an alias, so that the field is not exported. A Store has the methods Lease and Extend of this field.
 type inner = tasks.Store
 
 // A Store is a [tasks.Store] around another one. Any number of goroutines may use it simultaneously. It has
@@ -97,7 +98,6 @@ func New(inner tasks.Store, o Options) *Store {
 	return s
 }
 
-// newBatcher returns a batcher of call, with a call of o.Observe before each batch.
 func newBatcher[Q, R any](o Options, name string, call func(context.Context, []Q) ([]R, error), maxInFlight int) *batch.Batcher[Q, R] {
 	observed := func(ctx context.Context, items []Q) ([]R, error) {
 		if o.Observe != nil {

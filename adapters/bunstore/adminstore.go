@@ -149,7 +149,6 @@ func (s session) lockCountries(ctx context.Context, plans map[string]stock.Plan,
 	return s.lockCountryRows(ctx, in)
 }
 
-// lockCountryRows locks the rows of countries, in the order of their codes.
 func (s session) lockCountryRows(ctx context.Context, in query.Rows) error {
 	return s.runOnce(ctx, `
 		WITH @country

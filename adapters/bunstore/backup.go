@@ -135,8 +135,8 @@ func fileError(file string, err error) error {
 // Contents describe a backup.
 type Contents struct {
 	Keys int64
-	Open int64 // open tasks
-	Size int64 // of the file, in bytes
+	Open int64 // the number of open tasks
+	Size int64 // the size of the file, in bytes
 }
 
 // verify reads a whole file. It returns an error for a file that is damaged, of another program or of a newer keyseat.

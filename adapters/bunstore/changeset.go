@@ -18,7 +18,7 @@ type changeset struct {
 	countries    map[stock.Country]bool
 	allocator    *stock.Allocator
 	applied      map[taskKey]bool  // the accepted changes, by the key's code and the change's id
-	snapshots    snapshotSet       // of the keys of undecided changes
+	snapshots    snapshotSet       // the snapshots of the keys of undecided changes
 	readVersions map[taskKey]int64 // the stored versions of tasks, and of keys (with the id ""); only in a [distributed] layout
 
 	rows rowset
@@ -30,7 +30,7 @@ type rowVersion struct {
 	endedAt        time.Time
 }
 
-// A lockedRow is a row of a key, task or country that the statement lock returns.
+// A lockedRow is a row of a key, task or country that the statement named lock returns.
 type lockedRow struct {
 	what, code, id string
 	rowVersion

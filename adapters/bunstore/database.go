@@ -117,7 +117,6 @@ func (d *database) onPgx(ctx context.Context, runner pgxconn.RunnerFor, check pg
 	return err
 }
 
-// withConn calls run with a connection of the pool, and returns the connection afterwards.
 func (d *database) withConn(ctx context.Context, run func(conn bun.Conn) error) error {
 	conn, err := d.write.Conn(ctx)
 	if err != nil {

@@ -68,11 +68,11 @@ var (
 	addHistorySQL = insertHistoryFrom("@r")
 )
 
-// compareAndSetSQL returns the SQL that updates the stored rows x by the rows of @r, if x still meets the condition
-// where. The argument also has assignments beside those of the columns. The SQL returns the code of each updated row.
-func compareAndSetSQL[T any](t query.Table[T], where string, also ...string) string {
-	return "UPDATE " + t.Name + " AS x SET " + strings.Join(assignments(t, "r", also), ", ") +
-		" FROM @r WHERE x.code = r.code AND " + where + " AND x.code = ANY (@codes) RETURNING x.code"
+// compareAndSetSQL returns the SQL that updates the stored rows x by the rows of @r, if x still meets the condition.
+// The argument extra has further assignments. The SQL returns the code of each updated row.
+func compareAndSetSQL[T any](t query.Table[T], condition string, extra ...string) string {
+	return "UPDATE " + t.Name + " AS x SET " + strings.Join(assignments(t, "r", extra), ", ") +
+		" FROM @r WHERE x.code = r.code AND " + condition + " AND x.code = ANY (@codes) RETURNING x.code"
 }
 
 // write implements [layout]. It runs each statement at most once. It returns [dberr.ErrRetry] if other transactions

@@ -82,7 +82,6 @@ func (d distributed) takeCandidates(ctx context.Context, run query.Runner, chose
 	return slices.DeleteFunc(chosen, func(c candidate) bool { return !leased[taskKey{c.view.Task.Code, c.view.Task.ID}] }), err
 }
 
-// views returns the snapshots that could be read.
 func (all candidates) views() (views []tasks.Snapshot) {
 	for _, c := range all {
 		if c.err == nil {
@@ -155,7 +154,7 @@ const lateOnShard = `SELECT json_agg(x.code) FROM (SELECT code FROM %%s WHERE en
 	ORDER BY coalesce(leased_until, due) LIMIT %d) x`
 
 // readReachable is like [readCandidates], for the late tasks on the servers that can be reached. If no server can be
-// reached, it returns the error away.
+// reached, it returns the given error.
 func readReachable(ctx context.Context, run query.Runner, n int, now time.Time, away error) (candidates, error) {
 	var codes query.TextArray
 	shards := 0

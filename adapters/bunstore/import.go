@@ -52,7 +52,7 @@ func (s *Store) ImportKeys(ctx context.Context, b adminstore.ImportBatch, all it
 }
 
 // initialKeys yields the keys of an import as they are first stored. It sets the fields that belong to the store:
-// Version, Task, NextTaskAt and FailedLogins. It ends with the first error of the sequence, and stores that in broken.
+// Version, Task, NextTaskAt and FailedLogins. It ends with the first error of the sequence, and stores it in broken.
 func initialKeys(all iter.Seq2[keys.Key, error], broken *error) iter.Seq2[keys.Key, error] {
 	return func(yield func(keys.Key, error) bool) {
 		for k, err := range all {
@@ -65,7 +65,7 @@ func initialKeys(all iter.Seq2[keys.Key, error], broken *error) iter.Seq2[keys.K
 	}
 }
 
-// chunks calls do for chunks of up to 500 keys. The argument before is the number of keys before the chunk.
+// chunks calls do for chunks of up to 500 keys. The first argument of do is the number of keys in earlier chunks.
 func chunks(from iter.Seq2[keys.Key, error], do func(before int, some []keys.Key) error) error {
 	const size = 500
 	some, before := make([]keys.Key, 0, size), 0
@@ -89,7 +89,7 @@ func chunks(from iter.Seq2[keys.Key, error], do func(before int, some []keys.Key
 
 // recordBatch records a batch. It returns [adminstore.ErrBatch] if the batch is recorded already.
 //
-// An import calls recordBatch before it writes keys, so that another import with the same id waits for its end.
+// An import calls recordBatch before it writes keys, so that a second import with the same id waits for the first.
 func (s session) recordBatch(ctx context.Context, b adminstore.ImportBatch) error {
 	n, err := s.exec(ctx, `INSERT INTO keyseat_batches (id, created_at) VALUES (@batch, @now) ON CONFLICT DO NOTHING`,
 		query.Args{"batch": b.ID})

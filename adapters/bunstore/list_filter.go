@@ -30,7 +30,7 @@ type listing struct {
 	own    []string // further conditions on the table of the ranges
 	rest   []string // conditions on the key k and the task t, because of which the database must look up both for each row
 	since  time.Time
-	until  time.Time // for at
+	until  time.Time // since and until are bounds of the column at; zero: no bound
 	desc   bool      // read in descending order
 	args   query.Args
 

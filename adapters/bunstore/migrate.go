@@ -28,7 +28,6 @@ func (s *Store) Migrate(ctx context.Context) error {
 	return s.wrap("migrate", err)
 }
 
-// applyMissing runs the migrations that the database lacks.
 func (s *Store) applyMissing(ctx context.Context) error {
 	now, err := s.reader().schema(ctx)
 	if err != nil || len(now.missing) == 0 {
@@ -190,7 +189,6 @@ func (s *Store) checkNotForeign(ctx context.Context, now schema) error {
 		"or let both share this one with `keyseatd migrate --shared`", where, strings.Join(foreign, ", "))
 }
 
-// location returns the location of the tables: the SQLite file, or the schema and the database.
 func (s *Store) location(ctx context.Context) (string, error) {
 	if s.isSQLite {
 		return s.filePath(ctx)

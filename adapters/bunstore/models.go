@@ -27,7 +27,7 @@ import (
 //	keyseat_mail        queued deliveries; told is DeliveredSeq, part is DeliveredEvent, newest is LastSeq
 //	keyseat_listeners   subscribers; gone_at is Disabled
 //	keyseat_strangers   counts of unknown keys, see [Store.CountUnknownKeys]
-//	asked, tries all attempts of a task, and its counted attempts
+//	asked, tries        all attempts of a task, and its counted attempts
 //	fresh               a history entry that is not routed yet, see [Store.Route]
 var (
 	keyTable      = query.TableOf[keys.Key, keyColumns]("keyseat_keys")

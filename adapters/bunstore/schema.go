@@ -85,7 +85,6 @@ func (s session) names(ctx context.Context, name string) (all []string, err erro
 	return all, err
 }
 
-// checkKnown returns an error if the database has a migration that this program does not have.
 func (s schema) checkKnown(all []migration) error {
 	for _, name := range slices.Backward(s.applied) {
 		if !slices.ContainsFunc(all, func(m migration) bool { return m.name == name }) {

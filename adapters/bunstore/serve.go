@@ -69,7 +69,6 @@ func (s *Store) FingerprintKey(ctx context.Context, fresh keys.FingerprintKey) (
 	return key, s.wrap("fingerprint key", err)
 }
 
-// fingerprintSecret reads the stored secret, or "" if there is none yet.
 func (s session) fingerprintSecret(ctx context.Context) (secret string, err error) {
 	err = s.runOnce(ctx, `SELECT secret FROM keyseat_fingerprint`, nil, query.Into(&secret))
 	return secret, err

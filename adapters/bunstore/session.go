@@ -41,7 +41,7 @@ type layout interface {
 
 	// lockQueries returns queries that read the rows of the changes into c, and take the locks of the layout.
 	lockQueries(c *changeset, changes []tasks.Change) []query.Query
-	// write writes the rows of c. The runner last runs the last queries, and may commit the transaction.
+	// write writes the rows of c. It sends its last queries to the runner last, which may also commit the transaction.
 	write(ctx context.Context, run, last query.Runner, c *changeset) error
 
 	// importKeys writes the keys of a batch with their history entries into PostgreSQL, in the transaction of the session.
@@ -175,7 +175,6 @@ func (s session) execAll(ctx context.Context, args query.Args, statements ...str
 	return changed, nil
 }
 
-// readTime returns the present time of the store.
 func readTime(ctx context.Context, run query.Runner) (now time.Time, err error) {
 	err = run(ctx, timeQuery(&now))
 	return now, err

@@ -21,7 +21,6 @@ func (s *snapshotSet) of(code keys.Code) tasks.Snapshot {
 	return v
 }
 
-// update changes the snapshot of a key, if the set has one.
 func (s *snapshotSet) update(code keys.Code, change func(*tasks.Snapshot)) {
 	if v, found := s.found[code]; found {
 		change(&v)

@@ -116,7 +116,7 @@ var (
 
 var immutable = map[string]bool{"code": true, "id": true, "seq": true}
 
-// updateByCtid returns the SQL that overwrites stored rows with the rows of the table from. It finds a stored row by
+// updateByCtid returns the SQL that overwrites stored rows with the rows of the table source. It finds a stored row by
 // its physical position (ctid), which cannot change because the row is locked. For the keys the SQL is:
 //
 //	UPDATE keyseat_keys AS x SET version = k.version, …
@@ -124,36 +124,36 @@ var immutable = map[string]bool{"code": true, "id": true, "seq": true}
 //	WHERE x.ctid = o.place
 //
 // The server plans the statement once, perhaps while the tables are empty. The LATERAL join prescribes the join order.
-func updateByCtid[T any](t query.Table[T], from, where string, also ...string) string {
-	return updateSet(t, from, also) +
-		" JOIN LATERAL (SELECT o.ctid AS place FROM " + t.Name + " o WHERE " + where + " LIMIT 1) o ON true WHERE x.ctid = o.place"
+func updateByCtid[T any](t query.Table[T], source, condition string, extra ...string) string {
+	return updateSet(t, source, extra) +
+		" JOIN LATERAL (SELECT o.ctid AS place FROM " + t.Name + " o WHERE " + condition + " LIMIT 1) o ON true WHERE x.ctid = o.place"
 }
 
 // updateByKey is [updateByCtid], except that the SQL finds the stored rows x by their keys. It is for SQLite, which has
 // no ctid, and for rare statements of PostgreSQL:
 //
 //	UPDATE keyseat_keys AS x SET version = k.version, … FROM k WHERE x.code = k.code
-func updateByKey[T any](t query.Table[T], from, where string, also ...string) string {
-	return updateSet(t, from, also) + " WHERE " + where
+func updateByKey[T any](t query.Table[T], source, condition string, extra ...string) string {
+	return updateSet(t, source, extra) + " WHERE " + condition
 }
 
-func updateSet[T any](t query.Table[T], from string, also []string) string {
-	return "UPDATE " + t.Name + " AS x SET " + strings.Join(assignments(t, from, also), ", ") + " FROM " + from
+func updateSet[T any](t query.Table[T], source string, extra []string) string {
+	return "UPDATE " + t.Name + " AS x SET " + strings.Join(assignments(t, source, extra), ", ") + " FROM " + source
 }
 
-// assignments returns the assignments of the argument also, and then one assignment for each column that may change.
-func assignments[T any](t query.Table[T], from string, also []string) []string {
-	set := also
+// assignments returns the assignments of the argument extra, and then one assignment for each column that may change.
+func assignments[T any](t query.Table[T], source string, extra []string) []string {
+	set := extra
 	t.Columns.Each(func(name, _ string) {
 		if !immutable[name] {
-			set = append(set, name+" = "+from+"."+name)
+			set = append(set, name+" = "+source+"."+name)
 		}
 	})
 	return set
 }
 
-// insertSQL returns the SQL that inserts the rows of the table from, in order. The database sets the column seq itself.
-func insertSQL[T any](t query.Table[T], from string) string {
+// insertSQL returns the SQL that inserts the rows of the table source, in order. The database sets the column seq.
+func insertSQL[T any](t query.Table[T], source string) string {
 	var names []string
 	t.Columns.Each(func(name, _ string) {
 		if name != "seq" {
@@ -161,14 +161,14 @@ func insertSQL[T any](t query.Table[T], from string) string {
 		}
 	})
 	list := strings.Join(names, ", ")
-	return "INSERT INTO " + t.Name + " (" + list + ") SELECT " + list + " FROM " + from + " ORDER BY place"
+	return "INSERT INTO " + t.Name + " (" + list + ") SELECT " + list + " FROM " + source + " ORDER BY place"
 }
 
 // hasSubscribersSQL is true if a subscription exists that has not expired. If it is true, new history entries are
 // fresh, which means that [Store.Route] must still route them.
 const hasSubscribersSQL = `EXISTS (SELECT 1 FROM keyseat_listeners l WHERE l.until > @now)`
 
-func insertHistoryFrom(from string) string {
+func insertHistoryFrom(source string) string {
 	list := historyTable.Columns.List("%")
-	return "INSERT INTO " + historyTable.Name + " (" + list + ", fresh) SELECT " + list + ", " + hasSubscribersSQL + " FROM " + from + " ORDER BY place"
+	return "INSERT INTO " + historyTable.Name + " (" + list + ", fresh) SELECT " + list + ", " + hasSubscribersSQL + " FROM " + source + " ORDER BY place"
 }

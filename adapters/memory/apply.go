@@ -76,7 +76,6 @@ func (s *Store) checkTask(t tasks.Task) error {
 	return tasks.ErrConflict
 }
 
-// moveSlots transfers and claims the slots of a change. It returns the claimed plan.
 func (s *Store) moveSlots(c tasks.Change) (stock.Plan, error) {
 	if c.Transfer == nil && c.Claim == nil {
 		return stock.Plan{}, nil

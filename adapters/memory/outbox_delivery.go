@@ -107,7 +107,6 @@ func (s *Store) LeaseDeliveries(_ context.Context, subscriber, lease string, n i
 	return all, nil
 }
 
-// entriesOf returns the next history entries of a queued delivery, up to [outbox.MaxEntries].
 func (o *outboxState) entriesOf(q outbox.QueuedDelivery) (entries []tasks.HistoryEntry) {
 	for _, e := range o.entries {
 		if e.Code == q.Code && e.Seq > q.DeliveredSeq && e.Seq <= q.LastSeq && len(entries) < outbox.MaxEntries {

@@ -71,7 +71,6 @@ var (
 	_ adminstore.AdminStore = (*Store)(nil)
 )
 
-// lock locks the store and returns the function that unlocks it.
 func (s *Store) lock() (unlock func()) {
 	s.mu.Lock()
 	return s.mu.Unlock

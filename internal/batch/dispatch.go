@@ -136,7 +136,7 @@ func (b *Batcher[Q, R]) send(batch []request[Q, R]) {
 	}
 }
 
-// callOnce makes one call. The timeout bounds the call, but the end of a caller's context does not end it.
+// callOnce makes one call. The timeout ends the call, but the end of a caller's context does not.
 func (b *Batcher[Q, R]) callOnce(ctx context.Context, items []Q) ([]R, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.CallTimeout)
 	defer cancel()

@@ -16,7 +16,7 @@ type Entry struct {
 	ID      string    // made by the caller
 	At      time.Time // set by the store
 	Actor   string    // the name of a token, or user@host (CLI)
-	Address string    // of the client; "" for the command line
+	Address string    // the network address of the client; "" for the command line
 	Action  Action
 	Key     string // the fingerprint of a key
 	Task    string // the id of a task

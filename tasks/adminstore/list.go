@@ -37,7 +37,7 @@ func (p Position) Compare(q Position) int {
 // A Page is the part of a list to read.
 type Page struct {
 	Order Order
-	After Position // zero: from the beginning
+	After Position // the page begins after this position; zero: at the beginning of the list
 	Back  bool     // read the entries directly before After, not the entries after it
 	Limit int      // at least 1
 }
@@ -54,7 +54,7 @@ type ListOf[T any] struct {
 
 // Neighbors returns the positions of the pages around a page p. To read the next page, set After to next. To read the
 // previous page, set After to previous, and Back. The zero Position means that there is no such page. If l is empty,
-// the page on the side from which the reader came begins at p.After.
+// p.After takes the place of its first and last entries.
 func (l ListOf[T]) Neighbors(p Page, position func(T) Position) (next, previous Position) {
 	first, last := p.After, p.After
 	if n := len(l.Entries); n > 0 {

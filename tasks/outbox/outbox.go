@@ -24,7 +24,7 @@ var ErrNoSubscriber = errors.New("no subscriber has this name")
 // All methods are safe for concurrent use, also by many processes. The leases keep the order of deliveries: at any
 // time, at most one worker has the lease of a subscriber's deliveries about one key.
 type Outbox interface {
-	// Subscribe registers subscribers for ttl, or renews them. Later events are queued for them. It also
+	// Subscribe registers subscribers for ttl, or renews their registration. Later events are queued for them. It also
 	// deletes expired subscribers with their queues, and logged deliveries that are older than ttl.
 	Subscribe(ctx context.Context, names []string, ttl time.Duration) error
 
@@ -69,7 +69,7 @@ type Outbox interface {
 // A Subscriber is an external receiver of events.
 type Subscriber struct {
 	Name      string
-	ExpiresAt time.Time // the time of its removal, unless Subscribe renews it
+	ExpiresAt time.Time // when the subscriber is removed, unless Subscribe renews its registration
 	Disabled  time.Time // the time since which the subscriber receives nothing; zero: it is enabled
 	Waiting   int       // the number of queued deliveries
 	Since     time.Time // when the oldest of these deliveries was queued; zero: nothing is queued

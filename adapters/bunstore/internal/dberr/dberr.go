@@ -69,7 +69,7 @@ func Wrap(system, operation string, err error) error {
 	return wrapped{d.publicText(system + ", " + operation), d.cause}
 }
 
-// publicErrors lists errors without stored values. An operator reads the field text instead.
+// publicErrors lists errors without stored values. An operator reads the field text instead of the error's own.
 var publicErrors = []publicError{
 	{context.Canceled, "the operation was cancelled"},
 	{context.DeadlineExceeded, "no answer in time"},

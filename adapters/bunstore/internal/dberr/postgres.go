@@ -30,7 +30,6 @@ var quotesNames = []string{
 
 var quotedName = regexp.MustCompile(`"[^"]*"`)
 
-// ownNames replaces each quoted name by "…", unless it begins with keyseat_.
 func ownNames(message string) string {
 	return quotedName.ReplaceAllStringFunc(message, func(name string) string {
 		if strings.HasPrefix(name, `"keyseat_`) {

@@ -4,7 +4,7 @@
 // [Open] returns a pool. It detects a pooler between the program and the server.
 //
 //	*sql.Conn ── With ──▶ Conn
-//	                        Statements each statement alone; the server keeps its plan
+//	                        Statements   each statement alone; the server keeps its plan
 //	                        Scans        statements that read whole tables
 //	                        Transaction  a whole transaction in one round trip
 //	                        Pipeline     a transaction; one round trip for the queries of one call of Run

@@ -19,7 +19,7 @@ import (
 // A column converts one field of a struct to and from a column of the database. NULL reads as the zero value.
 // A stored value of another type is an error, whose text does not quote the value.
 //
-// Each column implements [sql.Scanner]. The methods that take types of pgtype are twice as fast. Only pgx calls them.
+// Each column implements [sql.Scanner]. The methods that take types of pgtype are twice as fast; pgx calls them.
 type column interface {
 	sql.Scanner
 	value() any // string, int64, bool, time.Time, []byte; or nil for NULL

@@ -88,7 +88,6 @@ func compile(d Dialect, q Query) *compiled {
 	return &c.compiled
 }
 
-// A compiler makes a compiled statement.
 type compiler struct {
 	Dialect
 	compiled
