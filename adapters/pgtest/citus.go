@@ -13,11 +13,12 @@ import (
 // nodes trust.
 const EnvCitus = "KEYSEAT_TEST_CITUS"
 
-// citusNodes is the value of [EnvCitus].
-var citusNodes = strings.Fields(os.Getenv(EnvCitus))
+// citusNodes returns the fields of [EnvCitus]. It reads the variable while tests run, because go test caches a result with
+// the variables that were read then.
+func citusNodes() []string { return strings.Fields(os.Getenv(EnvCitus)) }
 
 // CitusWorkers returns the number of workers of the cluster that [EnvCitus] names. Without a cluster it is 0.
-func CitusWorkers() int { return max(0, len(citusNodes)-1) }
+func CitusWorkers() int { return max(0, len(citusNodes())-1) }
 
 // IsCitus reports whether a database is on the coordinator that [EnvCitus] names.
 func IsCitus(database string) bool {
@@ -25,7 +26,7 @@ func IsCitus(database string) bool {
 		return false
 	}
 	u, err := url.Parse(database)
-	coordinator, _ := url.Parse(citusNodes[0]) // createOnCitus reports an invalid URL
+	coordinator, _ := url.Parse(citusNodes()[0]) // createOnCitus reports an invalid URL
 	return err == nil && coordinator != nil && u.Host == coordinator.Host
 }
 
@@ -33,7 +34,8 @@ func IsCitus(database string) bool {
 // the coordinator's database. The databases are dropped when the test ends.
 func createOnCitus(t testing.TB) string {
 	t.Helper()
-	coordinator, err := url.Parse(citusNodes[0])
+	nodes := citusNodes()
+	coordinator, err := url.Parse(nodes[0])
 	if err != nil || coordinator.Port() == "" {
 		t.Fatalf("%s must begin with the URL of a coordinator, such as postgres://citus@127.0.0.1:9700/postgres", EnvCitus)
 	}
@@ -44,7 +46,7 @@ func createOnCitus(t testing.TB) string {
 		return u.String()
 	}
 	connect := "citus_set_coordinator_host"
-	for _, host := range append([]string{coordinator.Host}, citusNodes[1:]...) {
+	for _, host := range append([]string{coordinator.Host}, nodes[1:]...) {
 		node, err := url.Parse("//" + host)
 		if err == nil {
 			err = copyDatabase(t.Context(), on(host), emptyTemplate, name)
@@ -54,12 +56,12 @@ func createOnCitus(t testing.TB) string {
 			err = execute(t.Context(), withDatabase(on(host), name), "CREATE EXTENSION citus")
 		}
 		if err == nil {
-			err = execute(t.Context(), withDatabase(citusNodes[0], name), fmt.Sprintf("SELECT %s('%s', %s)", connect, node.Hostname(), node.Port()))
+			err = execute(t.Context(), withDatabase(nodes[0], name), fmt.Sprintf("SELECT %s('%s', %s)", connect, node.Hostname(), node.Port()))
 		}
 		if err != nil {
 			t.Fatalf("create a database on %s: %v", host, err)
 		}
 		connect = "citus_add_node"
 	}
-	return withDatabase(citusNodes[0], name)
+	return withDatabase(nodes[0], name)
 }

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/keyseat/keyseat/adapters/pgtest"
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
@@ -47,9 +46,7 @@ func (c *clocks) write(path string, off time.Duration) {
 // skewPostgres gives the database a clock with the offset in a table. A function that comes first in the search path
 // of the daemons replaces the real one.
 func (c *clocks) skewPostgres() {
-	if pgtest.IsCitus(c.Database) {
-		c.Skip("the workers of Citus would not have the function")
-	}
+	c.SkipOnCitus("the workers of Citus would not have the function")
 	db, err := sql.Open("pgx", c.Database)
 	if err != nil {
 		c.Fatal(err)

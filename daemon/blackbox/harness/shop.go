@@ -87,6 +87,14 @@ func NewPostgresShop(t *testing.T, url string) *Shop {
 	return s
 }
 
+// SkipOnCitus skips a test that a cluster of Citus does not suit, for the given reason.
+func (s *Shop) SkipOnCitus(reason string) {
+	s.Helper()
+	if pgtest.IsCitus(s.Database) {
+		s.Skip(reason)
+	}
+}
+
 // IsSQLite reports whether the database is an SQLite file, which allows only one daemon.
 func (s *Shop) IsSQLite() bool { return strings.HasPrefix(s.Database, "sqlite:") }
 
