@@ -154,7 +154,7 @@ func TestStalledDaemon(t *testing.T) {
 	s.ImportPlans("p,US,50,,")
 	stalled := s.Serve("--lease", "500ms")
 	for i, code := range codes {
-		stalled.MustAccept(harness.Upgrade(code, fmt.Sprintf("slow=700+success@%d.example.com", i), "US"))
+		stalled.MustAccept(harness.Upgrade(code, fmt.Sprintf("slow=2000+success@%d.example.com", i), "US"))
 	}
 	s.Eventually("the provider is called", func() bool { return len(s.Provider.Requests()) == n })
 	stalled.Pause()
