@@ -44,7 +44,7 @@ func ParseTyped(s string) (Code, error) {
 	return parseForeign(strings.ReplaceAll(Trim(s), " ", "+"))
 }
 
-// parseForeign checks a code that is not of our own format. It does not change the spelling.
+// parseForeign checks a code of another format than keyseat's. It does not change the spelling.
 func parseForeign(s string) (Code, error) {
 	if len(s) == 0 || len(s) > MaxCode {
 		return "", ErrCode
@@ -57,8 +57,8 @@ func parseForeign(s string) (Code, error) {
 	return Code(s), nil
 }
 
-// Our own format has 24 characters of Crockford's base32 (https://www.crockford.com/base32.html), which
-// hold 120 bits, and one check character. The 25 characters form five groups of five.
+// keyseat's own format has 24 characters of Crockford's base32 (https://www.crockford.com/base32.html), which hold 120
+// bits, and one check character. The 25 characters form five groups of five.
 const (
 	alphabet  = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 	codeLen   = 25
@@ -68,8 +68,8 @@ const (
 // EntropyBytes is the number of random bytes in a code.
 const EntropyBytes = 15
 
-// Generate makes a code of our own format from random bytes. The caller must read the bytes from a
-// cryptographic source, because an attacker that can guess the bytes can guess the code.
+// Generate makes a code of keyseat's own format from random bytes. The caller must read the bytes from a cryptographic
+// source, because an attacker that can guess the bytes can guess the code.
 func Generate(random [EntropyBytes]byte) Code {
 	values := make([]byte, 0, codeLen)
 	for i := 0; i < EntropyBytes; i += 5 { // five bytes hold eight symbols
@@ -84,7 +84,7 @@ func Generate(random [EntropyBytes]byte) Code {
 	return Code(format(append(values, gf32Double(checksum(values)))))
 }
 
-// Generated reports whether the code has our own format and a correct check character. Such a code cannot be guessed.
+// Generated reports whether the code has keyseat's own format and a correct check character. It cannot be guessed.
 func (c Code) Generated() bool {
 	_, ok := readOwn(string(c))
 	return ok
@@ -162,7 +162,7 @@ func isSeparator(r rune) bool {
 // Results of [symbol] for a character without a value.
 const (
 	skipped byte = 32 + iota // readOwn ignores the character
-	unknown                  // the text is not of our own format
+	unknown                  // the text is not of keyseat's own format
 )
 
 // asciiSymbols holds the results of [symbol] for ASCII. Lower case has the values of upper case. O has the value of 0,
@@ -184,7 +184,7 @@ var asciiSymbols = func() (table [utf8.RuneSelf]byte) {
 	return table
 }()
 
-// symbol returns the value of a character in a code of our own format, or [skipped] or [unknown]. A full-width
+// symbol returns the value of a character in a code of keyseat's own format, or [skipped] or [unknown]. A full-width
 // character has the value of the ASCII character that it looks like.
 func symbol(r rune) byte {
 	if r >= '！' && r <= '～' {
@@ -199,8 +199,8 @@ func symbol(r rune) byte {
 	return unknown
 }
 
-// readOwn reads a code of our own format in any spelling and reports whether the text is such a code. Another text does
-// not pass by accident, because it must have exactly 25 symbols and a correct check character.
+// readOwn reads a code of keyseat's own format in any spelling and reports whether the text is such a code. Another
+// text does not pass by accident, because it must have exactly 25 symbols and a correct check character.
 func readOwn(s string) (Code, bool) {
 	var buffer [codeLen]byte
 	values, ok := readSymbols(s, buffer[:0])

@@ -38,7 +38,7 @@ type Key struct {
 	VerifyAddress string // of the plan that has the account
 
 	Invite  string // the invite of a legacy key, which was last used with the old system; "" for all other keys
-	Address string // of the plan that Invite is for
+	Address string // the address of the plan that Invite is for
 
 	OrderID      string // of the seller's order, "" if the order is not known
 	PurchaseDate time.Time
@@ -119,7 +119,7 @@ func (k Key) Restore() Key {
 // An InfoShape is one of the five forms of the info response.
 type InfoShape uint8
 
-// The shapes, in the order in which [Key.InfoShape] checks for them. The last words of each comment list the fields.
+// The shapes, in the order in which [Key.InfoShape] checks for them. After the colon, a comment lists the fields.
 const (
 	NotFound  InfoShape = iota // the key does not exist, or is revoked
 	Reusable                   // an upgrade failed or a renew succeeded: status, message and dates

@@ -38,7 +38,7 @@ type LoginCounter interface {
 type LoginTest struct {
 	Login     string // a keyed hash of the normalized login
 	Code      keys.Code
-	Succeeded bool // for ReleaseLogins
+	Succeeded bool // the task succeeded; only ReleaseLogins reads this field
 }
 
 // LoginCounts are the counts after a test, which is included.

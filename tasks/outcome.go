@@ -49,7 +49,7 @@ const (
 type outcomeRule struct {
 	outcome Outcome
 	message string
-	fault   stock.Fault // the fault of the plan, "" without one
+	fault   stock.Fault // the fault of the plan that the outcome reports; "": none
 	kinds   []Kind
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // A changeset holds the stored versions against which a batch of changes is checked, and the rows to write. Each
-// accepted change updates the versions, so that the next change is checked against its result.
+// accepted change updates the versions, so that the next change is checked against the result.
 type changeset struct {
 	keys         map[keys.Code]int64 // the version of each key
 	tasks        map[taskKey]rowVersion

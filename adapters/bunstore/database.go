@@ -126,7 +126,7 @@ func (d *database) withConn(ctx context.Context, run func(conn bun.Conn) error) 
 	return run(conn)
 }
 
-// transact runs do in a transaction. It repeats the whole transaction like [database.retryTx].
+// transact runs do in a transaction, with the retries of [database.retryTx].
 func (d *database) transact(ctx context.Context, do func(tx session) error) error {
 	return d.retryTx(ctx, func(life context.Context, conn bun.Conn) error { return d.inTx(life, conn, do) })
 }

@@ -114,7 +114,7 @@ func (distributed) write(ctx context.Context, run, last query.Runner, cs *change
 	return last(ctx)
 }
 
-// withReadVersions returns rows to write. The additional column "was" has the version of each row that was read.
+// withReadVersions returns rows to write. The additional column "was" has the version that was read of each row.
 func withReadVersions[T any](cs *changeset, t query.Table[T], rows []T, name func(T) taskKey) query.Rows {
 	b := t.Rows(rows)
 	b.Columns += ", was bigint"

@@ -206,7 +206,7 @@ func (s *Store) Search(ctx context.Context, q adminstore.Search) (found adminsto
 	return found, s.wrap("search", err)
 }
 
-// searchQueries returns the queries of a search, which add to found.
+// searchQueries returns the queries of a search, which append their results to found.
 func (s *Store) searchQueries(q adminstore.Search, found *adminstore.Found) (all []query.Query) {
 	key := func(to *[]tasks.Snapshot, condition, order string, args query.Args) {
 		all = append(all, query.Query{Args: args, Scan: appendSnapshots(to), SQL: fmt.Sprintf(`

@@ -82,7 +82,7 @@ func statusRanges(f adminstore.KeyFilter) (all []string) {
 
 // keyConditions returns the conditions of a filter on the status, used and revoked, for an index without these columns.
 func keyConditions(f adminstore.KeyFilter) (all []string) {
-	if len(f.Statuses) > 0 { // an unknown status could have quotes
+	if len(f.Statuses) > 0 { // leave out unknown statuses, because their texts could have quotes
 		known := slices.DeleteFunc(keys.Statuses(), func(s keys.Status) bool { return !slices.Contains(f.Statuses, s) })
 		all = append(all, oneOf("k.status", append(known, "")))
 	}

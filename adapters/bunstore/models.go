@@ -19,8 +19,8 @@ import (
 //	  │             tags: the columns
 //	  └ table, relations
 //
-// The columns of a model are a struct with the same fields as a type of the core, in the same order. Therefore
-// Go converts one to the other, and does not compile if a field is missing.
+// The columns of a model are a struct with the fields of a type of keys, stock, tasks or outbox, in the same order. So
+// Go can convert one to the other, and a missing field does not compile.
 //
 // Some names in the database are older than the names in Go:
 //

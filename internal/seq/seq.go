@@ -14,9 +14,9 @@ func All[T any](all []T) iter.Seq2[T, error] {
 	}
 }
 
-// Pages yields the rows of a list, which it reads in pages of the given size. The first page begins behind the cursor
-// start. The function read returns up to n rows after a cursor, and cursor returns the cursor of a row. If read fails, the
-// sequence yields the error and ends.
+// Pages yields the rows of a list, which it reads in pages of the given size. The first page begins after the given
+// cursor. The function read returns up to n rows after a cursor. The function cursor returns the cursor of a row. If
+// read fails, the sequence yields the error and ends.
 func Pages[T, C any](start C, size int, read func(after C, n int) ([]T, error), cursor func(T) C) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for after := start; ; {

@@ -73,7 +73,7 @@ func newSlotLocation(plan string, s stock.State) slotLocation {
 // OutOfOrder reports whether a transfer began where the slot was not. For example, the slot was held twice.
 func (t SlotHistory) OutOfOrder() bool { return t.broken }
 
-// Matches reports whether the sum of the transfers is the location of the slot in the task.
+// Matches reports whether the transfers lead to the plan and the state of the slot that the task has.
 func (t SlotHistory) Matches(task tasks.Task) bool { return len(t.missingMoves(task)) == 0 }
 
 // String returns the sums as a text for people, or "nothing" if all sums are zero.

@@ -25,7 +25,7 @@ import (
 	lib "modernc.org/sqlite/lib"
 )
 
-// TxTimeout is the time limit of one transaction, COMMIT included. The text of the error names this limit.
+// TxTimeout is the time limit of one transaction, COMMIT included. The error of a longer transaction names this limit.
 const TxTimeout = 10 * time.Second
 
 // A Public error has a text that may be shown, because the text holds no stored value.
