@@ -7,6 +7,7 @@ replace github.com/keyseat/keyseat => ../..
 require (
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/keyseat/keyseat v0.0.0
+	github.com/prometheus/procfs v0.22.0
 	github.com/riverqueue/river v0.51.1
 	github.com/riverqueue/river/riverdriver/riverpgxv5 v0.51.1
 	golang.org/x/sys v0.49.0

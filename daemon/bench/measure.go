@@ -4,14 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/procfs"
 )
 
 // A stepError is the error of a failed step of a measurement. [must] and [check] panic with it, because nothing after
@@ -174,60 +171,34 @@ func (c cpuTime) per(n int) cpuTime {
 
 // cpuOf returns the processor time that a server and PostgreSQL have used until now, on Linux, and 0 on other systems.
 func (b *bench) cpuOf(p *process) cpuTime {
-	return cpuTime{server: processCPU(p.cmd.Process.Pid), database: childrenCPU(b.postmaster)}
-}
-
-// statFields returns the fields of a process in /proc/PID/stat that follow the name of its program, or nil.
-func statFields(pid int) []string {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return nil
-	}
-	line := string(text)
-	return strings.Fields(line[strings.LastIndexByte(line, ')')+1:])
-}
-
-// Indexes in the result of [statFields], and the duration of a tick, the unit of the times, which is constant on Linux.
-const (
-	statParent   = 1  // the id of the parent process
-	statUser     = 11 // the time in user mode; the time in the kernel follows
-	statChildren = 13 // the time of ended children in user mode; their time in the kernel follows
-	tick         = 10 * time.Millisecond
-)
-
-func processCPU(pid int) time.Duration { return ticks(pid, statUser) }
-
-// ticks returns the sum of two times of a process: the field with the given index, and the next field.
-func ticks(pid, field int) time.Duration {
-	fields := statFields(pid)
-	if len(fields) <= field+1 {
-		return 0
-	}
-	one, _ := strconv.Atoi(fields[field]) // both fields are numbers
-	other, _ := strconv.Atoi(fields[field+1])
-	return time.Duration(one+other) * tick
-}
-
-// childrenCPU returns the processor time of all children of a process, including ended children.
-func childrenCPU(pid int) time.Duration {
-	sum := ticks(pid, statChildren)
-	folders, _ := filepath.Glob("/proc/[0-9]*") // the pattern is well formed
-	for _, folder := range folders {
-		child, _ := strconv.Atoi(filepath.Base(folder)) // the pattern matches numbers only
-		if fields := statFields(child); len(fields) > statParent && fields[statParent] == strconv.Itoa(pid) {
-			sum += processCPU(child)
+	postmaster := statOf(b.postmaster)
+	database := ticks(postmaster.CUTime + postmaster.CSTime) // the time of the children that have ended
+	all, _ := procfs.AllProcs()                              // fails on other systems than Linux
+	for _, child := range all {
+		if stat := statOf(child.PID); stat.PPID == b.postmaster {
+			database += ticks(int(stat.UTime + stat.STime))
 		}
 	}
-	return sum
+	stat := statOf(p.cmd.Process.Pid)
+	return cpuTime{server: ticks(int(stat.UTime + stat.STime)), database: database}
 }
+
+// statOf returns the statistics of a process. They are zero if there is no such process, and on systems other than Linux.
+func statOf(pid int) (stat procfs.ProcStat) {
+	if p, err := procfs.NewProc(pid); err == nil {
+		stat, _ = p.Stat() // fails if the process has just ended
+	}
+	return stat
+}
+
+// ticks converts a time of [procfs.ProcStat], which is in units of 10 milliseconds.
+func ticks(n int) time.Duration { return time.Duration(n) * 10 * time.Millisecond }
 
 // postmasterOf returns the process id of the PostgreSQL server, which is the parent of the process that serves a
 // connection. The id is 0 on systems other than Linux.
 func postmasterOf(ctx context.Context, admin string) (pid int) {
 	check(withConn(ctx, admin, func(conn *pgx.Conn) error {
-		if fields := statFields(int(conn.PgConn().PID())); len(fields) > statParent {
-			pid = must(strconv.Atoi(fields[statParent]))
-		}
+		pid = statOf(int(conn.PgConn().PID())).PPID
 		return nil
 	}))
 	return pid
