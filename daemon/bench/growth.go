@@ -170,16 +170,3 @@ func (g *growth) runArchive(ctx context.Context) sample {
 	g.add("archive", 0, "%s; per million keys read %s, per million history entries archived %s", duration(float64(took)), million(g.keys), million(entries))
 	return sample{all: entries}
 }
-
-// removeIndexesSQL drops the indexes of the table of keys, because the table is filled faster without them.
-// restoreIndexesSQL makes these indexes again.
-const (
-	removeIndexesSQL = `DO $$ DECLARE i record; BEGIN
-		CREATE TABLE bench_indexes AS SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'keyseat_keys' AND indexname <> 'keyseat_keys_pkey';
-		FOR i IN SELECT * FROM bench_indexes LOOP EXECUTE 'DROP INDEX ' || i.indexname; END LOOP;
-	END $$`
-	restoreIndexesSQL = `DO $$ DECLARE i record; BEGIN
-		FOR i IN SELECT * FROM bench_indexes LOOP EXECUTE i.indexdef; END LOOP;
-		DROP TABLE bench_indexes;
-	END $$`
-)

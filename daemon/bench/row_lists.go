@@ -177,7 +177,7 @@ var (
 func (f listFill) run(ctx context.Context) {
 	db := must(f.open())
 	defer func() { _ = db.Close() }() // has an effect only after an error of a statement
-	drop, restore := f.listIndexes(ctx, db)
+	drop, restore := f.listIndexes(ctx)
 	all := append(append(f.first, drop...), "INSERT INTO keyseat_countries (code) VALUES ('US'), ('DE'), ('FR')")
 	for _, fill := range fillLists {
 		for first := 0; first < f.keys/fill.part; first += fillStep {
@@ -194,7 +194,9 @@ func (f listFill) run(ctx context.Context) {
 }
 
 // listIndexes returns statements that drop the indexes, and statements that make these indexes again.
-func (f listFill) listIndexes(ctx context.Context, db *sql.DB) (drop, restore []string) {
+func (f listFill) listIndexes(ctx context.Context) (drop, restore []string) {
+	db := must(f.open())
+	defer func() { _ = db.Close() }() // the database was only read
 	rows, err := db.QueryContext(ctx, f.indexes)
 	check(err)
 	defer func() { _ = rows.Close() }() // rows.Err reports the error
