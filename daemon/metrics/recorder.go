@@ -226,26 +226,13 @@ type Bucket struct {
 // ConnectorStats returns the connector statistics of this daemon. It leaves out a kind and effect without any call.
 func (m *Recorder) ConnectorStats() []ConnectorStats {
 	registry := prometheus.NewRegistry() // because a gather of m.registry would also query the database
-	if registry.Register(m.connectorSeconds) != nil {
-		return nil
-	}
-	families, err := registry.Gather()
-	if err != nil {
-		return nil
-	}
+	registry.MustRegister(m.connectorSeconds)
+	families, _ := registry.Gather() // fails only if several collectors contradict each other
 	var all []ConnectorStats
 	for _, family := range families {
 		for _, metric := range family.GetMetric() {
-			h := metric.GetHistogram()
-			s := ConnectorStats{Count: h.GetSampleCount(), Total: toDuration(h.GetSampleSum())}
-			for _, label := range metric.GetLabel() {
-				switch label.GetName() {
-				case "kind":
-					s.Kind = tasks.Kind(label.GetValue())
-				case "effect":
-					s.Effect = label.GetValue()
-				}
-			}
+			h, labels := metric.GetHistogram(), metric.GetLabel() // the labels are sorted by name: effect, kind
+			s := ConnectorStats{tasks.Kind(labels[1].GetValue()), labels[0].GetValue(), h.GetSampleCount(), toDuration(h.GetSampleSum()), nil}
 			for _, b := range h.GetBucket() {
 				s.Buckets = append(s.Buckets, Bucket{toDuration(b.GetUpperBound()), b.GetCumulativeCount()})
 			}
