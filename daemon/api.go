@@ -245,8 +245,7 @@ func (a *API) logRequest(r *http.Request, id string, o Observation, resp respons
 	}
 }
 
-// level returns the log level of a response: error for an error of this daemon, info for an accepted task or a client
-// over its limit, debug otherwise.
+// level returns error for an error of this daemon, info for an accepted task or a client over its limit, else debug.
 func (resp response) level(r *http.Request, o Observation) slog.Level {
 	switch {
 	case resp.clientGone(r):

@@ -61,8 +61,7 @@ var NoUnknownKeyLimit = new(ratelimit.Limiter)
 // fingerprint key. If several processes must make the same fingerprints, set the field Fingerprints of each engine.
 //
 // If the store is a [tasks.LoginCounter], the engine limits how often a login may be tested at the provider. It hashes
-// logins with the sealer's method Hash, which [keyring.Ring] has. Without that method, it hashes them with a random key
-// of this engine.
+// logins with the sealer's method Hash, which [keyring.Ring] has, or else with a random key of this engine.
 //
 // [keyring.Ring]: https://pkg.go.dev/github.com/keyseat/keyseat/adapters/keyring#Ring
 func NewEngine(store tasks.Store, connector tasks.Connector, sealer tasks.Sealer, rules tasks.Rules) tasks.Engine {

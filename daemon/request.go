@@ -18,8 +18,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// The calls of the API. A parameter with the name of a call selects that call. The value of this parameter is the key,
-// except for stock.
+// The calls of the API. A parameter with the name of a call selects the call. Its value is the key, except for stock.
 const (
 	callInfo    = "info"
 	callRenew   = string(tasks.Renew)
@@ -209,8 +208,7 @@ func (c jsonErrorConn) Write(p []byte) (int, error) {
 	return c.TCPConn.Write(p)
 }
 
-// netHTTPErrorHeaders follow the status line in every error that net/http writes itself, and in no
-// response of a handler.
+// netHTTPErrorHeaders follow the status line in each error that net/http writes itself, and in no other response.
 const netHTTPErrorHeaders = "\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
 
 // errorStatus returns the status of an error that net/http writes itself, or 0 for other bytes. Such an error has

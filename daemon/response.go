@@ -60,8 +60,7 @@ func unavailable(err error) response {
 	return resp
 }
 
-// taskResponse returns the response for the result of an upgrade or renew. No other function turns a refusal into an
-// HTTP status.
+// taskResponse returns the response for the result of an upgrade or renew. Only here an error becomes an HTTP status.
 func taskResponse(kind tasks.Kind, err error) response {
 	var refusal tasks.Refusal
 	var limited tasks.RateLimited
@@ -80,8 +79,7 @@ func taskResponse(kind tasks.Kind, err error) response {
 	return unavailable(err)
 }
 
-// infoResponse returns the response for a key: the fields of the key's shape ([keys.Key.InfoShape]),
-// in the documented order.
+// infoResponse returns the response for a key: the fields of its [keys.InfoShape], in the documented order.
 func infoResponse(k keys.Key) response {
 	shape := k.InfoShape()
 	if shape == keys.NotFound {

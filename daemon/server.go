@@ -187,8 +187,7 @@ func (s *Server) publicHandler() http.Handler {
 	})
 }
 
-// hsts makes browsers use only TLS for a year (RFC 6797). It does not include subdomains, because other servers may
-// run there.
+// hsts makes browsers use only TLS for a year (RFC 6797). It leaves out subdomains, which may be other servers.
 var hsts = []string{"max-age=31536000"}
 
 // readyTimeout limits how long a check of the database for /readyz may take.

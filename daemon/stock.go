@@ -42,8 +42,7 @@ func CountryName(c stock.Country) string {
 // Countries returns every country, sorted by name as English collates names. The caller may change the slice.
 func Countries() []stock.Country { return slices.Clone(byName()) }
 
-// byName returns every country, sorted by name. It sorts once, because a collator is slow and not safe for concurrent
-// use.
+// byName returns every country, sorted by name. It sorts once, because a collator is slow and not thread-safe.
 var byName = sync.OnceValue(func() []stock.Country {
 	all := stock.Countries()
 	english := collate.New(language.English)

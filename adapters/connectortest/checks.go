@@ -17,8 +17,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// Run tests whether a connector keeps the contract of [tasks.Connector]. It takes less than a second if the connector
-// returns its results without delay.
+// Run tests whether a connector keeps the contract of [tasks.Connector]. For a fast connector, it takes under a second.
 func Run(t *testing.T, open Factory) {
 	for _, c := range checks {
 		t.Run(c.name, func(t *testing.T) {
@@ -58,8 +57,7 @@ var checks = []struct {
 		}
 		return nil
 	}},
-	// Eight simultaneous attempts with one idempotency key get one result, and its work is done once. Several processes
-	// can make such attempts.
+	// Eight simultaneous attempts with one idempotency key get one result, and its work is done once.
 	{"simultaneous", func(ctx context.Context, s Subject) error {
 		r := s.succeeding(tasks.Upgrade)
 		results := make([]tasks.ConnectorResult, 8)

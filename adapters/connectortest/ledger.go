@@ -88,8 +88,7 @@ func (l *ledger) record(q Request, err error) int {
 	return l.attempts[q.Key()]
 }
 
-// carryOut returns the outcome of the work for the request's key. If the work is not done yet, carryOut does it, with
-// the given outcome.
+// carryOut returns the outcome of the work for a request's key, and does the work with the given outcome if necessary.
 func (l *ledger) carryOut(q Request, outcome tasks.Outcome) tasks.Outcome {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -42,8 +42,7 @@ type Provider struct {
 	ledger ledger
 }
 
-// NewProvider serves a provider on loopback until the test ends. The caller may set its fields until the first
-// request arrives.
+// NewProvider serves a provider on loopback until the test ends. Set its fields before the first request.
 func NewProvider(t testing.TB) *Provider {
 	p := new(Provider)
 	server := httptest.NewServer(p)
@@ -58,8 +57,7 @@ func NewProvider(t testing.TB) *Provider {
 // RecordTo makes the ledger outlive the provider. It creates the file if necessary, and reads the effects in the
 // file. From then on the provider appends each request and each effect to the file, as one [Line].
 //
-// Later requests are only in the file, so that memory does not grow. [Provider.Requests] returns the requests that came
-// before RecordTo.
+// Later requests are only in the file, so that memory does not grow. [Provider.Requests] returns the earlier requests.
 func (p *Provider) RecordTo(path string) error { return p.ledger.open(path) }
 
 // Requests returns the received requests in order. It leaves out the requests in the file of [Provider.RecordTo].

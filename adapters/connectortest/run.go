@@ -1,8 +1,7 @@
 // Package connectortest tests whether connectors keep the contract of [tasks.Connector]. It also has a fake of
 // a provider's service for such tests.
 //
-// [Run] is the conformance suite. The test of a connector is a few lines. They define how to make a connector and
-// how to provoke an outcome:
+// [Run] is the conformance suite. A test of a connector defines how to make a connector and how to provoke an outcome:
 //
 //	func TestContract(t *testing.T) {
 //		connectortest.Run(t, func(t testing.TB) connectortest.Subject {
@@ -115,8 +114,7 @@ func (s Subject) wantOutcome(ctx context.Context, r tasks.ConnectorRequest, want
 	return s.wantOneEffect(r)
 }
 
-// wantOneEffect returns an error unless the work of the request was done once. It returns nil if effects cannot be
-// counted.
+// wantOneEffect returns an error unless the work of the request was done once, or cannot be counted.
 func (s Subject) wantOneEffect(r tasks.ConnectorRequest) error {
 	if s.Effects == nil {
 		return nil

@@ -57,8 +57,7 @@ func outcomeOf(word string) tasks.Outcome {
 	return tasks.Success
 }
 
-// A misbehavior responds to a request in a way that a client must expect. If it returns true, the good response
-// follows.
+// A misbehavior is a response that a client must expect. If it returns true, the good response follows.
 type misbehavior func(w http.ResponseWriter, r *http.Request, arg string) bool
 
 var misbehaviors = map[string]misbehavior{

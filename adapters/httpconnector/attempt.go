@@ -20,8 +20,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A requestBody is the body of a request. It depends on the task and its plan alone, so every attempt with the same
-// plan sends the same bytes.
+// A requestBody depends on the task and its plan alone, so every attempt with the same plan sends the same bytes.
 type requestBody struct {
 	TaskID  string        `json:"task_id"`
 	Kind    tasks.Kind    `json:"kind"`
@@ -90,8 +89,7 @@ func newTransport() *http.Transport {
 	return httpclient.NewTransport(dialer, maxIdleConns, 30*time.Second) // servers keep idle connections longer, so they do not close first
 }
 
-// interpret returns the result that a response means. It reads the body of every response, so that the connection
-// can be used again.
+// interpret returns the result that a response means. It reads every body, so that the connection can be reused.
 func interpret(ctx context.Context, r *http.Response) tasks.ConnectorResult {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxResponse+1))
 	if err == nil && len(body) > maxResponse {
@@ -148,8 +146,7 @@ func parseResult(ctx context.Context, body []byte, err error) tasks.ConnectorRes
 	}
 }
 
-// describeError describes an error without quoting it, because an error of net/http may quote the URL, a header of the
-// response, or the token.
+// describeError describes an error without quoting it, because an error of net/http may quote the URL or the token.
 func describeError(ctx context.Context, err error) string {
 	unreadable, isUnreadable := errors.AsType[unreadableError](err)
 	timeout, timedOut := errors.AsType[timeoutError](context.Cause(ctx))

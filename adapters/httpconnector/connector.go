@@ -17,8 +17,7 @@
 // because no complete header was sent. This hides a restart of the service. The package tasks makes all other
 // repetitions, because only that package knows the attempts, the lease and the deadline.
 //
-// The connector does not infer from the text of an error whether a request was sent. It uses a trace of the
-// connection instead.
+// A trace of the connection, and not the text of an error, shows whether a request was sent.
 //
 // The body holds the secrets of the account, and one header holds the token. Of all that was sent or received,
 // notes and log lines hold only statuses and known outcomes. Errors of net/http do not appear in them, because
@@ -80,8 +79,7 @@ func New(base string, o Options) (*Connector, error) {
 	return c, nil
 }
 
-// SetToken changes the token of later attempts. If token is invalid, SetToken returns [ErrToken] and the
-// connector keeps the old one.
+// SetToken changes the token of later attempts. If token is invalid, it changes nothing and returns [ErrToken].
 func (c *Connector) SetToken(token tasks.Secret) error {
 	if err := checkToken(token); err != nil {
 		return err

@@ -43,8 +43,7 @@ const (
 	Skipped Verdict = "skipped"
 )
 
-// A ServiceCheck is one check of a [ServiceTest] with its result. The note says what to fix, or why the check was
-// skipped.
+// A ServiceCheck is one check of a [ServiceTest] with its result. The note says what to fix, or why it was skipped.
 type ServiceCheck struct {
 	Name    string  `json:"check"`
 	Verdict Verdict `json:"result"`

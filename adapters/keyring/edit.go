@@ -56,8 +56,7 @@ var errUnchanged = errors.New("nothing to change")
 // lockWait is the time limit for waiting for another edit. An edit takes milliseconds.
 const lockWait = 5 * time.Second
 
-// do rewrites the file atomically: after a crash there is either the old file or the new one. If there is no file, the
-// argument of change is nil.
+// do rewrites the file atomically: after a crash there is the old file or the new one. Without a file, old is nil.
 //
 // Edits run one after the other, because the temporary file is locked until it has the name of the file. Two
 // simultaneous edits could lose a key that has encrypted something.
@@ -130,12 +129,12 @@ const Rest = 10 * time.Minute
 type Rotation struct {
 	Now time.Time
 
-	// Period is the age at which the first key gets a successor. A first key of unknown age also gets a successor. 0:
-	// Rotate adds no key.
+	// Period is the age at which the first key gets a successor. A key of unknown age also gets one. 0: Rotate adds
+	// none.
 	Period time.Duration
 
-	// InUse returns the reason to keep the key with the given id, or "". Open tasks and daemons that use a copy of the
-	// file are such reasons.
+	// InUse returns the reason to keep the key with the given id, or "". Reasons are open tasks, and daemons with a
+	// copy of the file.
 	InUse func(id string) string
 }
 

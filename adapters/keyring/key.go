@@ -19,8 +19,7 @@ import (
 	"github.com/keyseat/keyseat/internal/safefile"
 )
 
-// readFile reads and parses a file that other users can neither read nor write. The state of the file is nil if the
-// file could not be read.
+// readFile reads and parses a file that other users can neither read nor write. If the read fails, the state is nil.
 func readFile(path string) ([]line, fs.FileInfo, error) {
 	text, info, err := safefile.Read(path, maxFile+1)
 	if err != nil {
@@ -33,8 +32,7 @@ func readFile(path string) ([]line, fs.FileInfo, error) {
 	return lines, info, err
 }
 
-// wrapErr adds "key ring" and the path of the file to an error. It omits the path if an error of package os has it
-// already.
+// wrapErr adds "key ring" and the path of the file to an error. It omits the path if the error has it already.
 func wrapErr(path string, err error) error {
 	var known *fs.PathError
 	switch {

@@ -185,8 +185,7 @@ type fileState struct {
 	err error
 }
 
-// refresh reads the file if it has changed since the last read. If the file has not changed, refresh returns the error
-// of the last read.
+// refresh reads the file if it has changed since the last read. Otherwise it returns the error of the last read.
 func (r *Ring) refresh() error {
 	if r.path == "" {
 		return nil
@@ -201,8 +200,7 @@ func (r *Ring) refresh() error {
 	return r.reload()
 }
 
-// reload reads the file, one goroutine at a time. If the file has not changed since the read of another goroutine, the
-// result of that read stays.
+// reload reads the file, one goroutine at a time. The result of another goroutine's read stays if the file is the same.
 func (r *Ring) reload() error {
 	r.readLock.Lock()
 	defer r.readLock.Unlock()

@@ -1,5 +1,4 @@
-// Package simulator is a connector for demos and tests. It calls no service. The local part of the login determines
-// how a task ends.
+// Package simulator is a connector for demos and tests. It calls no service: a login names the outcome of its tasks.
 //
 //	account_locked@example.com ──▶ account_locked, if a task of that kind can have this outcome
 //	anybody.else@example.com   ──▶ success
@@ -17,8 +16,7 @@ import (
 // A Connector ends each task with the outcome that the local part of the login names, in upper or lower case. If the
 // local part is not an outcome of the task's kind, the task ends with success.
 //
-// A Connector keeps no state. The same request has the same result in every process, because the result
-// depends on the request alone.
+// A Connector keeps no state. The result depends on the request alone, so it is the same in every process.
 type Connector struct {
 	Delay time.Duration // the pause before each result
 }

@@ -80,8 +80,7 @@ func printable(text string) string {
 }
 
 // actions maps the names of actions in log lines to the actions of entries. The admin API, the console and the commands
-// each have names of their own for an action. A name needs no line here if it is the [activity.Action] with spaces for
-// underscores.
+// each have names of their own for an action. A name is left out if it is the [activity.Action] with spaces.
 var actions = map[string]activity.Action{
 	"GET /admin/v1/keys":                 activity.ListKeys,
 	"POST /admin/v1/keys":                activity.IssueKeys,

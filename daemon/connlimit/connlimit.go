@@ -137,8 +137,7 @@ func (l *Limiter) wrapHandler(next http.Handler) http.Handler {
 	})
 }
 
-// An idleAwareBody is a request body whose connection counts as idle during a read, because the read waits for the
-// client.
+// An idleAwareBody is a request body. Its connection counts as idle during a read, which waits for the client.
 type idleAwareBody struct {
 	io.ReadCloser
 	limiter *Limiter

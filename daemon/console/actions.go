@@ -54,8 +54,7 @@ func (r *request) allowedActions(noun string, wanted map[string]bool) (all []act
 	return all
 }
 
-// IDParam returns the query parameter that identifies the object of the action: "key" for a reference to a key,
-// else "id".
+// IDParam returns the query parameter that identifies the object: "key" for a reference to a key, else "id".
 func (a action) IDParam() string {
 	if a.Noun == "key" {
 		return "key"
@@ -146,8 +145,7 @@ func (r *request) doAction() error {
 	return nil
 }
 
-// act performs an action, through the admin API, on the object whose id or code is target. It uses the outcome only for
-// the action resolve.
+// act performs an action, through the admin API, on the object whose id or code is target. Only resolve has an outcome.
 func (r *request) act(a action, target, outcome string) error {
 	body := map[string]string{}
 	if a.Verb == "resolve" {

@@ -49,8 +49,7 @@ var chartRanges = []chartRange{
 	{"30d", "30 days", 30 * 24, 24, "date", "01-02", 5 * time.Minute},
 }
 
-// A chartSelection selects the content of the charts: the period of both charts, and the tasks in the chart of
-// outcomes.
+// A chartSelection selects the period of both charts, and the tasks in the chart of outcomes.
 type chartSelection struct {
 	chartRange
 	stats.Filter
@@ -67,8 +66,7 @@ func (r chartRange) start(now time.Time) time.Time {
 	return now.Truncate(time.Hour).Add(time.Duration(1-r.hours) * time.Hour)
 }
 
-// An hour is a column of the chart. It counts the tasks that were accepted in the time of the column, per outcome
-// group.
+// An hour is a column of the chart. It counts the tasks that were accepted in that time, per outcome group.
 type hour struct {
 	chartRange
 	From   time.Time

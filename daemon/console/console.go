@@ -2,8 +2,8 @@
 // key, and it has buttons for the actions of the admin API.
 //
 // [Console] handles the path / and the paths below /console/. An operator signs in with a token of the admin API and
-// gets a session, which is a cookie. Each request looks the token up again. Therefore a session ends when its token is
-// removed from the file of tokens.
+// gets a session, which is a cookie. Each request looks the token up again, so a session ends when its token is
+// removed.
 //
 // Pages read from the store. Changes go through the admin API itself, in the same process and with the session's own
 // token. Therefore a change from the console has the same role checks, rules, history and audit log as a change by
@@ -13,9 +13,8 @@
 //	               │
 //	               └─ form ─▶ confirm ─▶ POST /admin/v1/… ─▶ tasks.Engine
 //
-// Lists show the ends of codes only. The page of a key shows the whole code if the role of the token allows it, and
-// the audit log records that. No URL contains a code: a link has a reference to the key, which is sealed with the
-// master keys.
+// Lists show the ends of codes only. The page of a key shows the whole code if the role of the token allows it, and the
+// audit log records that. No URL contains a code: a link has a reference to the key, sealed with the master keys.
 //
 // Every page works without JavaScript. JavaScript draws the charts and refreshes the data. A page
 // loads nothing from other hosts, and it never contains a login, a password or a token.
@@ -62,8 +61,7 @@ type Options struct {
 	Log        *slog.Logger     // nil: nothing is logged
 }
 
-// A Console is an HTTP handler for / and for the paths below /console/ of the server that it is mounted on.
-// It is safe for concurrent use.
+// A Console is an HTTP handler for / and for the paths below /console/. It is safe for concurrent use.
 type Console struct {
 	Options
 	sessions  *sessions          // the least recently used session ends if there are too many

@@ -25,8 +25,7 @@ type kindDurations struct {
 	Median, P95, Longest time.Duration
 }
 
-// A durationBucket counts, per kind, the attempts that took longer than Most of the previous bucket, and up to its own
-// Most.
+// A durationBucket counts, per kind, the attempts that took up to Most, but longer than Most of the previous bucket.
 type durationBucket struct {
 	Most   time.Duration // 0: any duration
 	Counts []int

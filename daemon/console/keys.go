@@ -108,8 +108,7 @@ type keyPage struct {
 }
 
 // showKey shows the explanation of a key. It shows the whole code only if the role of the operator allows that, and
-// then records this in the audit log. A refresh of an open page gets no code, because the script leaves the shown code
-// as it is.
+// then records this in the audit log. A refresh of an open page gets no code, because the page keeps the code.
 func (r *request) showKey() error {
 	code, err := r.codeOfPage()
 	if err != nil {
@@ -205,8 +204,7 @@ func (r *request) search() error {
 	return nil
 }
 
-// newSearchResults converts the results of a search. If the text is a whole code or the whole id of a task, that key or
-// task is the only result.
+// newSearchResults converts the results of a search. For a whole code or task id, that key or task is the only result.
 func (r *request) newSearchResults(text string, found adminstore.Found) (s searchResults, err error) {
 	code, _ := keys.ParseTyped(text) // for a malformed text it is "", which no key has
 	if len(found.Codes) > 0 && found.Codes[0].Key.Code == code {

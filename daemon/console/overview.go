@@ -74,8 +74,8 @@ func (r *request) firstSteps(o overview) ([]firstStep, error) {
 	return steps, err
 }
 
-// readCached returns the data of the overview and its charts. It reads the store only for data and charts that are not
-// in the cache, or are too old.
+// readCached returns the data of the overview and its charts. It reads the store only if they are not cached, or too
+// old.
 func (c *Console) readCached(ctx context.Context, s chartSelection) (overviewData, charts, error) {
 	c.cache.mu.Lock()
 	defer c.cache.mu.Unlock()
@@ -172,8 +172,7 @@ func (c *Console) readCharts(ctx context.Context, s chartSelection, now time.Tim
 	return read, err
 }
 
-// countHours counts the tasks of the hours of a selection. It reads up to [stats.MaxHours] hours at a time, because the
-// store allows no longer read.
+// countHours counts the tasks of the hours of a selection. One read has up to [stats.MaxHours] hours.
 func (c *Console) countHours(ctx context.Context, from time.Time, s chartSelection) (all []stats.HourCount, _ error) {
 	for first := 0; first < s.hours; first += stats.MaxHours {
 		part, err := c.TaskStats.CountByHour(ctx, from.Add(time.Duration(first)*time.Hour), min(s.hours-first, stats.MaxHours), s.Filter)

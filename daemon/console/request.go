@@ -67,8 +67,7 @@ func (r *request) sendFile(name, contentType string, write func(io.Writer) error
 
 func (r *request) client() netip.Addr { return ratelimit.ClientAddress(r.req, r.Proxies) }
 
-// audit writes a line and an entry of the audit log about an action with a token. The admin API does this itself for
-// the changes that go through it.
+// audit writes a line and an entry of the audit log about an action with a token. The admin API logs its own changes.
 func (r *request) audit(action string, token admin.Token, others ...slog.Attr) {
 	attrs := []slog.Attr{slog.String("action", action), slog.String("token", token.Name), slog.String("client", r.client().String())}
 	log := auditlog.Log{Lines: r.Log, Entries: r.Activity, Errors: r.Log, Limiter: &r.failedLog}

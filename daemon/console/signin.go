@@ -17,8 +17,8 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// proxyUserPattern matches the names that an operator can have. It is compiled at its first use, because each of its 64
-// repetitions costs time.
+// proxyUserPattern matches the names that an operator can have. It is compiled at its first use, because that takes
+// long.
 var proxyUserPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[!-~]{1,64}$`) })
 
 // proxyToken returns a token without a secret for the operator that a trusted proxy names, or the zero Token. The error

@@ -199,8 +199,7 @@ func (r *request) listPlans() error {
 	return r.render(http.StatusOK, page{"plans", "Plans", "plans", l})
 }
 
-// newPlanRow returns the row of a plan. The button that puts an expired plan back into stock opens the form, because
-// the plan needs a later expiry.
+// newPlanRow returns the row of a plan. For an expired plan, "Put back" opens the form, for a later expiry.
 func (r *request) newPlanRow(p stock.Plan) planRow {
 	now := r.Now()
 	expired := p.HasExpired(now)

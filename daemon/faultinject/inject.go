@@ -123,8 +123,7 @@ type crashPoint struct {
 	name     string
 }
 
-// passes is how many more times the process passes the named crash point before it is killed there. All crash points
-// share this number.
+// passes is how many more times the process survives the named crash point. All values of crashPoint share it.
 var passes atomic.Int64
 
 func newCrashPoint(ctx context.Context) crashPoint {

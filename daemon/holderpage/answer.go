@@ -30,8 +30,7 @@ type Answer struct {
 	UsedDate     *time.Time `json:"used_date"`     // nil: never used, or not known
 }
 
-// The states of an [Answer]: the statuses of a key, and further states of the page. Each state has texts with its name,
-// such as "headline-active".
+// The states of an [Answer]: the statuses of a key, and further states. A state has texts such as "headline-active".
 const (
 	stateActive        = "active"
 	stateInQueue       = "in_queue"
@@ -121,8 +120,7 @@ func newWaited(age time.Duration) *Delay {
 	return &Delay{max(0, int(age.Minutes())), "minute"}
 }
 
-// Delay returns how long the reader must wait before the next call is useful, rounded up. It returns nil if the API
-// does not say.
+// Delay returns how long the reader must wait before the next call is useful, rounded up; nil if that is not known.
 func (a Answer) Delay() *Delay {
 	seconds, err := strconv.Atoi(a.Wait)
 	switch {

@@ -58,8 +58,7 @@ func lightTint(c color) color { return c.mix(white, .91) }
 func darkTint(c color) color  { return c.mix(darkCard, .84) }
 func onDark(c color) color    { return c.mix(black, .84) }
 
-// until mixes the color with the color toward, in small steps, and returns the first mixture for which good returns
-// true.
+// until mixes the color with the color toward, in small steps, and returns the first mixture that is good.
 func (c color) until(toward color, good func(color) bool) color {
 	const steps = 100
 	for i := range steps {

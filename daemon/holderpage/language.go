@@ -66,8 +66,7 @@ func newLanguage(tag language.Tag, parse func(template.FuncMap) (*template.Templ
 	return l
 }
 
-// nameCountries sets the names of all countries. A text such as "country-MK" replaces the name that package display
-// has.
+// nameCountries sets the names of all countries. A text such as "country-MK" replaces the built-in name.
 func (t *texts) nameCountries() {
 	t.countries, t.place = map[string]string{}, map[string]int{}
 	var codes []string
@@ -111,8 +110,7 @@ var refusalFields = map[tasks.Refusal]string{
 	tasks.UpgradeOpen: "", tasks.RenewOpen: "", tasks.KeyUsed: "", tasks.KeyUnused: "", tasks.KeyLegacy: "",
 }
 
-// sentences maps each sentence that the API documents to a code. The text "message-CODE" of a language translates the
-// sentence.
+// sentences maps each sentence that the API documents to a code. The text "message-CODE" translates the sentence.
 var sentences = sync.OnceValue(func() map[string]string {
 	all := map[string]string{"Too many requests, try again later": "limited"}
 	for _, kind := range tasks.Kinds() {

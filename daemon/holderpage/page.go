@@ -118,8 +118,7 @@ type pageData struct {
 // Invalid reports whether the answer is about this field of the form.
 func (d pageData) Invalid(field string) bool { return d.Answer != nil && d.Answer.Field == field }
 
-// showForm shows the page without an answer. If the API cannot return the stock, it shows the error of that
-// call as the answer.
+// showForm shows the page without an answer. Without the stock, the answer is the error of the API.
 func (p *Page) showForm(w http.ResponseWriter, r *http.Request, t *texts, f form) {
 	stock, response := p.stock(r, t)
 	data := pageData{Stock: stock, Form: f}
@@ -213,8 +212,7 @@ func (p *Page) stock(r *http.Request, t *texts) (Stock, *httpclient.Recorder) {
 	return s, response
 }
 
-// render renders a template, and sends the text with the status of the API's response. It sends nothing before the
-// whole template is rendered.
+// render renders a template, and sends the text with the status of the API's response. It sends only a complete page.
 func (p *Page) render(w http.ResponseWriter, t *texts, response *httpclient.Recorder, name string, data any) {
 	if page, is := data.(pageData); is {
 		page.Style, page.Script, page.Icon = p.style, p.script, p.icon
@@ -235,8 +233,7 @@ func (p *Page) render(w http.ResponseWriter, t *texts, response *httpclient.Reco
 	_, _ = w.Write(text.Bytes()) // the client may have disconnected
 }
 
-// selfTest renders the page once in each language and state, so that New finds an invalid template before a
-// reader does.
+// selfTest renders the page once in each language and state, so that New finds invalid templates.
 func (p *Page) selfTest() error {
 	stock := Stock{Known: true, Free: []Country{{"A", "AA", 1}}, Others: []Country{{"B", "BB", 0}}}
 	for _, l := range p.languages {

@@ -84,8 +84,7 @@ func (t *theme) readStyle(sources []fs.FS, accent string) error {
 	return nil
 }
 
-// readLanguages finds the languages. The templates of a language are parsed when it is first used, because that takes
-// some milliseconds.
+// readLanguages finds the languages. The templates of a language are parsed at its first use, because that takes long.
 func (t *theme) readLanguages(sources []fs.FS, o Options) error {
 	tags, err := findLanguages(sources)
 	if err != nil {
@@ -100,8 +99,7 @@ func (t *theme) readLanguages(sources []fs.FS, o Options) error {
 	return nil
 }
 
-// language returns the reader's language: the language in the URL, or else the best language that the browser
-// accepts, or else English.
+// language returns the language in the URL, or else the best language that the browser accepts, or else English.
 func (t *theme) language(r *http.Request) *Language {
 	_, i := language.MatchStrings(t.matcher, r.URL.Query().Get("lang"), r.Header.Get("Accept-Language"))
 	return t.languages[i]

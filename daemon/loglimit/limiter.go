@@ -65,8 +65,7 @@ func (l *Limiter) Log(ctx context.Context, log *slog.Logger, e Event) {
 	}
 }
 
-// LogState logs that an operation has failed, with its error. If err is nil, it reports that the operation works
-// again. e describes the failure.
+// LogState logs the failure e of an operation, with its error. If err is nil, it calls [Limiter.Recovered].
 func (l *Limiter) LogState(ctx context.Context, log *slog.Logger, e Event, err error) {
 	if err == nil {
 		l.Recovered(ctx, cmp.Or(e.Subject, e.Message))

@@ -10,8 +10,7 @@
 // A [Recorder] measures from outside: it wraps the ports of the engine, and the daemon calls its Observe methods.
 // Therefore neither the packages of the engine nor an adapter depends on this package.
 //
-// Every name begins with keyseat_, except the go_… and process_… metrics of the runtime and the go_sql_…
-// metrics of the database pools.
+// Every name begins with keyseat_, except go_… and process_… (the runtime) and go_sql_… (the database pools).
 //
 // Every label has a closed set of values. No label contains a key, a login, a task or an address. A country
 // label is the ISO code of a country that has a plan.
@@ -115,8 +114,7 @@ var countedEvents = []tasks.EventType{
 	tasks.EventAccepted, tasks.EventRetried, tasks.EventPlanFaulty, tasks.EventClaimed, tasks.EventEnded,
 }
 
-// initSeries creates the series whose labels are known in advance, with the value 0. The rate function of Prometheus
-// needs a first value.
+// initSeries creates the series with known labels, with the value 0, because Prometheus's rate() needs a first value.
 func (m *Recorder) initSeries() {
 	for _, call := range []string{"view", "find", "apply", "lease", "extend", "stock"} {
 		m.storeErrors.WithLabelValues(call)

@@ -15,8 +15,7 @@ import (
 	"github.com/keyseat/keyseat/tasks/stats"
 )
 
-// ObserveBatch records how many callers shared one call of the store. Use it as the Observe function of the
-// package batchstore.
+// ObserveBatch records how many callers shared one call of the store. Use it as Options.Observe of batchstore.
 func (m *Recorder) ObserveBatch(call string, size int) {
 	m.batchSizes.WithLabelValues(call).Observe(float64(size))
 }
@@ -117,8 +116,7 @@ func (m *Recorder) Watch(source Source, log *slog.Logger) {
 	m.registry.MustRegister(&storeCollector{source: source, log: log})
 }
 
-// scrapeTimeout bounds the time of both queries together. It is far below the scrape timeout of Prometheus,
-// which is 10 s by default.
+// scrapeTimeout bounds the time of both queries together. The scrape timeout of Prometheus is 10 s by default.
 const scrapeTimeout = 3 * time.Second
 
 // A storeCollector is the [prometheus.Collector] that reads a Source.

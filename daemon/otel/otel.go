@@ -57,8 +57,7 @@ type Tracer struct {
 	callers map[any][]trace.Span // the spans that wait for a batch, by what they wait for: a code or a changeID
 }
 
-// taskSpans are the spans of a task that later spans link to. For a span that does not exist, the SpanContext is not
-// valid.
+// taskSpans are the spans of a task that later spans link to. A missing span has an invalid SpanContext.
 type taskSpans struct{ accepted, attempt trace.SpanContext }
 
 // maxTasks is the number of tasks whose spans a Tracer remembers. They take about 3 MB.
@@ -96,8 +95,7 @@ func (t *Tracer) Handler(api http.Handler, options ...otelhttp.Option) http.Hand
 	})
 }
 
-// ObserveRequest adds the call and the status of the response to the span of a request. Use it as the Observe function
-// of [daemon.API].
+// ObserveRequest adds the call and the status of the response to the span of a request. Use it as [daemon.API.Observe].
 func (t *Tracer) ObserveRequest(o daemon.Observation) {
 	trace.SpanFromContext(o.Context).SetAttributes(
 		attribute.String("keyseat.call", o.Call), attribute.String("keyseat.status", o.Status))
@@ -199,8 +197,8 @@ func idsOf(changes []tasks.Change) []changeID {
 	return ids
 }
 
-// wait records that a span waits for a batch with the items. The returned function ends the wait. A span that is not
-// sampled is left out.
+// wait records that a span waits for a batch with the items. The returned function ends the wait. Spans that do not
+// record are left out.
 func wait[K comparable](t *Tracer, span trace.Span, items []K) (done func()) {
 	if !span.IsRecording() {
 		return func() {}

@@ -82,8 +82,7 @@ func (s tracedStore) Stock(ctx context.Context) (levels []stock.Level, err error
 	return s.inner.Stock(ctx)
 }
 
-// describe returns the attributes of a call with a single change. A call with several changes has no such attributes,
-// because there could be too many.
+// describe returns the attributes of a call with a single change. A call with several changes would have too many.
 func describe(changes []tasks.Change) []attribute.KeyValue {
 	if len(changes) != 1 {
 		return nil

@@ -1,7 +1,6 @@
 // Package ratelimit limits how many wrong keys or tokens clients may try.
 //
-// A [Limiter] counts wrong attempts in windows of one minute. A wrong attempt counts for each block of addresses that
-// contains the client:
+// A [Limiter] counts wrong attempts in windows of one minute, for each block of addresses that contains the client:
 //
 //	block          limit
 //	IPv4 address   1 ×
@@ -17,8 +16,8 @@
 //	              ▼ over the limit                        ▼ over the limit
 //	             429                                     429
 //
-// A Limiter counts the attempts in its own process. With a [SharedCounter], which a store implements, all daemons of a
-// database count together:
+// A Limiter counts in its own process. With a [SharedCounter], such as a store, all daemons of a database count
+// together:
 //
 //	Record ─┐                          ┌─▶ totals of all daemons
 //	Record ─┼─▶ batch ─▶ one statement ─┼─▶ totals of all daemons
@@ -145,12 +144,11 @@ func (l *Limiter) blocked(blocks []netip.Prefix, limits []int) (wait time.Durati
 
 // Record counts one unknown key of the address. If the key exceeds a limit, Record returns how long the address is
 // blocked, otherwise 0. Concurrent calls may all have passed [Limiter.Blocked], so Record checks the limits again. It
-// does not count a key of a blocked address, because one address could otherwise use up the limits of the larger
-// blocks.
+// does not count keys of a blocked address, because one address could otherwise use up the limits of larger blocks.
 //
 // With a [SharedCounter], Record waits up to 250 ms for the counts of the other daemons. Without these counts, this
-// daemon allows an equal share of the limits. In the first minute without them, all daemons together may allow almost
-// twice the limits.
+// daemon allows an equal share of the limits. In the first minute of that, all daemons may allow almost twice the
+// limits.
 func (l *Limiter) Record(ctx context.Context, a netip.Addr) (blocked time.Duration) {
 	if l.unlimited(a) {
 		return 0

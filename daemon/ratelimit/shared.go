@@ -14,14 +14,12 @@ import (
 
 // A SharedCounter counts unknown keys for all daemons that share a database. It is safe for concurrent use.
 type SharedCounter interface {
-	// Heartbeat records that the daemon of the given name is alive for the duration ttl. It returns the number of live
-	// daemons.
+	// Heartbeat records that the named daemon is alive for the duration ttl. It returns the number of live daemons.
 	Heartbeat(ctx context.Context, name string, ttl time.Duration) (daemons int, err error)
 
 	// CountUnknownKeys adds counts of unknown keys, per address block, to the current one-minute window of each block.
 	// A window starts with the first unknown key of its block. CountUnknownKeys calls yield once for each block, with
-	// the new total and the remaining time of the window, which is positive. After an error, it is unknown whether the
-	// counts were added.
+	// the new total and the positive remaining time of the window. After an error, the counts may have been added.
 	CountUnknownKeys(ctx context.Context, counts map[netip.Prefix]int, yield func(block netip.Prefix, total int, left time.Duration)) error
 }
 

@@ -115,8 +115,7 @@ func (d *Dispatcher) keyName(ctx context.Context, code keys.Code) (KeyName, erro
 	return name, err
 }
 
-// ack writes the result of an attempt. It retries until the lease or ctx ends. If the result cannot be
-// written, the event is sent again.
+// ack writes the result of an attempt, and retries until the lease or ctx ends. If that fails, the event is sent again.
 func (d *Dispatcher) ack(ctx context.Context, q outbox.QueuedDelivery, entry *outbox.Delivery, leasedAt time.Time) {
 	writeCtx, cancel := context.WithDeadline(context.WithoutCancel(ctx), leasedAt.Add(leaseTTL))
 	defer cancel()

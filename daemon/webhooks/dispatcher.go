@@ -79,8 +79,7 @@ func (d *Dispatcher) Wake() {
 	}
 }
 
-// logBounded logs a line. If lines with the same message and reason repeat, it logs the first one and
-// counts the others.
+// logBounded logs a line. Of lines with the same message and reason, it logs the first and counts the others.
 func (d *Dispatcher) logBounded(ctx context.Context, level slog.Level, message, reason string, attrs ...slog.Attr) {
 	d.repeated.Log(ctx, d.Log, loglimit.Event{Subject: message + ": " + reason, Level: level, Message: message, Attrs: attrs})
 }

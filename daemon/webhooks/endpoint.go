@@ -37,8 +37,7 @@ const EveryCountry stock.Country = "*"
 // Wants reports whether the endpoint gets events of type t.
 func (e Endpoint) Wants(t Type) bool { return slices.Contains(e.Types, t) }
 
-// lowThreshold returns the number of free slots at which a country is low. It returns false if the endpoint has no such
-// number for the country.
+// lowThreshold returns the number of free slots at which a country is low. It returns false if there is no such number.
 func (e Endpoint) lowThreshold(country stock.Country) (int, bool) {
 	threshold, own := e.Low[country]
 	if !own {
@@ -47,8 +46,7 @@ func (e Endpoint) lowThreshold(country stock.Country) (int, bool) {
 	return threshold, own && e.Wants(StockLow)
 }
 
-// LowThreshold returns the number of free slots at which a country is low for at least one endpoint. It returns false if
-// no endpoint has such a number.
+// LowThreshold returns the number of free slots at which a country is low for at least one endpoint, or false.
 func LowThreshold(all []Endpoint, country stock.Country) (highest int, ok bool) {
 	for _, e := range all {
 		if n, has := e.lowThreshold(country); has {
@@ -139,8 +137,7 @@ func sanitizeJSONError(err error) error {
 	return errors.New("want a JSON array of objects with name, url, secrets, events, stock_low, and no other field")
 }
 
-// validName matches the names of endpoints. It is compiled at its first use, because each of its 63 repetitions
-// costs time.
+// validName matches the names of endpoints. It is compiled at its first use, because that takes long.
 var validName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`) })
 
 func (e entry) endpoint(p Policy) (Endpoint, error) {

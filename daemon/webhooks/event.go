@@ -11,8 +11,7 @@
 // An endpoint gets each event at least once. It gets the events of one key in order. All attempts at an event
 // have the same webhook-id. An event that fails delays the later events of its key only.
 //
-// Low stock is not part of the history. The dispatcher sends the event [StockLow] when a poll finds that the stock of a
-// country is low.
+// Low stock is not part of the history. The dispatcher sends the event [StockLow] when a poll finds a country low.
 //
 // An event contains no secret and no login. It names a key by its fingerprint ([keys.FingerprintKey]) and the id of its
 // order. The dispatcher never calls private addresses unless the operator allows that, whatever a name resolves to.
@@ -109,8 +108,8 @@ type (
 	}
 )
 
-// Events returns the events that a history entry of a key causes, in order. Most entries cause no event, and a few
-// cause two.
+// Events returns the events that a history entry of a key causes, in order. Most entries cause none, and a few cause
+// two.
 func Events(h tasks.HistoryEntry, key KeyName) []Event {
 	if !slices.Contains(EventTypes(), h.Type) {
 		return nil

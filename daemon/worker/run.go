@@ -162,8 +162,8 @@ func (p *Pool) done(ctx, calls context.Context, j *job, err error) {
 	p.dispatch(ctx, calls)
 }
 
-// clockSlack is added to the time until a task is due, because this daemon's clock may be that far
-// ahead of the store's clock.
+// clockSlack is added to the time until a task is due, because this daemon's clock may be that far ahead of the
+// store's.
 const clockSlack = 2 * time.Millisecond
 
 // keepAlive sends heartbeats: it extends the leases of all jobs, also of waiting jobs, three times per lease duration.
@@ -180,8 +180,7 @@ func (p *Pool) keepAlive(ctx context.Context) {
 	}
 }
 
-// extendLeases extends all leases in one call. It cancels jobs whose lease is lost, or would expire
-// before the next heartbeat.
+// extendLeases extends all leases. It cancels jobs whose lease is lost, or would expire before the next heartbeat.
 func (p *Pool) extendLeases(ctx context.Context) {
 	refs := p.refs()
 	if len(refs) == 0 {
@@ -227,8 +226,8 @@ func (p *Pool) onExtended(ref tasks.Ref, start time.Time, err error) {
 // than twice this time, the connector calls get half of the drain.
 const cancelBefore = 2 * time.Second
 
-// waitDrained waits up to drain for all jobs. At the time that [cancelBefore] defines, it calls cancelCalls to cancel
-// the remaining connector calls.
+// waitDrained waits up to drain for all jobs. Before that, at the time that [cancelBefore] defines, it calls
+// cancelCalls.
 func (p *Pool) waitDrained(cancelCalls context.CancelFunc, drain time.Duration) error {
 	done := make(chan struct{})
 	go func() {

@@ -50,8 +50,8 @@ func isLoopback(host string) bool {
 
 // NewTransport returns a transport that uses the proxy that the environment names. It keeps up to maxIdle idle
 // connections to each host, each for the duration idle. The timeout of the dialer also limits the TLS handshake.
-// Response headers have up to 64 KiB. Responses are not compressed, so that a caller's size limit applies to the bytes
-// that arrive.
+// Response headers have up to 64 KiB. Responses are not compressed, so that a size limit applies to the bytes that
+// arrive.
 func NewTransport(dialer *net.Dialer, maxIdle int, idle time.Duration) *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
@@ -87,8 +87,7 @@ func IsTimeout(err error) bool {
 	return is && timeout.Timeout()
 }
 
-// IsToken reports whether a header can carry the text as a token: it has only visible ASCII characters. The text may be
-// empty.
+// IsToken reports whether a header can carry the text as a token: only visible ASCII characters, or nothing.
 func IsToken(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
 }
@@ -166,8 +165,7 @@ type Trace struct {
 
 type traceKey struct{}
 
-// WithTrace returns a context, and the trace of the request that is made with that context. The request must go through
-// a [Transport].
+// WithTrace returns a context for one request, and the trace of that request, which must go through a [Transport].
 func WithTrace(ctx context.Context) (context.Context, *Trace) {
 	t := new(Trace)
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
@@ -190,8 +188,7 @@ func (t *Trace) MaybeSent() bool {
 	return t.begun.Load() && (!t.reported.Load() || t.wrote.Load())
 }
 
-// Reset clears the trace. Call it after an attempt that certainly had no effect, such as an attempt that the server has
-// refused.
+// Reset clears the trace. Call it after an attempt that certainly had no effect, such as one that the server refused.
 func (t *Trace) Reset() {
 	for _, flag := range []*atomic.Bool{&t.begun, &t.reported, &t.got, &t.wrote} {
 		flag.Store(false)

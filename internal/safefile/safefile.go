@@ -56,8 +56,8 @@ func CheckOthers(path string, info fs.FileInfo) error {
 	return errReadable
 }
 
-// isClosed reports whether others cannot enter one of the folders above the file. Symbolic links do not count,
-// because they protect nothing.
+// isClosed reports whether others cannot enter a folder above the file. Symbolic links do not count: they protect
+// nothing.
 func isClosed(path string) bool {
 	path, err := filepath.Abs(path)
 	if err == nil {

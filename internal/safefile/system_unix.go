@@ -19,8 +19,7 @@ func hasOtherNames(info fs.FileInfo) bool {
 }
 
 // ChownLike gives f the owner and group of the file that like describes, if this process runs as root. Without root the
-// file already belongs to the user of this process. A service can therefore still use its file after root has replaced
-// it.
+// file already belongs to the user of this process. So a service can still use its file after root has replaced it.
 func ChownLike(f *os.File, like fs.FileInfo) error {
 	stat, known := like.Sys().(*syscall.Stat_t)
 	if !known || os.Geteuid() != 0 {
