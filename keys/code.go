@@ -217,8 +217,8 @@ func ParsePart(s string) (part string, ok bool) {
 	return format(values), ok && len(values) > 0
 }
 
-// readSymbols appends the symbols of a text in any spelling. It reports false if the text has a character that is
-// neither a symbol nor a separator, or more symbols than a code.
+// readSymbols appends the symbols of a text in any spelling. It reports false if a character is [unknown], or if the
+// text has more symbols than a code.
 func readSymbols(s string, values []byte) ([]byte, bool) {
 	for _, r := range s {
 		v := symbol(r)

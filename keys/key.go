@@ -32,7 +32,7 @@ type Key struct {
 	Status  Status
 	Used    bool
 	Revoked bool   // withdrawn: for its holder the key does not exist
-	Message string // the info response shows it with the status
+	Message string // the info response shows the message with the status
 
 	Username      string // of the account in the plan, "" if the provider did not report it
 	VerifyAddress string // of the plan that has the account

@@ -76,7 +76,7 @@ func (s *Store) Distribute(ctx context.Context, shards int) (d Distribution, err
 	if s.isSQLite {
 		return d, s.wrap("distribute", errNotPostgres)
 	}
-	if s.write.Stats().MaxOpenConnections == 1 { // the lock holds one connection
+	if s.write.Stats().MaxOpenConnections == 1 { // the migration lock holds one connection
 		return d, s.wrap("distribute", dberr.Public("a pool of one connection is too small"))
 	}
 	err = s.withMigrationLock(ctx, func(ctx context.Context, _ bun.Tx) error {

@@ -15,8 +15,8 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// maxScanned is the maximum number of rows that the database reads for a page if a condition is outside the ranges of
-// the [listing]. It is maxLookedUp if each row needs a lookup of its key, which can read the disk.
+// If a condition is outside the ranges of the [listing], the database reads at most maxScanned rows for a page. It
+// reads at most maxLookedUp rows if it must look up the key of each, because a lookup can read the disk.
 const (
 	maxScanned  = 2000
 	maxLookedUp = 500

@@ -24,8 +24,9 @@ var ErrNoSubscriber = errors.New("no subscriber has this name")
 // All methods are safe for concurrent use, also by many processes. The leases keep the order of deliveries: at any
 // time, at most one worker has the lease of a subscriber's deliveries about one key.
 type Outbox interface {
-	// Subscribe registers subscribers for ttl, or renews their registration. Later events are queued for them. It also
-	// deletes expired subscribers with their queues, and logged deliveries that are older than ttl.
+	// Subscribe registers subscribers for ttl, or renews their registration. Later events are queued for these
+	// subscribers. It also deletes expired subscribers with their queues, and logged deliveries that are older than
+	// ttl.
 	Subscribe(ctx context.Context, names []string, ttl time.Duration) error
 
 	// Route reads up to n history entries that were not routed before. It queues each entry of one of the given types
