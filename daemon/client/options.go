@@ -24,7 +24,7 @@ type Options struct {
 
 // The defaults of [Options].
 const (
-	DefaultTimeout = 10 * time.Second // longer than the 4s in which a daemon answers a call of the public API
+	DefaultTimeout = 15 * time.Second // longer than the 4s and 10s in which a daemon answers a call of the public and of the admin API
 	DefaultRepeats = 3
 	DefaultMaxWait = 5 * time.Second
 )

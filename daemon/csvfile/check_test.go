@@ -14,11 +14,11 @@ func TestCheck(t *testing.T) {
 	long := strings.Repeat("x", 70<<10)
 	for file, want := range map[string]string{
 		"code\nA\nB\n": "2 A | 3 B",
-		"code,used\nA,1\nB\nC,maybe\n\nD,\n,1\nE\"E,1\nF,0\n": "2 A | 3! 1 cells under a header of 2 | 4! used must be 0, 1, true or false | 6 D | " +
-			"7! code must be 1 to 128 printable ASCII characters with no space | 8! a quote is out of place or never closed | 9 F",
+		"code,used\nA,1\nB\nC,maybe\n\nD,\n,1\nE\"E,1\nF,0\n": "2 A | 3! 1 cells under a header of 2: give each row a cell for each column | 4! used must be 0, 1, true or false | 6 D | " +
+			"7! code must be 1 to 128 printable ASCII characters with no space | 8! a quote is out of place or never closed: put quotes around the whole cell, and double each quote inside | 9 F",
 		"code,address\nA,\"1\n2\"\nb b,\"3\n4\"\nC,\n": "2 A | 4! code must be 1 to 128 printable ASCII characters with no space | 6 C",
-		"code\nA\n\"B\nC\n":                            "2 A | 3! a quote is out of place or never closed",
-		"code\nA\n" + long + "\nB\n":                   "2 A | error line 3: the row is longer than 64 KiB",
+		"code\nA\n\"B\nC\n":                            "2 A | 3! a quote is out of place or never closed: put quotes around the whole cell, and double each quote inside",
+		"code\nA\n" + long + "\nB\n":                   "2 A | error line 3: the row is longer than 64 KiB: shorten it, or close the quote that an earlier cell opens",
 		"":                                             "error line 1: the file is empty: its first line names the columns",
 		"code,colour\nA,red\n":                         "error line 1: column 2 (colour) is not one of " + strings.Join(csvfile.KeyColumns(), ","),
 	} {

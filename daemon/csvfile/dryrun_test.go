@@ -37,7 +37,7 @@ line 4: the code exists already
 line 5: used must be 0, 1, true or false
 line 7: the code comes on line 2 already
 line 9: the code exists already
-line 10: 1 cells under a header of 3
+line 10: 1 cells under a header of 3: give each row a cell for each column
 line 11: the code comes on line 8 already
 line 12: the code exists already
 checked: 10 rows, 8 invalid; nothing was stored
@@ -47,7 +47,7 @@ checked: 10 rows, 8 invalid; nothing was stored
 		"code,colour\nA,red\n": "line 1: column 2 (colour) is not one of " + strings.Join(csvfile.KeyColumns(), ",") + "; nothing after it was read\n" +
 			"checked: 1 rows, 1 invalid; nothing was stored\n",
 		"code\nold\n" + strings.Repeat("x", 70<<10) + "\nA\n": `line 2: the code exists already
-line 3: the row is longer than 64 KiB; nothing after it was read
+line 3: the row is longer than 64 KiB: shorten it, or close the quote that an earlier cell opens; nothing after it was read
 checked: 2 rows, 2 invalid; nothing was stored
 `,
 	} {

@@ -50,7 +50,7 @@ func (m *lineMap) lineOf(row int) int {
 }
 
 // ErrRowTooLong is the error of a row of more than 64 KiB.
-var ErrRowTooLong = fmt.Errorf("the row is longer than %d KiB", maxRow>>10)
+var ErrRowTooLong = fmt.Errorf("the row is longer than %d KiB: shorten it, or close the quote that an earlier cell opens", maxRow>>10)
 
 // maxRow is the maximum length of a row, in bytes. A row can have every column at [MaxText] bytes with each byte quoted.
 // The bound keeps memory constant if a quote is never closed.

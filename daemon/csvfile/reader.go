@@ -119,7 +119,7 @@ func (f *Reader) next(r *row) error {
 	f.lines.add(line)
 	r.cells, r.line, r.err = cells, line, nil
 	if len(cells) != r.width {
-		return LineError{line, fmt.Errorf("%d cells under a header of %d", len(cells), r.width)}
+		return LineError{line, fmt.Errorf("%d cells under a header of %d: give each row a cell for each column", len(cells), r.width)}
 	}
 	return nil
 }
@@ -131,7 +131,8 @@ func (f *Reader) read() ([]string, int, error) {
 	var invalid *csv.ParseError
 	switch {
 	case errors.As(err, &invalid):
-		f.line, err = invalid.StartLine, errors.New("a quote is out of place or never closed")
+		f.line = invalid.StartLine
+		err = errors.New("a quote is out of place or never closed: put quotes around the whole cell, and double each quote inside")
 		if f.limit.formula {
 			err = errors.New("a cell " + formulaDamage)
 		}
