@@ -133,8 +133,8 @@ func (c *HACluster) WaitCommit(t testing.TB) {
 const redundantSQL = `SELECT NOT pg_is_in_recovery() AND count(*) = 2 AND count(*) FILTER (WHERE sync_state = 'sync') = 1
 	FROM pg_stat_replication WHERE state = 'streaming' AND application_name IN ('one', 'two', 'three')`
 
-// WaitHealthy waits until the cluster can lose any machine: it has a primary with two standbys, Patroni can promote one
-// of the standbys, and every etcd is healthy.
+// WaitHealthy waits until the cluster can lose any machine. Then it has a primary with two standbys, Patroni can
+// promote one of the standbys, and every etcd is healthy.
 func (c *HACluster) WaitHealthy(t testing.TB) {
 	t.Helper()
 	waitFor(t, "three healthy machines", 3*startTimeout, 200*time.Millisecond, func() bool {

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// A supervisor is a running shell script that starts programs, and stops them when the script's stdin ends, because the
-// stdin ends also if the test process dies.
+// A supervisor is a running shell script that starts programs, and stops them when the script's stdin ends. The stdin
+// also ends if the test process dies.
 type supervisor struct {
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
@@ -48,8 +48,8 @@ func (s *supervisor) stop(line string) {
 	_ = s.cmd.Wait() // the exit status is that of rm or of a stopped program, and means nothing here
 }
 
-// killServer kills a postmaster and its children. It suspends the postmaster before it lists the children, because a
-// child that started after the list was made would continue to serve its client, and delay a restart.
+// killServer kills a postmaster and its children. It first suspends the postmaster, so that no child starts after the
+// list of the children is made. Such a child would continue to serve its client, and delay a restart.
 func killServer(pid int) error {
 	_ = suspend(pid) // if the server has ended, kill returns the error
 	others := children(pid)

@@ -41,8 +41,8 @@ func (m *Template) create(admin string) error {
 	return m.Fill(withDatabase(admin, m.name))
 }
 
-// A Pool has copies of a template that many short tests use one after another, because clearing a copy takes less time
-// than creating and dropping one.
+// A Pool has copies of a template for many short tests. Tests use a copy one after another, because clearing a copy
+// takes less time than creating and dropping one.
 type Pool struct {
 	From  *Template
 	Clear func(url string) error // brings a copy back to the state of the template, and closes its connections

@@ -83,8 +83,8 @@ var leaseCases = []testCase[fixture]{
 		f.want("settle after the end", f.apply(f.settle(stale, tasks.ConnectorResult{}, false)), tasks.ErrFenced)
 		f.want("extend after the end", f.extend(held.Task.Ref(), ttl), tasks.ErrFenced)
 	}},
-	// A clock that was set back leaves times in the future: the lease of A ends in an hour, and B is accepted in an
-	// hour. A store ignores times that are further away than twice the duration of the new lease, here [briefTTL].
+	// A clock that was set back leaves times in the future. Here the lease of A ends in an hour, and B is accepted in
+	// an hour. A store ignores times that are further away than twice the duration of the new lease, here [briefTTL].
 	{"Lease/times from a clock that was set back", func(f fixture) {
 		f.prepare(2, "A", "B")
 		f.accept(tasks.Upgrade, "A", "US")

@@ -96,8 +96,8 @@ func (b *bench) path(name string) string {
 
 var errUnexpected = errors.New("unexpected result")
 
-// profileSource is a source file that a keyseatd for profiles has in addition. From its start until it is killed, such
-// a keyseatd writes numbered CPU profiles of [profileSeconds] each.
+// profileSource is an additional source file for a keyseatd that is profiled. From its start until it is killed, such a
+// keyseatd writes numbered CPU profiles of [profileSeconds] each.
 const profileSource = `package main
 
 import (

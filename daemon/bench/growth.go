@@ -91,7 +91,8 @@ func (b *bench) measureStore(ctx context.Context, n int) []measurement {
 }
 
 // addCost resets PostgreSQL's statistics, and measures operations. It adds their rate, unless rateName is "", and the
-// cost of one operation: processor time, time in statements, bytes of the write-ahead log, and whole pages in that log.
+// cost of one operation. The cost is processor time, time in statements, bytes of write-ahead log, and whole pages in
+// that log.
 func (g *growth) addCost(ctx context.Context, rateName, what string, measure func() sample) {
 	check(execute(ctx, g.url, "SELECT pg_stat_statements_reset()"))
 	since := query[string](ctx, g.url, "SELECT pg_current_wal_lsn()::text")

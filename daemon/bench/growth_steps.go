@@ -51,7 +51,7 @@ func (g *growth) stock(ctx context.Context) {
 }
 
 // upgrade measures how fast keyseatd accepts upgrades, and then how fast it carries out the accepted tasks. It also
-// measures by how much the tables grow meanwhile.
+// measures how much the tables grow.
 func (g *growth) upgrade(ctx context.Context) {
 	before := g.sizes(ctx)
 	accepted := g.accept(ctx)

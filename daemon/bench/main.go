@@ -16,9 +16,8 @@
 //   - The constant peer is a handler without a database.
 //
 // For upgrades, the tables of a peer have only the indexes that the peer needs.
-//
-// The column "limit" has the ratio that the constant peer reaches. On one connection no requests can share a statement
-// or a COMMIT, so the limit is then the ratio of a peer with one query for an info, or one INSERT for an upgrade.
+// The column "limit" has the ratio that the constant peer reaches. On one connection, requests cannot share a statement
+// or a COMMIT. The limit is then the ratio of a peer with one query for an info, or one INSERT for an upgrade.
 //
 //	          ┌─ keyseatd ──┬─▶ provider (answers immediately, or never)
 //	load ─────┤             │

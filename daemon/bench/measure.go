@@ -49,7 +49,7 @@ func try(step func()) (err error) {
 // A candidate is a function that makes one complete measurement of one program.
 type candidate func(ctx context.Context) sample
 
-// alternate measures every candidate once per round, every second round in reverse order. It returns a series for each.
+// alternate measures every candidate once per round, in every second round in reverse order. It returns their series.
 func (b *bench) alternate(ctx context.Context, candidates ...candidate) []series {
 	all := make([]series, len(candidates))
 	for round := range b.rounds {

@@ -88,8 +88,8 @@ type result struct {
 	limit  string // the value of a program that does the least; "": unknown
 }
 
-// within returns a copy of the result with a limit: the ratio of the throughput of the fastest program to that of the
-// program that keyseatd is compared with.
+// within returns a copy of the result with a limit. The limit is the ratio of the throughput of the fastest program to
+// the throughput of theirs, the program that keyseatd is compared with.
 func (r result) within(fastest, theirs series) result {
 	r.limit = fmt.Sprintf("%.2f ×", fastest.against(theirs, rate))
 	return r

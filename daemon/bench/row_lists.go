@@ -70,7 +70,7 @@ func (b *bench) measureLists(ctx context.Context, f listFill, token string, flag
 	return slowest
 }
 
-// listRequests returns a generator of requests for a list. The number of keys in use is used.
+// listRequests returns a generator of requests for a list in a database with a number of used keys.
 func listRequests(list, token string, used int) generator {
 	return func(r *request) bool {
 		path := strings.ReplaceAll(list, "#", fmt.Sprint(rand.IntN(used/slotsPerPlan)))

@@ -72,8 +72,8 @@ func (b *bench) measureStart(ctx context.Context) time.Duration {
 	return time.Since(start)
 }
 
-// rowImport compares a whole run of keyseatd keys import with COPY of files that contain the same rows: the keys, and a
-// history entry for each key.
+// rowImport compares a run of keyseatd keys import with COPY of the same rows, which are keys and a history entry for
+// each.
 func rowImport(ctx context.Context, b *bench) []result {
 	s := b.newSetup(ctx)
 	s.keys = b.size(1_000_000)

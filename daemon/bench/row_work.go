@@ -15,9 +15,9 @@ import (
 // workers is the number of workers of keyseatd and of River. It is the default of keyseatd.
 const workers = 64
 
-// rowWork measures how fast keyseatd and River carry out a backlog of tasks from their own tables. keyseatd runs with
-// the simulator, which does nothing, and with the HTTP connector. For each task, keyseatd writes the key, the task, the
-// slot and the history. River's jobs do nothing.
+// rowWork measures how fast keyseatd and River carry out a backlog of tasks from their own tables. One run of keyseatd
+// has the simulator, which does nothing, and another run the HTTP connector. For each task, keyseatd writes the key,
+// the task, the slot and the history. River's jobs do nothing.
 func rowWork(ctx context.Context, b *bench) []result {
 	s := b.newUpgradeSetup(ctx)
 	river := b.createDatabase(ctx)
@@ -50,8 +50,8 @@ func (s *setup) settleCandidate(backlog int, username string, connector ...strin
 	}
 }
 
-// acceptBacklog starts a daemon that accepts a backlog of tasks, and kills it. Leases are short, because it has leased
-// one.
+// acceptBacklog starts a daemon that accepts a backlog of tasks, and then kills the daemon. The daemon's leases are
+// short, so that the one task that it has leased soon becomes leasable.
 func (s *setup) acceptBacklog(ctx context.Context, backlog int) {
 	fillUnusedKeys(ctx, s.url, backlog)
 	server := s.serve(ctx, append([]string{"--lease", "100ms"}, s.flags...)...)

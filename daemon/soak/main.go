@@ -43,8 +43,8 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run runs soak with arguments. It returns the exit status: 0 without a violation, 1 after a violation or an interrupt,
-// and 2 if the arguments are invalid or the folders cannot be made.
+// run runs soak with arguments, and returns the exit status. It is 0 without a violation, and 1 after a violation or an
+// interrupt. It is 2 if the arguments are invalid or the folders cannot be made.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
 	flags.SetOutput(stderr)

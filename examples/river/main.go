@@ -1,5 +1,5 @@
 // River carries out keyseat's tasks with a River queue. It is an example for a program that runs all its background
-// work with River, so that keyseat shares the workers, the dashboard and the graceful stop.
+// work with River. keyseat's tasks then have the same workers, dashboard and graceful stop.
 //
 //	/API/ ──▶ Engine.Accept ──▶ keyseat's tables
 //	            │ Wake
@@ -178,8 +178,8 @@ func (q *queue) wake() {
 	}
 }
 
-// run carries out jobs until the context ends. Then it waits up to ten seconds for running jobs, and cancels those that
-// still run. The task of a cancelled job is attempted again after a later lease.
+// run carries out jobs until the context ends. Then it waits up to ten seconds for running jobs, and cancels the rest.
+// The task of a cancelled job is attempted again after a later lease.
 func (q *queue) run(ctx context.Context) error {
 	workCtx := context.WithoutCancel(ctx)
 	if err := q.client.Start(workCtx); err != nil {

@@ -67,7 +67,7 @@ func build(name string, flags ...string) (string, error) {
 }
 
 // readSources reads the folders of the sources. The go command repeats a cached result of a test until a file or folder
-// changes that the test itself has opened, and does not see what "go build" opens.
+// changes that the test has opened. It does not see the files that "go build" opens.
 func readSources() error {
 	return filepath.WalkDir(Root, func(_ string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.IsDir() && entry.Name() == ".git" {

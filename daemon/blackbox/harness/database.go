@@ -14,7 +14,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// A Database is the database of a shop, with connections of the test.
+// A Database is the database of a shop, with connections of its own.
 type Database struct {
 	*Shop
 	DB *sql.DB
