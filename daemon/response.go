@@ -22,7 +22,7 @@ type response struct {
 	retryAfter time.Duration // of the header Retry-After; 0: no such header
 	allow      string        // of the header Allow; "": no such header
 	body       []byte        // one line of JSON; other responses may share these bytes, so they must not be changed
-	err        error         // why this daemon could not carry out the call, for the log; nil: it could
+	err        error         // why this daemon could not carry out the call, for the log; nil: no such failure
 	accepted   bool          // an upgrade or renew was accepted
 	keyUnknown bool          // the request named a key that does not exist, or that is revoked
 	key        keys.Code     // "" if the request named no key
@@ -218,7 +218,7 @@ func marshal(value any) []byte {
 type Observation struct {
 	Call    string // info, renew, upgrade, stock or none
 	Status  string // status in the body
-	Code    int    // HTTP status that RealStatus sends, whatever status was sent
+	Code    int    // HTTP status of the response, before DocumentedStatus replaces it
 	Took    time.Duration
 	Context context.Context // of the request
 }

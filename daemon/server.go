@@ -46,7 +46,7 @@ const (
 	readTimeout    = 10 * time.Second
 	writeTimeout   = 15 * time.Second
 	idleTimeout    = 2 * time.Minute
-	maxHeaderBytes = 2 * maxSize // of the URL and the headers together; the API checks each
+	maxHeaderBytes = 2 * maxSize // of the URL and the headers together; the API limits each of them to maxSize
 )
 
 // http2Config limits HTTP/2, which needs TLS: the simultaneous requests of a connection, and the bytes that a client
@@ -166,7 +166,7 @@ func (*Server) shutdown(ctx context.Context, servers ...*http.Server) error {
 	for _, server := range servers {
 		err := server.Shutdown(ctx)
 		if errors.Is(err, context.DeadlineExceeded) {
-			err = server.Close() // for 5 s net/http counts a connection without a request as busy
+			err = server.Close() // net/http waits 5 s for the first request of a new connection
 		}
 		errs = append(errs, err)
 	}

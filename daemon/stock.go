@@ -108,7 +108,7 @@ func (c *cached) usable() bool {
 	return c.shared && age < maxAge && (age < maxAge/2 || !c.refreshing.CompareAndSwap(false, true))
 }
 
-// bodyAfter returns the body of last if its levels equal those of c. Otherwise it encodes a new body, which takes a
+// bodyAfter returns the body of last if last and c have equal levels. Otherwise it encodes a new body, which takes a
 // hundred times as long as the comparison.
 func (c *cached) bodyAfter(last *cached) []byte {
 	if last != nil && slices.Equal(last.levels, c.levels) {

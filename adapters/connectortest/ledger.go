@@ -60,8 +60,8 @@ func (l *ledger) open(path string) (err error) {
 	return nil
 }
 
-// record records a request and returns its number among the requests of its key, from 1. A request that does not follow
-// the protocol has an error.
+// record records a request, and err if the request is invalid. It returns the number of the request among the requests
+// with the same key, from 1.
 func (l *ledger) record(q Request, err error) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -86,7 +86,7 @@ const maxIdleConns = 10_000
 // newTransport returns a transport for one host that many workers call simultaneously.
 func newTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
-	return httpclient.NewTransport(dialer, maxIdleConns, 30*time.Second) // servers keep idle connections longer, so they do not close first
+	return httpclient.NewTransport(dialer, maxIdleConns, 30*time.Second) // servers keep idle connections longer than that, so the connector closes first
 }
 
 // interpret returns the result that a response means. It reads every body, so that the connection can be reused.

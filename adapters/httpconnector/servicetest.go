@@ -182,8 +182,8 @@ func (a reply) refused(sent string) error {
 	return fmt.Errorf("%s got %s, so keyseat would repeat it: answer 400", sent, a.Note)
 }
 
-// login returns the login of the test account whose tasks succeed, or else [TestLogin]. Success is preferred, because only
-// its answer has a username.
+// login returns the login of the test account whose tasks succeed, or else [TestLogin]. It prefers success, because
+// only that answer has a username.
 func (s *serviceRun) login() string {
 	if login := s.Logins[tasks.Success]; login != "" {
 		return login

@@ -121,8 +121,8 @@ func inMemory(keys []key) *Ring {
 	return r
 }
 
-// Seal returns an envelope with the content plain. [Ring.Open] decrypts it only with the same bound bytes. An error is
-// from the check of the file that [Open] describes.
+// Seal returns an envelope with the content plain. [Ring.Open] decrypts it only with the same bound bytes. Seal returns
+// an error if the ring cannot read its file again, as [Open] describes.
 func (r *Ring) Seal(plain, bound []byte) ([]byte, error) {
 	if err := r.refresh(); err != nil {
 		return nil, err
@@ -154,7 +154,7 @@ func (r *Ring) Open(sealed, bound []byte) ([]byte, error) {
 
 // Hash returns a keyed hash of a text: HMAC-SHA-256 in hexadecimal, under a key that is derived from the master key
 // that encrypts. So the same text has another hash after a rotation, and nobody can test guesses of the text when the
-// master key is destroyed. An error is from the check of the file that [Open] describes.
+// master key is destroyed. Hash returns an error if the ring cannot read its file again, as [Open] describes.
 func (r *Ring) Hash(text string) (string, error) {
 	if err := r.refresh(); err != nil {
 		return "", err
@@ -164,8 +164,8 @@ func (r *Ring) Hash(text string) (string, error) {
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-// Keys returns the ids of the keys and their times of creation. The key that encrypts comes first. An error is from the
-// check of the file that [Open] describes.
+// Keys returns the ids of the keys and their times of creation. The key that encrypts comes first. Keys returns an
+// error if the ring cannot read its file again, as [Open] describes.
 func (r *Ring) Keys() ([]KeyInfo, error) {
 	err := r.refresh()
 	return infos(*r.keys.Load()), err

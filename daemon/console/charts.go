@@ -182,7 +182,7 @@ func filterQuery(f stats.Filter) url.Values {
 	return query
 }
 
-// overviewData is the data of the overview from the store, except the charts.
+// overviewData is the data that the overview reads from the store, except the charts.
 type overviewData struct {
 	At          view.Time
 	Queue       stats.Queue

@@ -109,5 +109,5 @@ type session struct {
 }
 
 // sessions holds the sessions by the hash of their ids. Therefore the time of a lookup reveals nothing about valid ids.
-// It is in memory only, so the sessions end when the daemon restarts.
+// The sessions are in memory only, so they end when the daemon restarts.
 type sessions = lru.Cache[[sha256.Size]byte, *session]

@@ -35,7 +35,7 @@ func (r *request) newKeyRow(v tasks.Snapshot) (keyRow, error) {
 // yesNo are the options of a field for a property that a key has or has not.
 var yesNo = []option{{"", "any"}, {"yes", "yes"}, {"no", "no"}}
 
-// parseYesNo parses the value of such a field. It returns nil for the option "any".
+// parseYesNo parses the value of a field with the options yesNo. It returns nil for the option "any".
 func parseYesNo(text string) *bool {
 	if text == "" {
 		return nil
@@ -166,7 +166,7 @@ type searchResults struct {
 	Keys     []keyGroup
 	Tasks    []taskRow
 	Plans    []planRow
-	Number   int  // of all results
+	Number   int  // number of all results
 	Acts     bool // the operator may change plans
 	bulkForm      // empty; the templates of the rows read it
 }
@@ -175,7 +175,7 @@ type searchResults struct {
 type keyGroup struct {
 	Name     string
 	Keys     []keyRow
-	Full     bool // there may be more such keys
+	Full     bool // there may be more keys that match in this way
 	bulkForm      // empty; the templates of the rows read it
 }
 

@@ -164,7 +164,7 @@ var templateFuncs = template.FuncMap{
 	"spaced":   func(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "_", " ") },
 }
 
-// keyURL returns the path of a key's page. It contains a reference, because browsers and proxies keep URLs.
+// keyURL returns the path of a key's page. The path has no code, because browsers and proxies keep URLs.
 func keyURL(reference string) string { return "/console/key?key=" + url.QueryEscape(reference) }
 
 func taskURL(id string) string { return "/console/task?id=" + url.QueryEscape(id) }

@@ -143,8 +143,8 @@ func (c *Console) signedIn(do handler) http.Handler {
 	})
 }
 
-// authenticate finds the session of the request and looks its token up again. If the token was removed from
-// the file, authenticate ends the session. It returns an error if the token cannot be looked up.
+// authenticate finds the session of the request and looks its token up again. If the token is no longer in the file of
+// tokens, authenticate ends the session. It returns an error if the token cannot be looked up.
 func (r *request) authenticate() error {
 	if is, err := r.authenticateByProxy(); is || err != nil {
 		return err

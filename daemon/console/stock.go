@@ -53,7 +53,7 @@ type stockTable struct {
 	Countries int        // number of all countries that have plans
 	Empty     int        // number of countries that have plans but no free slot
 	Sum       stockBar   // the total of all countries
-	LowAt     bool       // a country has a threshold
+	LowAt     bool       // at least one country has a threshold
 	DaysLeft  bool       // the rate of the sales is known
 	Sales     bool       // show the rate of the sales, and a link to the outcomes of each country
 }
@@ -199,7 +199,8 @@ func (r *request) listPlans() error {
 	return r.render(http.StatusOK, page{"plans", "Plans", "plans", l})
 }
 
-// newPlanRow returns the row of a plan. For an expired plan, "Put back" opens the form, for a later expiry.
+// newPlanRow returns the row of a plan. If the plan has expired, its button "Put back" opens the form of the plan, to
+// set a later expiry.
 func (r *request) newPlanRow(p stock.Plan) planRow {
 	now := r.Now()
 	expired := p.HasExpired(now)

@@ -127,7 +127,7 @@ var sentences = sync.OnceValue(func() map[string]string {
 	return all
 })
 
-// pluralForms are the names of the forms, as templates use them.
+// pluralForms are the names of the plural forms in templates.
 var pluralForms = map[plural.Form]string{
 	plural.Zero: "zero", plural.One: "one", plural.Two: "two", plural.Few: "few", plural.Many: "many",
 }

@@ -159,7 +159,7 @@ func (p *Page) newAnswer(ctx context.Context, t *texts, f form, response *httpcl
 	return a
 }
 
-// A taskAger returns the age of a key's open task. [daemon.API] is one.
+// A taskAger returns the age of a key's open task. [daemon.API] implements it.
 //
 // [daemon.API]: https://pkg.go.dev/github.com/keyseat/keyseat/daemon#API
 type taskAger interface {

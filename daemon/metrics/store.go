@@ -111,12 +111,12 @@ type Source interface {
 }
 
 // Watch reads a source at each scrape, with one query for the queue and one for the stock. If a query fails or takes
-// too long, the scrape lacks the metrics of that query, and keyseat_database_up is 0 for it.
+// too long, the scrape lacks the metrics of that query, and its keyseat_database_up is 0.
 func (m *Recorder) Watch(source Source, log *slog.Logger) {
 	m.registry.MustRegister(&storeCollector{source: source, log: log})
 }
 
-// scrapeTimeout bounds the time of both queries together. The scrape timeout of Prometheus is 10 s by default.
+// scrapeTimeout bounds the time of all queries of a scrape. Prometheus itself waits up to 10 s by default.
 const scrapeTimeout = 3 * time.Second
 
 // A storeCollector is the [prometheus.Collector] that reads a Source.

@@ -12,7 +12,7 @@ import (
 // Entries further to the left are ignored, because a client can send such entries itself.
 //
 // The search goes from right to left. If every entry is a trusted proxy, the leftmost entry is returned. If an entry
-// cannot be parsed, the search ends with the address to its right. An invalid peer gives the zero Addr.
+// cannot be parsed, the search ends with the address to its right. If the peer is invalid, the result is the zero Addr.
 func ClientAddress(r *http.Request, proxies []netip.Prefix) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

@@ -147,8 +147,8 @@ func (l *Limiter) blocked(blocks []netip.Prefix, limits []int) (wait time.Durati
 // does not count keys of a blocked address, because one address could otherwise use up the limits of larger blocks.
 //
 // With a [SharedCounter], Record waits up to 250 ms for the counts of the other daemons. Without these counts, this
-// daemon allows an equal share of the limits. In the first minute of that, all daemons may allow almost twice the
-// limits.
+// daemon allows an equal share of the limits. When these counts begin to fail, all daemons together may allow almost
+// twice the limits for a minute.
 func (l *Limiter) Record(ctx context.Context, a netip.Addr) (blocked time.Duration) {
 	if l.unlimited(a) {
 		return 0

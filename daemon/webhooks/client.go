@@ -58,7 +58,7 @@ func IsPublic(a netip.Addr) bool {
 // The limits of the calls to one endpoint.
 const (
 	maxConcurrent = 8                // simultaneous calls
-	dialTimeout   = 5 * time.Second  // of the connection
+	dialTimeout   = 5 * time.Second  // to connect
 	callTimeout   = 15 * time.Second // of a whole call
 )
 

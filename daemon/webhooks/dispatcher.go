@@ -30,7 +30,7 @@ const (
 // processes, share the work. [New] makes a Dispatcher. Set its exported fields before Run; Stock is required.
 type Dispatcher struct {
 	Outbox       outbox.Outbox
-	Stock        func(context.Context) ([]stock.Level, error)       // of [tasks.Store]; required
+	Stock        func(context.Context) ([]stock.Level, error)       // the method of a [tasks.Store]; required
 	Key          func(context.Context, keys.Code) (keys.Key, error) // [tasks.Engine.Info]; nil: events have no order id
 	Fingerprints keys.FingerprintKey                                // makes the fingerprints of keys in events and in the log; default of New: a random one
 	Endpoints    func() ([]Endpoint, error)                         // returns the current endpoints; with an error, the latest valid endpoints

@@ -46,7 +46,7 @@ func (e Endpoint) lowThreshold(country stock.Country) (int, bool) {
 	return threshold, own && e.Wants(StockLow)
 }
 
-// LowThreshold returns the number of free slots at which a country is low for at least one endpoint, or false.
+// LowThreshold returns the highest threshold of the endpoints for a country. It returns false if no endpoint has one.
 func LowThreshold(all []Endpoint, country stock.Country) (highest int, ok bool) {
 	for _, e := range all {
 		if n, has := e.lowThreshold(country); has {

@@ -63,8 +63,8 @@ func resetAttempts(q outbox.QueuedDelivery, at time.Time) outbox.QueuedDelivery 
 }
 
 // pause returns the pause after the given number of failures. It is the Retry-After of the endpoint, up to
-// MaxRetryAfter. Without Retry-After it is twice the pause before, up to MaxBackoff, less a random part of
-// up to a half. The random part spreads the calls to endpoints that failed simultaneously.
+// MaxRetryAfter. Without Retry-After it is twice the previous pause, up to MaxBackoff, less a random part of up to a
+// half. The random part spreads the calls to endpoints that failed simultaneously.
 func (p RetryPolicy) pause(failures int, a Attempt) time.Duration {
 	if a.RetryAfter > 0 {
 		return min(a.RetryAfter, p.MaxRetryAfter)

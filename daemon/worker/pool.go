@@ -162,7 +162,7 @@ func (t *throughput) at(now time.Time) int {
 	return t.last
 }
 
-// report observes and logs a finished job. Each task has one line when it ends. The lines about attempts that leave a
+// report observes and logs a finished job. Each task gets one line when it ends. The lines about attempts that leave a
 // task open are limited, because a provider that is down causes them for every task.
 func (p *Pool) report(ctx context.Context, r tasks.Report) {
 	if p.Observe != nil {

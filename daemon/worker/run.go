@@ -113,8 +113,8 @@ func (p *Pool) dispatch(ctx, calls context.Context) {
 	}
 }
 
-// work calls the connector, then release, and settles the task. It returns an error if the store
-// fails. A lost lease is not an error.
+// work calls the connector, calls release, and settles the task. It returns an error if the store fails. A lost lease
+// is not an error.
 func (p *Pool) work(calls context.Context, j *job, release func()) error {
 	defer j.cancel()
 	defer j.expiry.Stop()

@@ -148,11 +148,11 @@ func (r *Recorder) Status() int { return cmp.Or(r.status, http.StatusOK) }
 // A Trace records how far a request has got, over all attempts since the last [Trace.Reset]. After a failure it answers
 // one question: may the request have been sent, so that the server can act on it?
 //
-//	no attempt began                                    not sent
-//	the transport got no connection                     not sent
-//	it got a connection and wrote no header field       not sent, unless the context ended
-//	it wrote a header field to the connection's buffer  maybe sent
-//	the transport does not report to httptrace          maybe sent
+//	no attempt began                                     not sent
+//	the transport got no connection                      not sent
+//	the transport wrote no header field to a connection  not sent, unless the context ended
+//	the transport wrote a header field to a connection   maybe sent
+//	the transport does not report to httptrace           maybe sent
 //
 // If the context ends, the transport returns without waiting for its writer, which may still write. So a request with a
 // connection then counts as maybe sent. In all other cases the transport waits for its writer.
@@ -212,8 +212,8 @@ func (t Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// ended reports whether the context has ended or is about to end. The timeout of an [http.Client] is the deadline of the
-// context, but it may cancel a request a moment before the context ends.
+// ended reports whether the context has ended or is about to end. The timeout of an [http.Client] is the deadline of
+// the context, but the client may cancel a request a moment before that.
 func ended(ctx context.Context) bool {
 	deadline, has := ctx.Deadline()
 	return ctx.Err() != nil || has && !time.Now().Before(deadline)

@@ -13,10 +13,10 @@ const hasModes = false
 
 func hasOtherNames(fs.FileInfo) bool { return true }
 
-// ChownLike does nothing, because files have no Unix owner here.
+// ChownLike does nothing, because files on this system have no Unix owner.
 func ChownLike(*os.File, fs.FileInfo) error { return nil }
 
-// SyncFolder does nothing, because folders cannot be synced here.
+// SyncFolder does nothing, because folders cannot be synced on this system.
 func SyncFolder(string) error { return nil }
 
 // OpenTemp creates the new file path for [Write]. If the file exists, the error is [fs.ErrExist]: another process uses
@@ -26,5 +26,5 @@ func OpenTemp(path string, _ time.Duration) (temp *os.File, unlock func(), err e
 	return temp, func() {}, err
 }
 
-// OpenReplaced returns nil, because an open file cannot be replaced here.
+// OpenReplaced returns nil, because an open file cannot be replaced on this system.
 func OpenReplaced(string) (*os.File, error) { return nil, nil } //nolint:nilnil // see above
