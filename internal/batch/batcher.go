@@ -4,6 +4,8 @@ package batch
 
 import (
 	"context"
+	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
@@ -91,4 +93,200 @@ func (b *Batcher[Q, R]) acquire() bool {
 func (b *Batcher[Q, R]) release() {
 	b.inFlight--
 	b.fastInFlight--
+}
+
+// Do sends one item, and returns its result as a slice of length one. If ctx ends first, Do returns the error of
+// ctx within 50 ms. The item may or may not have been sent then.
+func (b *Batcher[Q, R]) Do(ctx context.Context, item Q) ([]R, error) {
+	r, start := b.enqueue(ctx, item)
+	if start {
+		if deadline, has := ctx.Deadline(); has && b.AllowInline && b.takeIfOnly() {
+			return b.runInline(ctx, deadline, item)
+		}
+		go b.runLoop()
+	}
+	// Do does not select on ctx.Done, which would cost a timer per caller. Instead, a slow call completes the requests of
+	// all callers whose context has ended.
+	got := <-r.done
+	return got.Value, got.Err
+}
+
+// Start sends one item without waiting. The returned channel receives one result. Use it for an item that must be
+// sent although its caller may not wait for the result.
+func (b *Batcher[Q, R]) Start(ctx context.Context, item Q) <-chan Result[R] {
+	r, start := b.enqueue(ctx, item)
+	if start {
+		go b.runLoop()
+	}
+	return r.done
+}
+
+// enqueue adds a request for the item to the queue. If start is true, the caller must start a goroutine that sends the
+// request, or send the request inline.
+func (b *Batcher[Q, R]) enqueue(ctx context.Context, item Q) (r request[Q, R], start bool) {
+	r = request[Q, R]{ctx, item, make(chan Result[R], 1)}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.queue = append(b.queue, r)
+	return r, b.acquire()
+}
+
+// takeIfOnly yields once, so that goroutines that are ready to run can add requests. If the caller's request is
+// still the only one, takeIfOnly removes it from the queue and returns true.
+func (b *Batcher[Q, R]) takeIfOnly() bool {
+	runtime.Gosched()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.queue) != 1 {
+		return false
+	}
+	b.queue = nil
+	return true
+}
+
+// runInline sends one request in the goroutine of its caller. The caller's deadline bounds the call, but a cancellation
+// of ctx does not end the call, because that would close the database connection.
+func (b *Batcher[Q, R]) runInline(ctx context.Context, deadline time.Time, item Q) ([]R, error) {
+	defer b.finishInline()
+	defer b.watchSlow(nil).finish()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(time.Until(deadline), b.CallTimeout))
+	defer cancel()
+	return b.Call(ctx, []Q{item})
+}
+
+// finishInline releases the caller of an inline call. If requests are queued, a new goroutine replaces the caller.
+func (b *Batcher[Q, R]) finishInline() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.queue) > 0 {
+		go b.runLoop()
+		return
+	}
+	b.release()
+}
+
+// runLoop sends batches until no request is queued. Before each batch it yields once, because goroutines that
+// are ready to run may add requests.
+func (b *Batcher[Q, R]) runLoop() {
+	runtime.Gosched()
+	for batch := b.takeBatch(); batch != nil; batch = b.takeBatch() {
+		c := b.watchSlow(batch)
+		b.send(batch)
+		c.finish()
+		runtime.Gosched()
+	}
+}
+
+// takeBatch removes the next batch from the queue. It returns nil, and releases the goroutine, if no request is queued.
+// It does the same if another goroutine is fast too, because that one takes the requests.
+func (b *Batcher[Q, R]) takeBatch() []request[Q, R] {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := min(len(b.queue), b.MaxBatch)
+	if n == 0 {
+		b.queue = nil // frees the array, which a load peak has made large
+	}
+	if n == 0 || b.fastInFlight > 1 {
+		b.release()
+		return nil
+	}
+	batch := b.queue[:n:n]
+	b.queue = b.queue[n:]
+	return batch
+}
+
+// send sends a batch in one call and completes its requests. It leaves out the requests whose context has ended. If the
+// call fails, its outcome is not known. Then send repeats each request by itself if b.RetryIndividually is set, unless
+// the context of that request has ended by then.
+func (b *Batcher[Q, R]) send(batch []request[Q, R]) {
+	live := make([]request[Q, R], 0, len(batch))
+	items := make([]Q, 0, len(batch))
+	for _, r := range batch {
+		if !r.cancelled() {
+			live, items = append(live, r), append(items, r.item)
+		}
+	}
+	if len(live) == 0 {
+		return
+	}
+	values, err := b.callOnce(live[0].ctx, items)
+	for i, r := range live {
+		switch {
+		case err == nil:
+			r.complete(Result[R]{Value: values[i : i+1 : i+1]})
+		case r.cancelled():
+		case b.RetryIndividually && len(live) > 1:
+			value, err := b.callOnce(r.ctx, items[i:i+1])
+			r.complete(Result[R]{value, err})
+		default:
+			r.complete(Result[R]{Err: err})
+		}
+	}
+}
+
+// callOnce makes one call. The timeout ends the call, but the end of a caller's context does not.
+func (b *Batcher[Q, R]) callOnce(ctx context.Context, items []Q) ([]R, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.CallTimeout)
+	defer cancel()
+	return b.Call(ctx, items)
+}
+
+// A call becomes slow after slowAfter. Before that, no other call starts, because one call at a time gives the largest
+// batches. When the call becomes slow, another call may start. At that time, and every cancelPoll after it, the
+// requests whose context has ended are completed with the error of that context.
+const (
+	slowAfter  = 5 * time.Millisecond
+	cancelPoll = 50 * time.Millisecond
+)
+
+// A slowCall is one running call, with the timer that makes it slow. The batcher's mutex protects its fields.
+type slowCall[Q, R any] struct {
+	batcher *Batcher[Q, R]
+	batch   []request[Q, R]
+	timer   *time.Timer
+	slow    bool
+	over    bool
+}
+
+// watchSlow starts the timer of a call. The call ends with [slowCall.finish].
+func (b *Batcher[Q, R]) watchSlow(batch []request[Q, R]) *slowCall[Q, R] {
+	c := &slowCall[Q, R]{batcher: b, batch: batch}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c.timer = time.AfterFunc(slowAfter, c.onSlow)
+	return c
+}
+
+// onSlow runs when the call becomes slow, and every [cancelPoll] after that. The first run lets another call
+// start. Each run completes the requests whose context has ended.
+func (c *slowCall[Q, R]) onSlow() {
+	b := c.batcher
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case c.over:
+		return
+	case !c.slow:
+		c.slow = true
+		b.fastInFlight--
+		if len(b.queue) > 0 && b.acquire() {
+			go b.runLoop()
+		}
+	}
+	for _, r := range c.batch {
+		r.cancelled()
+	}
+	b.queue = slices.DeleteFunc(b.queue, request[Q, R].cancelled)
+	c.timer.Reset(cancelPoll)
+}
+
+// finish stops the timer. The goroutine of the call is fast again.
+func (c *slowCall[Q, R]) finish() {
+	c.timer.Stop()
+	c.batcher.mu.Lock()
+	defer c.batcher.mu.Unlock()
+	c.over = true
+	if c.slow {
+		c.batcher.fastInFlight++
+	}
 }
