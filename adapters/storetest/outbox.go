@@ -124,8 +124,7 @@ func outboxParallel(f outboxFixture) {
 	writing.Wait()
 	finished.Store(true)
 	working.Wait()
-	for more := true; more; {
-		more = f.work(all)
+	for f.work(all) {
 	}
 	for w := range writers {
 		got := all.seqs[keys.Code(fmt.Sprint("K", w))]
