@@ -112,7 +112,8 @@ func (f fixture) leasesNothing() bool {
 // briefTTL is the duration of a lease that has expired at the next call of the store.
 const briefTTL = time.Microsecond
 
-// leaseBriefly leases the only due task for [briefTTL]. At the next call of the store, the lease has expired.
+// leaseBriefly leases the longest due task for [briefTTL]. At the next call of the store, the lease has expired. It
+// leases only one task, because other leases end in more than 2×[briefTTL], and so count as expired too.
 func (f fixture) leaseBriefly() tasks.Snapshot {
 	f.Helper()
 	snapshots := must(f.Lease(f.ctx, "worker", 1, briefTTL))
