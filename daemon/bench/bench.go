@@ -1,17 +1,14 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
+	"strconv"
 	"strings"
-
-	"github.com/keyseat/keyseat/adapters/pgtest"
+	"time"
 )
 
 // A bench is one run of this program. All rows share it.
@@ -27,62 +24,6 @@ type bench struct {
 	master     string   // the path of the file of master keys
 }
 
-// settings are settings of the PostgreSQL server. They make checkpoints rare, because a checkpoint during one
-// measurement would slow down one program only. They give enough memory for the indexes of the biggest tables.
-var settings = []string{
-	"synchronous_commit=on", "shared_buffers=1GB", "max_wal_size=16GB", "checkpoint_timeout=1h", "maintenance_work_mem=512MB",
-}
-
-// growthSettings are further settings for --growth. They make the server measure the time of statements, and keep the
-// write-ahead log small while tables are filled.
-var growthSettings = []string{"shared_preload_libraries=pg_stat_statements", "max_wal_size=4GB"}
-
-// open starts the PostgreSQL server and builds keyseatd. Afterwards, also after a failure, the caller calls close.
-func (b *bench) open(ctx context.Context) {
-	b.self, b.folder = must(os.Executable()), must(os.MkdirTemp("", "keyseat-bench-"))
-	all := slices.Concat(settings, b.settings)
-	if b.growth > 0 {
-		all = slices.Concat(settings, growthSettings, b.settings)
-	}
-	var err error
-	b.admin, b.stop, err = pgtest.Launch(pgtest.Options{Durable: true, Config: all}) //nolint:contextcheck // Launch has a timeout of its own
-	check(err)
-	b.postmaster = postmasterOf(ctx, b.admin)
-	if b.keyseatd == "" {
-		b.keyseatd = b.build(ctx)
-	}
-	b.master = b.path("master.key")
-	b.runKeyseatd(ctx, nil, "master-key", "add", b.master)
-}
-
-func (b *bench) close() {
-	if b.stop != nil {
-		b.stop()
-	}
-	if err := os.RemoveAll(b.folder); err != nil {
-		b.logf("%v", err)
-	}
-}
-
-// build builds keyseatd from the checkout, in the main module of keyseat, because bench's module has other
-// dependencies.
-func (b *bench) build(ctx context.Context) string {
-	checkout, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/keyseat/keyseat").Output()
-	if err != nil {
-		check(fmt.Errorf("find the checkout (run this as go -C daemon/bench run .): %w", err))
-	}
-	root, program := strings.TrimSpace(string(checkout)), filepath.Join(b.folder, "keyseatd")
-	args := []string{"build", "-C", root, "-o", program}
-	if b.profile != "" {
-		args = append(args, "-overlay", b.overlay(root))
-	}
-	out, err := exec.CommandContext(ctx, "go", append(args, "./daemon/keyseatd")...).CombinedOutput()
-	if err != nil {
-		check(fmt.Errorf("build keyseatd: %w: %s", err, out))
-	}
-	return program
-}
-
 // logf prints progress to standard error. Standard output gets only the table.
 func (b *bench) logf(format string, args ...any) {
 	_, _ = fmt.Fprintf(os.Stderr, format+"\n", args...) // the measurement goes on if standard error is closed
@@ -96,48 +37,96 @@ func (b *bench) path(name string) string {
 
 var errUnexpected = errors.New("unexpected result")
 
-// profileSource is an additional source file for a keyseatd that is profiled. From its start until it is killed, such a
-// keyseatd writes numbered CPU profiles of [profileSeconds] each.
-const profileSource = `package main
+// waitTimeout is the maximum time to wait for a program. Programs take longer only after a fault.
+const waitTimeout = 30 * time.Second
 
-import (
-	"fmt"
-	"os"
-	"runtime/pprof"
-	"time"
-)
+// options are the values of the command line.
+type options struct {
+	only     []int         // the numbers of the rows to measure; empty: all rows
+	rounds   int           // the number of rounds of each comparison
+	length   time.Duration // the duration of one measurement
+	quick    bool
+	keyseatd string   // the path of the program; "": bench builds it from the checkout
+	settings []string // further settings of PostgreSQL
+	profile  string   // the folder for CPU profiles of keyseatd; "": no profiles
+	growth   int      // the number of keys of the larger store; 0: bench measures the rows instead
+}
 
-func init() { go record(%q) }
-
-func record(pattern string) {
-	for n := 0; ; n++ {
-		file, err := os.Create(fmt.Sprintf(pattern, os.Getpid(), n))
-		if err == nil {
-			err = pprof.StartCPUProfile(file)
+func parseOptions(args []string) (o options, err error) {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	seconds := flags.Float64("seconds", 5, "duration of one measurement")
+	flags.IntVar(&o.rounds, "rounds", 5, "number of measurements of each program")
+	flags.BoolVar(&o.quick, "quick", false, "one round of a second with less data, to see that everything works")
+	flags.StringVar(&o.keyseatd, "keyseatd", "", "measure this `program`, such as an older version, instead of building one")
+	flags.StringVar(&o.profile, "profile", "", "write CPU profiles of keyseatd into this `folder`")
+	flags.IntVar(&o.growth, "growth", 0, "measure the cost of this number of `keys`, compared with 100000, instead of the rows")
+	flags.Func("setting", "a further setting of PostgreSQL, as `name=value`; repeatable", func(s string) error {
+		o.settings = append(o.settings, s)
+		return nil
+	})
+	flags.Func("only", "the `rows` to measure, such as 1,2,3", func(list string) error {
+		o.only = nil
+		for text := range strings.SplitSeq(list, ",") {
+			n, err := strconv.Atoi(strings.TrimSpace(text))
+			if err != nil {
+				return err
+			}
+			o.only = append(o.only, n)
 		}
-		if err != nil {
-			return
-		}
-		time.Sleep(%d * time.Second)
-		pprof.StopCPUProfile()
-		_ = file.Close()
+		return nil
+	})
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	o.length = time.Duration(*seconds * float64(time.Second))
+	if o.quick {
+		o.rounds, o.length = 1, time.Second
+	}
+	if o.rounds < 1 || o.length <= 0 || flags.NArg() > 0 {
+		return o, fmt.Errorf("need at least one round, a positive duration and no argument: %q", args)
+	}
+	return o, nil
+}
+
+// size returns the number of keys or plans to use: n, or a tenth of n with --quick.
+func (o options) size(n int) int {
+	if o.quick {
+		return n / 10
+	}
+	return n
+}
+
+// A stepError is the error of a failed step of a measurement. [must] and [check] panic with it, because nothing after
+// the step makes sense, and [try] recovers from the panic and returns the error. So rows, candidates and the functions
+// that they call return no errors. They run in the goroutine that has called try. Loads and peers return errors,
+// because they run in other goroutines and processes.
+type stepError struct{ error }
+
+// must returns the value of a step that must not fail.
+func must[T any](value T, err error) T {
+	check(err)
+	return value
+}
+
+// check ends the measurement if err is not nil. In another goroutine than that of [try], its panic would end the
+// program. In a deferred function, its error would replace an earlier error.
+func check(err error) {
+	if err != nil {
+		panic(stepError{err})
 	}
 }
-`
 
-// profileSeconds is the duration of each CPU profile, in seconds.
-const profileSeconds = 3
-
-// overlay writes a file for the flag -overlay of go build, which adds [profileSource] to keyseatd, and returns its
-// path. So the sources of keyseatd need no code for profiles.
-func (b *bench) overlay(root string) string {
-	folder := must(filepath.Abs(b.profile))
-	check(os.MkdirAll(folder, 0o755))
-	source, overlay := b.path("profile.go"), b.path("overlay.json")
-	pattern := filepath.Join(folder, "keyseatd-%d-%02d.pprof")
-	check(os.WriteFile(source, fmt.Appendf(nil, profileSource, pattern, profileSeconds), 0o600))
-	added := filepath.Join(root, "daemon", "keyseatd", "profile_of_bench.go")
-	text := must(json.Marshal(map[string]map[string]string{"Replace": {added: source}}))
-	check(os.WriteFile(overlay, text, 0o600))
-	return overlay
+// try runs a step, and returns the error with which [check] or [must] has ended the step. Any other panic continues.
+func try(step func()) (err error) {
+	defer func() {
+		switch failure := recover().(type) {
+		case nil:
+		case stepError:
+			err = failure.error
+		default:
+			panic(failure)
+		}
+	}()
+	step()
+	return nil
 }

@@ -129,3 +129,6 @@ func insertKeysSQL(n int, status string, used bool) string {
 			now(), CASE WHEN %[2]t THEN now() END, '', 'batch-' || i / 1000
 		FROM generate_series(0, %[3]d) i`, status, used, n-1)
 }
+
+// fillStep is the maximum number of rows that one statement makes.
+const fillStep = 1_000_000

@@ -8,8 +8,6 @@ import (
 	"io"
 	"slices"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // smallStore is the number of keys of the store with which --growth compares a larger store.
@@ -18,27 +16,6 @@ const smallStore = 100_000
 // maxArchived is the largest number of keys for which archiving is measured. Archiving reads all keys, and takes
 // at least half a minute per million.
 const maxArchived = 2_000_000
-
-// A growth has the measurements of one store, which has a database of its own. With --growth, bench makes the same
-// measurements of a store with few keys and of a store with many keys.
-type growth struct {
-	*setup
-	used         int // the number of keys in use, which have the lowest numbers; they are archived at the end
-	unused       int // the number of keys to upgrade, which have the highest numbers
-	measurements []measurement
-}
-
-// A measurement is a cell of the table of --growth. If its value is 0, the table shows no ratio.
-type measurement struct {
-	what, text string
-	value      float64
-}
-
-// add adds a measurement to the table. If the value is 0, the table shows no ratio.
-func (g *growth) add(what string, value float64, format string, args ...any) {
-	g.measurements = append(g.measurements, measurement{what, fmt.Sprintf(format, args...), value})
-	g.logf("  %s: %s", what, g.measurements[len(g.measurements)-1].text)
-}
 
 // runGrowth measures the smaller and the larger store, and writes the table.
 func (b *bench) runGrowth(ctx context.Context, w io.Writer) error {
@@ -88,34 +65,6 @@ func (b *bench) measureStore(ctx context.Context, n int) []measurement {
 		step(ctx)
 	}
 	return g.measurements
-}
-
-// addCost resets PostgreSQL's statistics, and measures operations. It adds their rate, unless rateName is "", and the
-// cost of one operation. The cost is processor time, time in statements, bytes of write-ahead log, and whole pages in
-// that log.
-func (g *growth) addCost(ctx context.Context, rateName, what string, measure func() sample) {
-	check(execute(ctx, g.url, "SELECT pg_stat_statements_reset()"))
-	since := query[string](ctx, g.url, "SELECT pg_current_wal_lsn()::text")
-	got := measure()
-	n := got.all
-	if rateName != "" {
-		g.add(rateName, got.rate, "%.0f", got.rate)
-	}
-	var ms float64
-	var wal, pages int
-	check(withConn(ctx, g.url, func(conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, `SELECT (pg_current_wal_lsn() - $1::pg_lsn)::bigint, sum(total_exec_time), sum(wal_fpi)::bigint
-			FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())`, since).Scan(&wal, &ms, &pages)
-	}))
-	server, database := onServer(got), onDatabase(got)
-	if server+database > 0 {
-		g.add("CPU of an "+what+", keyseatd + PostgreSQL", server+database, "%s + %s", duration(server), duration(database))
-	}
-	statements := ms * float64(time.Millisecond) / float64(n)
-	g.add("time in statements of an "+what, statements, "%s", duration(statements))
-	if wal > n {
-		g.add("write-ahead log of an "+what, float64(wal)/float64(n), "%d bytes (%.2f whole pages)", wal/n, float64(pages)/float64(n))
-	}
 }
 
 // vacuum measures one VACUUM after the upgrades, and then the latency of info while one VACUUM follows another.

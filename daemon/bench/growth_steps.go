@@ -7,7 +7,58 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
+
+// A growth has the measurements of one store, which has a database of its own. With --growth, bench makes the same
+// measurements of a store with few keys and of a store with many keys.
+type growth struct {
+	*setup
+	used         int // the number of keys in use, which have the lowest numbers; they are archived at the end
+	unused       int // the number of keys to upgrade, which have the highest numbers
+	measurements []measurement
+}
+
+// A measurement is a cell of the table of --growth. If its value is 0, the table shows no ratio.
+type measurement struct {
+	what, text string
+	value      float64
+}
+
+// add adds a measurement to the table. If the value is 0, the table shows no ratio.
+func (g *growth) add(what string, value float64, format string, args ...any) {
+	g.measurements = append(g.measurements, measurement{what, fmt.Sprintf(format, args...), value})
+	g.logf("  %s: %s", what, g.measurements[len(g.measurements)-1].text)
+}
+
+// addCost resets PostgreSQL's statistics, and measures operations. It adds their rate, unless rateName is "", and the
+// cost of one operation. The cost is processor time, time in statements, bytes of write-ahead log, and whole pages in
+// that log.
+func (g *growth) addCost(ctx context.Context, rateName, what string, measure func() sample) {
+	check(execute(ctx, g.url, "SELECT pg_stat_statements_reset()"))
+	since := query[string](ctx, g.url, "SELECT pg_current_wal_lsn()::text")
+	got := measure()
+	n := got.all
+	if rateName != "" {
+		g.add(rateName, got.rate, "%.0f", got.rate)
+	}
+	var ms float64
+	var wal, pages int
+	check(withConn(ctx, g.url, func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, `SELECT (pg_current_wal_lsn() - $1::pg_lsn)::bigint, sum(total_exec_time), sum(wal_fpi)::bigint
+			FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())`, since).Scan(&wal, &ms, &pages)
+	}))
+	server, database := onServer(got), onDatabase(got)
+	if server+database > 0 {
+		g.add("CPU of an "+what+", keyseatd + PostgreSQL", server+database, "%s + %s", duration(server), duration(database))
+	}
+	statements := ms * float64(time.Millisecond) / float64(n)
+	g.add("time in statements of an "+what, statements, "%s", duration(statements))
+	if wal > n {
+		g.add("write-ahead log of an "+what, float64(wal)/float64(n), "%d bytes (%.2f whole pages)", wal/n, float64(pages)/float64(n))
+	}
+}
 
 // openLoopRate is the number of requests per second in the open loop of --growth. It is far below saturation.
 const openLoopRate = 1000
@@ -114,9 +165,6 @@ var (
 		SELECT code, task, 'upgrade', 'US', 2, 1, 'old-' || i / 5, i / 5 || ' Main Street', 'https://provider.example/invite/' || i / 5, 1, 'spent', '',
 			1, 0, 0, false, at, at, at, at, 'success' FROM (SELECT now() - interval '60 days' AS at) was, `}
 )
-
-// fillStep is the maximum number of rows that one statement makes.
-const fillStep = 1_000_000
 
 // fill makes the keys and their history entries. A tenth of the keys is in use, with a task that has spent a slot. The
 // indexes are built at the end, because this is faster.

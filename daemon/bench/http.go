@@ -145,3 +145,10 @@ func (p *provider) serve(conn net.Conn) {
 		}
 	}
 }
+
+// A request is an HTTP request, and a text that its response must contain.
+type request struct{ raw, want []byte }
+
+// A generator is a function that overwrites r with the next request. It returns false if it has no further request. Any
+// number of goroutines may call a generator simultaneously.
+type generator func(r *request) bool

@@ -109,13 +109,6 @@ func gap(draw *rand.Rand, rate float64) time.Duration {
 	return time.Duration(draw.ExpFloat64() / rate * float64(time.Second))
 }
 
-// A request is an HTTP request, and a text that its response must contain.
-type request struct{ raw, want []byte }
-
-// A generator is a function that overwrites r with the next request. It returns false if it has no further request. Any
-// number of goroutines may call a generator simultaneously.
-type generator func(r *request) bool
-
 // codeOf returns the code of the i-th key.
 func codeOf(i int) string { return fmt.Sprintf("K%09d", i) }
 

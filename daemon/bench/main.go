@@ -40,13 +40,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"slices"
-	"strconv"
-	"strings"
 	"syscall"
-	"time"
 )
 
 func main() {
@@ -111,62 +109,6 @@ func (b *bench) runRow(ctx context.Context, r row) []result {
 	return r.run(ctx, b)
 }
 
-// options are the values of the command line.
-type options struct {
-	only     []int         // the numbers of the rows to measure; empty: all rows
-	rounds   int           // the number of rounds of each comparison
-	length   time.Duration // the duration of one measurement
-	quick    bool
-	keyseatd string   // the path of the program; "": bench builds it from the checkout
-	settings []string // further settings of PostgreSQL
-	profile  string   // the folder for CPU profiles of keyseatd; "": no profiles
-	growth   int      // the number of keys of the larger store; 0: bench measures the rows instead
-}
-
-func parseOptions(args []string) (o options, err error) {
-	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	seconds := flags.Float64("seconds", 5, "duration of one measurement")
-	flags.IntVar(&o.rounds, "rounds", 5, "number of measurements of each program")
-	flags.BoolVar(&o.quick, "quick", false, "one round of a second with less data, to see that everything works")
-	flags.StringVar(&o.keyseatd, "keyseatd", "", "measure this `program`, such as an older version, instead of building one")
-	flags.StringVar(&o.profile, "profile", "", "write CPU profiles of keyseatd into this `folder`")
-	flags.IntVar(&o.growth, "growth", 0, "measure the cost of this number of `keys`, compared with 100000, instead of the rows")
-	flags.Func("setting", "a further setting of PostgreSQL, as `name=value`; repeatable", func(s string) error {
-		o.settings = append(o.settings, s)
-		return nil
-	})
-	flags.Func("only", "the `rows` to measure, such as 1,2,3", func(list string) error {
-		o.only = nil
-		for text := range strings.SplitSeq(list, ",") {
-			n, err := strconv.Atoi(strings.TrimSpace(text))
-			if err != nil {
-				return err
-			}
-			o.only = append(o.only, n)
-		}
-		return nil
-	})
-	if err := flags.Parse(args); err != nil {
-		return o, err
-	}
-	o.length = time.Duration(*seconds * float64(time.Second))
-	if o.quick {
-		o.rounds, o.length = 1, time.Second
-	}
-	if o.rounds < 1 || o.length <= 0 || flags.NArg() > 0 {
-		return o, fmt.Errorf("need at least one round, a positive duration and no argument: %q", args)
-	}
-	return o, nil
-}
-
-// size returns the number of keys or plans to use: n, or a tenth of n with --quick.
-func (o options) size(n int) int {
-	if o.quick {
-		return n / 10
-	}
-	return n
-}
-
 // A row is a group of measurements that the flag --only selects by number. It fills one or more lines of the table.
 type row struct {
 	number int
@@ -188,4 +130,30 @@ var rows = []row{
 	{11, "resident memory", rowMemory},
 	{12, "start to ready, SQLite, empty", rowStart},
 	{13, "lists among 10,000,000 keys", rowLists},
+}
+
+// peers are the programs that keyseatd is compared with, by name. A peer gets the arguments that follow its name.
+var peers = map[string]func(ctx context.Context, args []string) error{
+	"constant":     peerConstant,
+	"bare-info":    peerInfo,
+	"bare-upgrade": peerUpgrade,
+	"first":        peerFirst,
+	"insert":       peerInsert,
+	"bare-sqlite":  peerSQLite,
+	"river":        peerRiver,
+}
+
+// runPeer runs the peer that args[0] names until the standard input ends, which is when the parent process closes it or
+// dies.
+func runPeer(ctx context.Context, args []string) error {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin) // an error ends the peer too
+		cancel()
+	}()
+	run, found := peers[args[0]]
+	if !found {
+		return fmt.Errorf("no such peer: %s", args[0])
+	}
+	return run(ctx, args[1:])
 }

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -16,35 +15,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
-
-// asPeer is the first argument of this program when it runs as a peer.
-const asPeer = "peer"
-
-// peers are the programs that keyseatd is compared with, by name. A peer gets the arguments that follow its name.
-var peers = map[string]func(ctx context.Context, args []string) error{
-	"constant":     peerConstant,
-	"bare-info":    peerInfo,
-	"bare-upgrade": peerUpgrade,
-	"first":        peerFirst,
-	"insert":       peerInsert,
-	"bare-sqlite":  peerSQLite,
-	"river":        peerRiver,
-}
-
-// runPeer runs the peer that args[0] names until the standard input ends, which is when the parent process closes it or
-// dies.
-func runPeer(ctx context.Context, args []string) error {
-	ctx, cancel := context.WithCancel(ctx)
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin) // an error ends the peer too
-		cancel()
-	}()
-	run, found := peers[args[0]]
-	if !found {
-		return fmt.Errorf("no such peer: %s", args[0])
-	}
-	return run(ctx, args[1:])
-}
 
 // serveAPI serves a handler at /API/ with a plain net/http server, and prints the address of the server for the parent.
 func serveAPI(ctx context.Context, handler http.HandlerFunc) error {

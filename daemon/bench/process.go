@@ -13,6 +13,8 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"github.com/prometheus/procfs"
 )
 
 // A process is a running program. It is killed when its context ends, and on Linux also when bench ends.
@@ -108,9 +110,6 @@ func (b *bench) serve(ctx context.Context, database string, flags ...string) *se
 	return s
 }
 
-// waitTimeout is the maximum time to wait for a program. Programs take longer only after a fault.
-const waitTimeout = 30 * time.Second
-
 // waitReady waits until the server is ready. It kills a server that does not become ready.
 func (s *server) waitReady(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, waitTimeout)
@@ -161,3 +160,31 @@ func freePorts() (string, string) {
 	check(errors.Join(first.Close(), second.Close()))
 	return first.Addr().String(), second.Addr().String()
 }
+
+// cpuOf returns the processor time that a server and PostgreSQL have used until now, on Linux, and 0 on other systems.
+func (b *bench) cpuOf(p *process) cpuTime {
+	postmaster := statOf(b.postmaster)
+	database := ticks(postmaster.CUTime + postmaster.CSTime) // the time of the children that have ended
+	all, _ := procfs.AllProcs()                              // fails on other systems than Linux
+	for _, child := range all {
+		if stat := statOf(child.PID); stat.PPID == b.postmaster {
+			database += ticks(int(stat.UTime + stat.STime))
+		}
+	}
+	stat := statOf(p.cmd.Process.Pid)
+	return cpuTime{server: ticks(int(stat.UTime + stat.STime)), database: database}
+}
+
+// statOf returns the statistics of a process. They are zero if there is no such process, and on systems other than Linux.
+func statOf(pid int) (stat procfs.ProcStat) {
+	if p, err := procfs.NewProc(pid); err == nil {
+		stat, _ = p.Stat() // fails if the process has just ended
+	}
+	return stat
+}
+
+// ticks converts a time of [procfs.ProcStat], which is in units of 10 milliseconds.
+func ticks(n int) time.Duration { return time.Duration(n) * 10 * time.Millisecond }
+
+// asPeer is the first argument of this program when it runs as a peer.
+const asPeer = "peer"
