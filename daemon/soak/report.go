@@ -2,16 +2,11 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
-	"fmt"
 	"io"
-	"os/exec"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
-	"time"
 )
 
 // A report has the attributes that one test or subtest has reported.
@@ -95,50 +90,4 @@ func addEvent(all []*report, e event) []*report {
 		all[i].set("trials", count[1])
 	}
 	return all
-}
-
-// printHeading writes the date, the versions and the machine of the run, and the head of the table.
-func (o options) printHeading(ctx context.Context, w io.Writer, now time.Time) {
-	_, _ = fmt.Fprintf(w, "%s, length %g, %s %s/%s, %d cores, %s, keyseat %s\n\n",
-		now.Format(time.DateOnly), o.length, runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(),
-		o.output(ctx, "sh", "-c", `PATH="$PATH:$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | tail -1)" && postgres --version`),
-		o.output(ctx, "git", "describe", "--always", "--dirty"))
-	_, _ = fmt.Fprint(w, "| promise | where | trials | faults | | violations | took |\n| --- | --- | --- | --- | --- | --- | --- |\n")
-}
-
-// output returns the output of a program that runs in the main module, or a text that the output is unknown.
-func (o options) output(ctx context.Context, name string, args ...string) string {
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir = o.root
-	out, err := cmd.Output()
-	if err != nil {
-		return "(" + name + ": unknown)"
-	}
-	return strings.TrimSpace(string(out))
-}
-
-// print writes the lines of a row: one for each report, or one for the whole row if no test has reported anything.
-func (r *rowRun) print(w io.Writer) {
-	lines := 0
-	for _, p := range r.reports {
-		if len(p.names) == 0 && (!p.failed || r.hasSubtestReport(p)) {
-			continue
-		}
-		_, _ = fmt.Fprintf(w, "| %s (`%s`) | %s | %s | %s | %s | %s | %s |\n", r.promise, r.name, p.subtest(),
-			p.values["trials"], p.values["faults"], p.otherValues(), r.violation(p), r.took.Round(time.Second))
-		lines++
-	}
-	if lines == 0 {
-		_, _ = fmt.Fprintf(w, "| %s (`%s`) | | | | | %s | %s |\n", r.promise, r.name, r.violation(nil), r.took.Round(time.Second))
-	}
-}
-
-// hasSubtestReport reports whether a subtest of a test has a report too. Such a report is more specific.
-func (r *rowRun) hasSubtestReport(of *report) bool {
-	return slices.ContainsFunc(r.reports, func(p *report) bool { return strings.HasPrefix(p.test, of.test+"/") })
-}
-
-// printCommand prints the path of the log of a violation, and the command that runs the test again.
-func (r *rowRun) printCommand(w io.Writer) {
-	_, _ = fmt.Fprintf(w, "\n%s: see %s and the other files in its folder; run it again with\n\t%s\n", r.name, r.log, r.command)
 }
