@@ -58,8 +58,8 @@ const lockWait = 5 * time.Second
 
 // do rewrites the file atomically: after a crash there is the old file or the new one. Without a file, old is nil.
 //
-// Edits run one after the other, because the temporary file is locked until it has the name of the file. Two
-// simultaneous edits could lose a key that has encrypted something.
+// Edits run one after the other, because the temporary file is locked until it has the name of the file. Otherwise two
+// simultaneous edits could lose a key that has encrypted something. A process that dies leaves no lock.
 func (e edit) do(change func(old []line) ([]line, error)) error {
 	if target, err := filepath.EvalSymlinks(e.path); err == nil {
 		e.path = target // replace the target of a link, not the link

@@ -167,8 +167,7 @@ func (k key) open(e envelope, bound []byte) (plain []byte, ok bool) {
 	return bytes.CutSuffix(bytes.TrimRight(padded, "\x00"), []byte{padMark})
 }
 
-// pad appends a mark and zeros, up to a multiple of blockSize (the padding of ISO/IEC 7816-4). So the length of an
-// envelope does not show the length of a password.
+// pad appends a mark and zeros, up to a multiple of blockSize (the padding of ISO/IEC 7816-4).
 func pad(plain []byte) []byte {
 	padded := make([]byte, (len(plain)/blockSize+1)*blockSize)
 	copy(padded, plain)

@@ -28,8 +28,7 @@
 //   - It has read the file just before the change. For this case a key stays in the file for 10 minutes ([Rest]).
 //   - It has a copy of the file. For this case daemons record in the database which key they encrypt with.
 //
-// Edits lock the temporary file that replaces the file, so they run one after the other. A process that dies leaves no
-// lock. After the replacement of a file with a destroyed key, Rotate overwrites the old file and syncs it. That is no
+// After the replacement of a file with a destroyed key, Rotate overwrites the old file and syncs it. That is no
 // guarantee on file systems that copy on write, and on disks that move blocks.
 //
 // # Envelopes

@@ -8,8 +8,6 @@
 //	                   │    request in progress
 //	                   ▼ over the limit: the longest idle
 //	                 closed
-//
-// While a handler reads the body of a request, the connection counts as idle, because the server waits for the client.
 package connlimit
 
 import (
