@@ -40,10 +40,7 @@ type theme struct {
 
 // newTheme reads the files of the package, and then the files of o, which replace them.
 func newTheme(o Options) (t theme, err error) {
-	built, err := fs.Sub(embedded, "files")
-	if err != nil {
-		return t, err
-	}
+	built, _ := fs.Sub(embedded, "files") // fails only for an invalid name of the folder
 	sources := []fs.FS{built}
 	if o.Files != nil {
 		if err := checkFiles(built, o.Files); err != nil {
@@ -51,10 +48,10 @@ func newTheme(o Options) (t theme, err error) {
 		}
 		sources = append(sources, o.Files)
 	}
-	if err := t.readStyle(sources, o.Color); err != nil {
-		return t, err
+	if err = t.readStyle(sources, o.Color); err == nil {
+		err = t.readLanguages(sources, o)
 	}
-	return t, t.readLanguages(sources, o)
+	return t, err
 }
 
 // readStyle reads the style and the script. The Content-Security-Policy allows the style and the script by their
