@@ -79,7 +79,6 @@ func headerSize(h http.Header) int {
 	return size
 }
 
-// A request is a parsed request: its call and its parameters.
 type request struct {
 	Call   string
 	values url.Values

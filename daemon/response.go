@@ -15,7 +15,6 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A response is the API's response: an HTTP status, headers if needed, and a body.
 type response struct {
 	code       int
 	status     string        // status in the body, for metrics

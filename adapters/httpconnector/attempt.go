@@ -170,7 +170,6 @@ func describeError(ctx context.Context, err error) string {
 	return "connection failed"
 }
 
-// timeoutError is the error of an attempt that has exceeded the timeout.
 type timeoutError time.Duration
 
 func (t timeoutError) Error() string { return "no answer in " + time.Duration(t).String() }

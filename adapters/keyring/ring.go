@@ -178,7 +178,6 @@ func (r *Ring) find(id string) (key, bool) {
 	return key{}, false
 }
 
-// fileState is the state of a file when it was read last, and the error of that read.
 type fileState struct {
 	fs.FileInfo
 	err error

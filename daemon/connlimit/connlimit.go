@@ -29,7 +29,6 @@ type Limiter struct {
 	conns map[net.Conn]*conn
 }
 
-// A conn is a tracked connection.
 type conn struct {
 	net      net.Conn
 	idleElem *list.Element // the connection's element in Limiter.idle; nil: the connection is busy

@@ -197,7 +197,6 @@ type charts struct {
 	Durations durationChart
 }
 
-// A cached is a value that was read from the store, and the time of the read.
 type cached[T any] struct {
 	at    time.Time
 	value T

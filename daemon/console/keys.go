@@ -87,12 +87,12 @@ func (r *request) listKeys() error {
 
 func (r *request) exportKeys() error {
 	row := func(v tasks.Snapshot) (view.Key, keys.Key) {
-		if r.exportsCodes() {
-			return view.NewKey(v), v.Key
+		shown := view.NewKey(v)
+		if !r.exportsCodes() {
+			shown = shown.Masked()
 		}
-		masked := v.Key
-		masked.Code = view.Mask(masked.Code)
-		return view.NewKey(v).Masked(), masked
+		v.Key.Code = shown.Code
+		return shown, v.Key
 	}
 	return export(r, r.selectKeys(), "keys", true, row, func(w io.Writer, all iter.Seq2[keys.Key, error]) error {
 		return csvfile.WriteKeys(w, all, true)

@@ -74,7 +74,6 @@ func (r *request) audit(action string, token admin.Token, others ...slog.Attr) {
 	log.Write(r.req.Context(), slog.LevelInfo, "console", append(attrs, others...))
 }
 
-// The error pages of the console.
 var (
 	errForm        = pageError{http.StatusForbidden, "This form is not from your session", "Go back to the page, reload it and try again. Nothing was changed."}
 	errCrossSite   = pageError{http.StatusForbidden, "This form is from another site", "Nothing was changed."}

@@ -103,7 +103,6 @@ func (r *request) signIn() error {
 	return nil
 }
 
-// logDenied logs an attempt to sign in with a wrong token. The number of such lines is limited.
 func (r *request) logDenied() {
 	client := r.client().String()
 	attrs := []slog.Attr{slog.String("action", "sign in"), slog.String("token", "nobody"), slog.String("client", client)}

@@ -37,7 +37,6 @@ func newTaskRow(t tasks.Task) taskRow {
 	return row
 }
 
-// selectTasks returns the list of the tasks that the query selects.
 func (r *request) selectTasks() (s selection[tasks.Snapshot]) {
 	s.listing = r.newListing("/console/tasks", []string{"state"},
 		filterField{Name: "outcome", Label: "Outcome", Options: toOptions(tasks.AllOutcomes())},

@@ -73,7 +73,6 @@ func New(api http.Handler, o Options) (*Page, error) {
 // errRender is the response if a template fails. The error itself could quote a typed value.
 const errRender = "The page cannot be shown"
 
-// methods lists the HTTP methods that the page allows.
 const methods = "GET, HEAD, POST"
 
 // ServeHTTP implements [http.Handler]. The response has the HTTP status and the Retry-After header of the API's answer.

@@ -16,8 +16,6 @@ import (
 	"golang.org/x/text/language"
 )
 
-// embedded contains the files that are part of the package.
-//
 //go:embed files
 var embedded embed.FS
 

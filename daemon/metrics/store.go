@@ -23,7 +23,6 @@ func (m *Recorder) ObserveBatch(call string, size int) {
 // Store returns a store that calls inner, measures each call, and counts the events of tasks.
 func (m *Recorder) Store(inner tasks.Store) tasks.Store { return measuredStore{inner, m} }
 
-// A measuredStore is a [tasks.Store] that measures the calls of inner.
 type measuredStore struct {
 	inner tasks.Store
 	*Recorder
@@ -119,7 +118,6 @@ func (m *Recorder) Watch(source Source, log *slog.Logger) {
 // scrapeTimeout bounds the time of all queries of a scrape. Prometheus itself waits up to 10 s by default.
 const scrapeTimeout = 3 * time.Second
 
-// A storeCollector is the [prometheus.Collector] that reads a Source.
 type storeCollector struct {
 	source Source
 	log    *slog.Logger
