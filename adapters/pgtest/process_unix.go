@@ -3,9 +3,9 @@
 package pgtest
 
 import (
+	"fmt"
 	"os"
 	"os/user"
-	"strconv"
 	"syscall"
 )
 
@@ -27,12 +27,7 @@ func unprivileged() *syscall.SysProcAttr {
 func serverUser() (uid, gid int, root bool) {
 	uid, gid, root = nobody, nobody, os.Geteuid() == 0
 	if u, err := user.Lookup("postgres"); err == nil {
-		if id, err := strconv.Atoi(u.Uid); err == nil {
-			uid = id
-		}
-		if id, err := strconv.Atoi(u.Gid); err == nil {
-			gid = id
-		}
+		_, _ = fmt.Sscan(u.Uid+" "+u.Gid, &uid, &gid) // both are numbers on Unix
 	}
 	return uid, gid, root
 }

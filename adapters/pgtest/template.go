@@ -25,20 +25,17 @@ func (m *Template) URL(t testing.TB) string {
 // filled returns the name of the template's database. The first call creates and fills it.
 func (m *Template) filled(t testing.TB, admin string) string {
 	t.Helper()
-	m.once.Do(func() { m.err = m.create(admin) })
+	m.once.Do(func() {
+		m.name = randomName()
+		dropAtEnd(m.name)
+		if m.err = copyDatabase(context.Background(), admin, emptyTemplate, m.name); m.err == nil {
+			m.err = m.Fill(withDatabase(admin, m.name))
+		}
+	})
 	if m.err != nil {
 		t.Fatalf("fill a database: %v", m.err)
 	}
 	return m.name
-}
-
-func (m *Template) create(admin string) error {
-	m.name = randomName()
-	dropAtEnd(m.name)
-	if err := copyDatabase(context.Background(), admin, emptyTemplate, m.name); err != nil {
-		return err
-	}
-	return m.Fill(withDatabase(admin, m.name))
 }
 
 // A Pool has copies of a template for many short tests. Tests use a copy one after another, because clearing a copy

@@ -96,17 +96,13 @@ func (l load) schedule(ctx context.Context) <-chan time.Time {
 		defer close(due)
 		draw := rand.New(rand.NewPCG(1, 2))
 		start := time.Now()
-		for at := time.Duration(0); at < l.length && ctx.Err() == nil; at += gap(draw, l.rate) {
+		for at := time.Duration(0); at < l.length && ctx.Err() == nil; {
 			sleep(time.Until(start.Add(at)))
 			due <- start.Add(at)
+			at += time.Duration(draw.ExpFloat64() / l.rate * float64(time.Second))
 		}
 	}()
 	return due
-}
-
-// gap returns a random time between two requests that are due at a rate.
-func gap(draw *rand.Rand, rate float64) time.Duration {
-	return time.Duration(draw.ExpFloat64() / rate * float64(time.Second))
 }
 
 // codeOf returns the code of the i-th key.

@@ -6,7 +6,6 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -68,7 +67,7 @@ func peerInfo(ctx context.Context, args []string) error {
 	return serveAPI(ctx, func(w http.ResponseWriter, r *http.Request) {
 		var k infoResponse
 		err := pool.QueryRow(r.Context(), infoQuery, r.URL.Query().Get("info")).
-			Scan(&k.Status, &k.Message, &k.Username, &k.Address, &k.Used, utc{&k.Bought}, utc{&k.Since})
+			Scan(&k.Status, &k.Message, &k.Username, &k.Address, &k.Used, &k.Bought, &k.Since)
 		body, _ := json.Marshal(k) // infoResponse can always be encoded
 		respond(w, body, err)
 	})
@@ -101,24 +100,8 @@ func peerConstant(ctx context.Context, _ []string) error {
 	})
 }
 
-// utc scans a time of the database, and converts it to UTC, because responses have times in UTC.
-type utc struct{ into **time.Time }
-
-// Scan implements [database/sql.Scanner].
-func (u utc) Scan(value any) error {
-	switch value := value.(type) {
-	case nil:
-		return nil
-	case time.Time:
-		value = value.UTC()
-		*u.into = &value
-		return nil
-	}
-	return errors.New("not a time")
-}
-
 // upgradeSQL accepts an upgrade in one statement. The statement takes a slot of the oldest plan whose row is not
-// locked, updates the key, and adds the task and the history entry. It yields the number of added tasks, 0 or 1.
+// locked, updates the key, and adds the task and the history entry. It yields one row if it has accepted the upgrade.
 const upgradeSQL = `
 	WITH plan AS (
 		SELECT id, address, invite FROM keyseat_plans
@@ -139,20 +122,26 @@ const upgradeSQL = `
 		INSERT INTO keyseat_history (code, change_id, n, at, cause, task_id, kind, outcome, plan_id, slot_from, slot_to, note)
 		SELECT code, $2, 0, now(), 'accepted', $2, 'upgrade', '', id, 'free', 'held', '' FROM k, plan
 		RETURNING 1)
-	SELECT count(*) FROM t, p, h`
+	SELECT 1 FROM t, p, h`
 
 // peerUpgrade accepts each upgrade with one statement, [upgradeSQL], in a transaction of its own.
 func peerUpgrade(ctx context.Context, args []string) error {
-	pool, err := openPool(ctx, args[0])
+	seal := sealer()
+	return serveUpgrades(ctx, args[0], upgradeSQL, func(r *http.Request) []any {
+		return []any{r.PostFormValue("upgrade"), rand.Text(), r.PostFormValue("country"), seal(r)}
+	})
+}
+
+// serveUpgrades accepts each upgrade with one statement. The function values returns the arguments of the statement.
+func serveUpgrades(ctx context.Context, url, sql string, values func(r *http.Request) []any) error {
+	pool, err := openPool(ctx, url)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	seal := sealer()
 	return serveAPI(ctx, func(w http.ResponseWriter, r *http.Request) {
-		var n int
-		err := pool.QueryRow(r.Context(), upgradeSQL, r.PostFormValue("upgrade"), rand.Text(), r.PostFormValue("country"), seal(r)).Scan(&n)
-		respond(w, upgradeResponses[n], err)
+		done, err := pool.Exec(r.Context(), sql, values(r)...)
+		respond(w, upgradeResponses[done.RowsAffected()], err)
 	})
 }
 

@@ -52,19 +52,6 @@ func peerInsert(ctx context.Context, args []string) error {
 	})
 }
 
-// serveUpgrades accepts each upgrade with one statement. The function values returns the arguments of the statement.
-func serveUpgrades(ctx context.Context, url, sql string, values func(r *http.Request) []any) error {
-	pool, err := openPool(ctx, url)
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	return serveAPI(ctx, func(w http.ResponseWriter, r *http.Request) {
-		done, err := pool.Exec(r.Context(), sql, values(r)...)
-		respond(w, upgradeResponses[done.RowsAffected()], err)
-	})
-}
-
 // fillInsert empties the table of [peerInsert].
 func fillInsert(ctx context.Context, url string, _ int) {
 	check(execute(ctx, url, "TRUNCATE accepted", "CHECKPOINT"))

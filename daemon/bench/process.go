@@ -30,7 +30,7 @@ type process struct {
 // minimalEnv returns only the variables that programs need, because other variables may configure a keyseatd of the
 // user.
 func minimalEnv() []string {
-	var kept []string
+	kept := []string{"TZ=UTC"} // because responses have times in UTC
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "GOGC", "GOMEMLIMIT"} {
 		if value, set := os.LookupEnv(name); set {
 			kept = append(kept, name+"="+value)

@@ -31,7 +31,9 @@ const openLoopShare = 0.7
 // rowInfo compares info of keyseatd with the bare peer and with the constant peer.
 func rowInfo(ctx context.Context, b *bench) []result {
 	s := b.newInfoSetup(ctx, b.size(100_000))
-	s.expectSameResponse(ctx, s.startOurs, s.peerStarter("bare-info"))
+	if ours, theirs := s.infoBody(ctx, s.startOurs), s.infoBody(ctx, s.peerStarter("bare-info")); ours != theirs {
+		check(fmt.Errorf("%w: %s and %s", errUnexpected, ours, theirs))
+	}
 	programs := []starter{s.startOurs, s.peerStarter("bare-info"), s.peerStarter("constant")}
 	got := b.alternateUnder(ctx, s.infoLoad(highConcurrency, 0), programs...)
 	fewer := b.alternateUnder(ctx, s.infoLoad(32, 0), programs...)
@@ -52,13 +54,7 @@ func rowInfoSingle(ctx context.Context, b *bench) []result {
 	return []result{throughput("info, 1 connection, compared with net/http + pgx", got[0], got[1], goal{min: 0.85}).within(got[1], got[1])}
 }
 
-// expectSameResponse checks that two programs send the same response to info for the same key.
-func (s *setup) expectSameResponse(ctx context.Context, one, other starter) {
-	if first, second := s.infoBody(ctx, one), s.infoBody(ctx, other); first != second {
-		check(fmt.Errorf("%w: %s and %s", errUnexpected, first, second))
-	}
-}
-
+// infoBody returns the body of a program's response to info for the first key.
 func (s *setup) infoBody(ctx context.Context, start starter) string {
 	server := start(ctx)
 	defer server.kill()
