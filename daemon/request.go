@@ -168,12 +168,8 @@ func queryNames(r *http.Request, params ...string) bool {
 }
 
 func isPrefetch(r *http.Request) bool {
-	for _, name := range []string{"Sec-Purpose", "Purpose"} {
-		if strings.Contains(strings.ToLower(strings.Join(r.Header.Values(name), ",")), "prefetch") {
-			return true
-		}
-	}
-	return false
+	purposes := slices.Concat(r.Header.Values("Sec-Purpose"), r.Header.Values("Purpose"))
+	return strings.Contains(strings.ToLower(strings.Join(purposes, ",")), "prefetch")
 }
 
 // A jsonErrorListener answers in JSON if net/http cannot parse a request. Such a request does not reach a handler.

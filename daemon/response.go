@@ -195,12 +195,7 @@ func (o jsonObject) time(name string, t time.Time) jsonObject {
 func (o jsonObject) bytes() []byte { return append(o, '}') }
 
 func needsNoEscape(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			return false
-		}
-	}
-	return true
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' })
 }
 
 // marshal encodes a value as one line of JSON, the fields of a struct in their order.
