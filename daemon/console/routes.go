@@ -115,12 +115,13 @@ type handler func(r *request) error
 func (c *Console) public(do handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r := &request{Console: c, w: w, req: req}
+		ctx := req.Context()
 		defer func() {
 			if p := recover(); p != nil {
-				r.showError(fmt.Errorf("panic with a %T", p)) // not its value, which may contain submitted data
+				r.showError(ctx, fmt.Errorf("panic with a %T", p)) // not its value, which may contain submitted data
 			}
 		}()
-		r.showError(do(r))
+		r.showError(ctx, do(r))
 	})
 }
 
@@ -165,21 +166,21 @@ func (r *request) authenticate() error {
 }
 
 // showError shows the error page for err, if any. It logs server errors.
-func (r *request) showError(err error) {
+func (r *request) showError(ctx context.Context, err error) {
 	if err == nil {
 		return
 	}
 	e := toPageError(err)
 	if e.Status >= http.StatusInternalServerError {
-		r.logFailure(err)
+		r.logFailure(ctx, err)
 	}
 	if err := r.render(e.Status, page{"error", e.Title, "", e}); err != nil {
-		r.logFailure(err)
+		r.logFailure(ctx, err)
 		http.Error(r.w, e.Title, e.Status)
 	}
 }
 
 // logFailure logs why a page failed. The lines are limited, because any client can repeat a failing request.
-func (r *request) logFailure(err error) {
-	r.failedLog.LogState(r.req.Context(), r.Log, loglimit.Event{Subject: err.Error(), Level: slog.LevelError, Message: "console"}, err)
+func (r *request) logFailure(ctx context.Context, err error) {
+	r.failedLog.LogState(ctx, r.Log, loglimit.Event{Subject: err.Error(), Level: slog.LevelError, Message: "console"}, err)
 }
