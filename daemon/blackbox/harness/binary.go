@@ -1,3 +1,16 @@
+// Package harness runs the real program for the tests of the other packages in daemon/blackbox.
+//
+// A [Shop] is a database, the command line of its operator, and a provider. A [Daemon] is a running keyseatd serve. All
+// processes end with the test that starts them. Finally the shop checks all calls of the provider against its protocol.
+//
+//	Shop ──Exec──▶ keyseatd keys, plans … ──▶ database ◀── Database (edits and reads it directly)
+//	  │                                          ▲
+//	  └─Serve──▶ Daemon ── Proxy (a bad network) ┘
+//	               │  ▲
+//	               │  └── Get, Post, Info … · Operator (admin API) · Session (console) · Tab (browser) · Scrape (metrics)
+//	               └────▶ Provider, with a ledger of its own
+//
+// Methods that check a result, such as Expect and MustExec, fail the test themselves.
 package harness
 
 import (
@@ -6,18 +19,29 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 )
 
+// Main runs the tests of a package, stops the browser, and removes the built programs. TestMain exits with its result.
+func Main(m *testing.M) int {
+	status := m.Run()
+	for _, end := range slices.Backward(atEnd) {
+		end()
+	}
+	return status
+}
+
+// atEnd has the functions that [Main] calls after the tests, the last one first.
+var atEnd []func()
+
 // commonFolder makes the folder for the built programs and for the files of the browser. [Main] removes it.
 var commonFolder = sync.OnceValues(func() (string, error) {
 	folder, err := os.MkdirTemp("", "keyseat-blackbox-")
-	removeFolder = func() { _ = os.RemoveAll(folder) } // the operating system cleans its temporary folder anyway
+	atEnd = append(atEnd, func() { _ = os.RemoveAll(folder) }) // the operating system cleans its temporary folder anyway
 	return folder, err
 })
-
-var removeFolder = func() {}
 
 // Program returns the path of keyseatd. The first call in a test process builds the program, which is quick if the
 // build cache of the go command has its packages.

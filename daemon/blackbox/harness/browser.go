@@ -35,16 +35,13 @@ var browser = sync.OnceValues(func() (context.Context, error) {
 	}
 	ctx, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, closeBrowser := chromedp.NewContext(ctx)
-	stopBrowser = func() { closeBrowser(); stop() }
+	atEnd = append(atEnd, func() { closeBrowser(); stop() })
 	return ctx, chromedp.Do(ctx)
 })
 
 // LANHost is a name of this machine in the browser, as if this were another machine of a private network. Over plain
 // HTTP, the browser treats 127.0.0.1 as a secure context, but not LANHost.
 const LANHost = "keys.lan"
-
-// stopBrowser ends the browser if it was started.
-var stopBrowser = func() {}
 
 // errNoChromium means that Chromium is not installed.
 var errNoChromium = errors.New("chromium is missing, run .ci/needs")
