@@ -115,7 +115,14 @@ func (s *server) waitReady(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, waitTimeout)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	for !s.ready(ctx, client) {
+	for {
+		r := must(http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.admin+"/readyz", http.NoBody))
+		if response, err := client.Do(r); err == nil {
+			_ = response.Body.Close() // only the status matters
+			if response.StatusCode == http.StatusOK {
+				return
+			}
+		}
 		select {
 		case <-s.ended:
 			check(fmt.Errorf("keyseatd has ended: %s", s.logTail()))
@@ -125,19 +132,6 @@ func (s *server) waitReady(ctx context.Context) {
 		case <-time.After(time.Millisecond):
 		}
 	}
-}
-
-func (s *server) ready(ctx context.Context, client *http.Client) bool {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.admin+"/readyz", http.NoBody)
-	if err != nil {
-		return false
-	}
-	response, err := client.Do(r)
-	if err != nil {
-		return false
-	}
-	_ = response.Body.Close() // only the status matters
-	return response.StatusCode == http.StatusOK
 }
 
 // runKeyseatd runs a command of keyseatd to its end, and returns its standard output. An error also has the log.

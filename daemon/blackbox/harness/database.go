@@ -56,7 +56,7 @@ func (d *Database) Edit(statements string) {
 	}
 	ctx, cancel := context.WithTimeout(d.Context(), MaxWait)
 	defer cancel()
-	if pgtest.IsCitus(d.Shop.Database) {
+	if pgtest.IsCitus(d.Database) {
 		statements = d.rewriteForCitus(ctx, statements)
 	}
 	for statement := range strings.SplitSeq(statements, ";\n") {
