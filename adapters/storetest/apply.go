@@ -219,7 +219,8 @@ var undecidedCases = []testCase[fixture]{
 	}},
 }
 
-// undecided returns a change that decides on a request when the store applies the change. The task gets the same id.
+// undecided returns a change that decides on a request when a store applies it. The change and its task have the given
+// id.
 func undecided(rules tasks.Rules, kind tasks.Kind, code keys.Code, country, id string) tasks.Change {
 	c := tasks.Change{ID: id, Task: &tasks.Task{ID: id, Code: code, Kind: kind}}
 	if kind == tasks.Upgrade {

@@ -191,7 +191,8 @@ func pages[T any](f fixture, name string, o adminstore.Order, want []string, rea
 	f.want(name+" back", back, want[:max(0, len(want)-1)])
 }
 
-// taskFilters are filters, each with the first letters of the codes of the matching tasks of [fixture.shop], in order.
+// taskFilters are filters, each with the first letters of the codes of matching tasks of [fixture.shop], the oldest
+// first.
 var taskFilters = []struct {
 	filter adminstore.TaskFilter
 	want   string

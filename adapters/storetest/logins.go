@@ -162,7 +162,7 @@ func (a activities) ids(f activity.Filter, o adminstore.Order) (all []string) {
 	return all
 }
 
-// activityFilters are filters, each with the ids of the entries in the case above that match, the oldest first.
+// activityFilters are filters, each with the ids of the matching entries of a test case, the oldest first.
 var activityFilters = []struct {
 	filter activity.Filter
 	want   []string

@@ -90,7 +90,8 @@ func (s *Shop) AddToken(file, name, role string) string {
 	return strings.TrimSpace(s.MustExec("admin-token", "add", file, "--name", name, "--role", role))
 }
 
-// ServeAdmin starts a daemon with a file of admin tokens, and returns an operator with a token of the role write.
+// ServeAdmin starts a daemon with a new file of admin tokens. It returns the path of the file, and an operator with a
+// token of the role write.
 func (s *Shop) ServeAdmin(flags ...string) (o *Operator, file string) {
 	s.Helper()
 	file = filepath.Join(s.Folder, "admin-tokens")

@@ -146,7 +146,7 @@ func (p *Proxy) Delay(d time.Duration) {
 	p.delay = d
 }
 
-// LoseCommits makes the proxy close a connection instead of passing the response to a COMMIT, or ends this.
+// LoseCommits makes the proxy close a connection instead of passing the response to a COMMIT. With false, it ends this.
 func (p *Proxy) LoseCommits(on bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
