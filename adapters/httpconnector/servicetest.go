@@ -1,6 +1,7 @@
 package httpconnector
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -184,12 +185,7 @@ func (a reply) refused(sent string) error {
 
 // login returns the login of the test account whose tasks succeed, or else [TestLogin]. It prefers success, because
 // only that answer has a username.
-func (s *serviceRun) login() string {
-	if login := s.Logins[tasks.Success]; login != "" {
-		return login
-	}
-	return TestLogin
-}
+func (s *serviceRun) login() string { return cmp.Or(s.Logins[tasks.Success], TestLogin) }
 
 // wantRepeated sends an answered request two more times. It returns an error unless both repetitions get the first
 // answer.

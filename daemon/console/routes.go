@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -25,9 +26,7 @@ func New(o Options) *Console {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
 	c := &Console{Options: o}
 	c.guesses, _ = ratelimit.New(maxGuesses, nil, o.Now)              // fails only for a limit of 0
 	c.sessions, _ = lru.New[[sha256.Size]byte, *session](maxSessions) // fails only for a size of 0

@@ -49,10 +49,7 @@ func AddressBlock(a netip.Addr) netip.Prefix {
 	if a = a.Unmap().WithZone(""); a.Is4() {
 		bits = 32
 	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return netip.Prefix{}
-	}
+	p, _ := a.Prefix(bits) // the zero Prefix for an invalid address
 	return p
 }
 

@@ -226,31 +226,23 @@ func (p *Pool) onExtended(ref tasks.Ref, start time.Time, err error) {
 // than twice this time, the connector calls get half of the drain.
 const cancelBefore = 2 * time.Second
 
-// waitDrained waits up to drain for all jobs. Before that, at the time that [cancelBefore] defines, it calls
-// cancelCalls.
+// waitDrained waits up to drain for all jobs. It calls cancelCalls at the time that [cancelBefore] defines.
 func (p *Pool) waitDrained(cancelCalls context.CancelFunc, drain time.Duration) error {
 	done := make(chan struct{})
 	go func() {
 		p.workers.Wait()
 		close(done)
 	}()
-	late := time.NewTimer(max(drain-cancelBefore, drain/2))
-	defer late.Stop()
-	end := time.NewTimer(drain)
-	defer end.Stop()
-	for {
-		select {
-		case <-done:
-			return nil
-		case <-late.C:
-			cancelCalls()
-		case <-end.C:
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			for _, j := range p.jobs {
-				j.cancel()
-			}
-			return errors.New("some tasks could not be settled in time: their leases expire by themselves")
-		}
+	defer time.AfterFunc(max(drain-cancelBefore, drain/2), cancelCalls).Stop()
+	select {
+	case <-done:
+		return nil
+	case <-time.After(drain):
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, j := range p.jobs {
+		j.cancel()
+	}
+	return errors.New("some tasks could not be settled in time: their leases expire by themselves")
 }

@@ -130,11 +130,7 @@ func (r *Recorder) Header() http.Header {
 }
 
 // WriteHeader implements [http.ResponseWriter].
-func (r *Recorder) WriteHeader(status int) {
-	if r.status == 0 {
-		r.status = status
-	}
-}
+func (r *Recorder) WriteHeader(status int) { r.status = cmp.Or(r.status, status) }
 
 // Write implements [http.ResponseWriter].
 func (r *Recorder) Write(text []byte) (int, error) {
