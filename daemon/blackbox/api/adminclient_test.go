@@ -74,7 +74,7 @@ func TestAdminClient(t *testing.T) {
 	})
 }
 
-// checkAdminProblems causes each problem of the admin API. resolved is a task that is resolved already.
+// checkAdminProblems causes each problem of the admin API. The task resolved must be resolved already.
 func checkAdminProblems(o *harness.Operator, a, reader *client.Admin, done keys.Code, resolved string) {
 	o.Helper()
 	ctx := o.Context()
@@ -98,7 +98,7 @@ func checkAdminProblems(o *harness.Operator, a, reader *client.Admin, done keys.
 	}
 }
 
-// changeByAdminClient changes a key whose task has ended, and one whose task is open.
+// changeByAdminClient changes the key done, whose task has ended, and the key open, whose task is open.
 func changeByAdminClient(o *harness.Operator, a *client.Admin, done, open keys.Code) {
 	o.Helper()
 	ctx := o.Context()

@@ -24,7 +24,7 @@ var connectorScenarios = []connectorScenario{
 	{"408", 3, "system_error", "free"},
 	{"429", 3, "system_error", "free"},
 	{"429=0", 3, "system_error", "free"},
-	// The provider may have acted.
+	// The provider may have carried out the task.
 	{"500", 3, "system_error", "suspect"},
 	{"500_after", 3, "system_error", "suspect"},
 	{"502", 3, "system_error", "suspect"},
@@ -45,7 +45,7 @@ var connectorScenarios = []connectorScenario{
 	{"truncated", 3, "system_error", "suspect"},
 	{"no_outcome", 3, "system_error", "suspect"},
 	{"404+500+404", 3, "system_error", "suspect"},
-	// Any other 4xx is final, but the task stays in doubt if it was.
+	// Any other 4xx ends the task. A task that was in doubt before stays in doubt.
 	{"400", 1, "system_error", "free"},
 	{"402", 1, "system_error", "free"},
 	{"409", 1, "system_error", "free"},

@@ -7,8 +7,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// A code of keyseat's own format with a valid check character, which no test imports, and one with an invalid check
-// character.
+// A generated code that no test imports, and a code of the same format with a wrong check character.
 const (
 	validCode   = "00000-00000-00000-00000-00000"
 	invalidCode = "00000-00000-00000-00000-00001"
@@ -20,7 +19,7 @@ func TestUnknownKeysAreLimited(t *testing.T) {
 		s.ImportPlans("p,US,5,,")
 		d := s.Serve("--unknown-key-limit", "3", "--trusted-proxies", "127.0.0.1", "--trusted-callers", "192.0.2.0/28,2001:db8:1::/48")
 		unknown := []string{"info=a", "info=" + invalidCode, harness.Upgrade("b", "l", "US"), harness.Renew("c", "l")}
-		for range 5 { // none of these counts
+		for range 5 { // none of these requests counts
 			for _, query := range []string{"info=", "info=+", "info=K", "info=" + validCode, harness.Upgrade(validCode, "l", "US"), harness.Renew("K", "l"), "stock"} {
 				d.GetFrom("198.51.100.1", query)
 			}
@@ -29,7 +28,7 @@ func TestUnknownKeysAreLimited(t *testing.T) {
 				d.Expect(d.GetFrom("2001:db8:1:ffff::1", query), 200, harness.NotExist)
 			}
 		}
-		for _, query := range append(unknown[:2:2], "info=gone") { // a revoked key counts as an unknown one
+		for _, query := range append(unknown[:2:2], "info=gone") { // a revoked key counts as an unknown key
 			d.Expect(d.GetFrom("198.51.100.1", query), 200, harness.NotExist)
 		}
 		for _, query := range []string{"info=K", "info=gone", "info=a", "info=" + invalidCode, harness.Upgrade("K", "l", "US"), harness.Renew("K", "l"), harness.Upgrade("K", "", "")} {
@@ -101,7 +100,7 @@ func TestTasksPerKeyAreLimited(t *testing.T) {
 		d.Expect(d.Get(harness.Renew("K", "l")), 200, harness.ErrorBody(harness.KeyUnused))
 		d.Expect(d.Get(harness.Upgrade("L", "l", "US")), 200, harness.ErrorBody(harness.KeyUsed))
 		d.MustAccept(harness.Upgrade("M", "success@example.com", "US"))
-		s.MustExec("keys", "reset", "K") // removes the tasks from the count
+		s.MustExec("keys", "reset", "K") // the limit then no longer counts the earlier tasks
 		d.MustAccept(harness.Upgrade("K", "success@example.com", "US"))
 	})
 }

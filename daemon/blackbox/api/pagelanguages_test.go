@@ -15,7 +15,7 @@ import (
 // pageLanguages are the languages of the page.
 var pageLanguages = []string{"en", "de", "es", "fr", "it", "pl", "pt", "tr"}
 
-// ownCode is a code of keyseat's own format, with 29 characters.
+// ownCode is a generated code, which has 29 characters.
 const ownCode = "0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KN"
 
 // stockOfTen imports plans in ten countries, so that the list scrolls and can be filtered.
@@ -51,7 +51,7 @@ func TestPageIsAccessible(t *testing.T) {
 	}
 }
 
-// checkView examines the page on a screen of that width, in the light or in the dark style.
+// checkView examines the page on a screen of a width, in the light or in the dark style.
 func (r pageUser) checkView(lang string, width int64, dark bool) {
 	r.Helper()
 	r.SetViewport(width, dark)

@@ -12,7 +12,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// A pageUser is the holder of a key, at the page.
+// A pageUser is the holder of a key, who uses the page in a tab.
 type pageUser struct {
 	*harness.Tab
 	d *harness.Daemon
@@ -39,7 +39,7 @@ func openPage(d *harness.Daemon, t *testing.T, script bool) pageUser {
 // hasScript reports whether the page's script runs. Then dates are those of the browser's language.
 func (r pageUser) hasScript() bool { return strings.HasSuffix(r.Name(), "/script") }
 
-// submit fills the form and sends it. fields are pairs of names and values.
+// submit fills in the form and sends it. The fields are pairs of names and values.
 func (r pageUser) submit(do, key string, fields ...string) {
 	r.Helper()
 	r.Eventually("the page has set its focus", "document.querySelector('[autofocus]') === null || document.activeElement !== document.body")
@@ -105,13 +105,14 @@ func (r pageUser) waitTaskEnd(state string) {
 	})()`, state))
 }
 
-// sentence returns the message in a body of the API.
+// sentence returns the message in the body of an answer of the API.
 func sentence(body string) string {
 	_, text, _ := strings.Cut(body, `"message":"`)
 	return strings.TrimSuffix(text, `"}`)
 }
 
-// waitEitherAnswer waits for one of two states, because users with one address share a limit.
+// waitEitherAnswer waits for one of two states. Which of them it is depends on the other users of the address, which
+// share a limit.
 func (r pageUser) waitEitherAnswer(x, y string) {
 	r.Helper()
 	r.Eventually(x+" or "+y, fmt.Sprintf("document.querySelector('#slot > [data-state=%q], #slot > [data-state=%q]') !== null", x, y))

@@ -12,7 +12,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// spellings returns a code of keyseat's own format as people may paste it.
+// spellings returns the spellings in which people may paste a generated code.
 func spellings(code string) []string {
 	bare := strings.ReplaceAll(code, "-", "")
 	wide := strings.Map(func(r rune) rune { return r + '！' - '!' }, code)
@@ -34,7 +34,7 @@ func mistype(code string) string {
 	return "0" + code[1:]
 }
 
-// issueKeys makes keys of keyseat's own format. The first has a 0 and a 1.
+// issueKeys makes keys with generated codes. The first code contains a 0 and a 1.
 func issueKeys(s *harness.Shop) (codes []string) {
 	s.Helper()
 	codes = strings.Fields(s.MustExec("keys", "generate", "--count", "64"))
@@ -163,7 +163,7 @@ func TestPastedFieldsAreTrimmed(t *testing.T) {
 	})
 }
 
-// expectSent checks the only request for a login.
+// expectSent checks the content of the only request to the provider for a login.
 func expectSent(s *harness.Shop, login, password, email, country string) {
 	s.Helper()
 	all := s.ProviderRequests(login)

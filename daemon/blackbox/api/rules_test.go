@@ -15,8 +15,8 @@ type refusalRule struct {
 	want string
 }
 
-// The keys of the tables. Their names say what is wrong with them. An open task stays open as long as the daemon
-// runs.
+// ruleKeys are the keys of the tables below. A key's code says what is wrong with the key. An open task stays open as
+// long as the daemon runs.
 var ruleKeys = []string{
 	"code,status,used,invite,address",
 	"fresh-1,,,,", "fresh-2,,,,", "fresh-3,,,,", "fresh-4,,,,",

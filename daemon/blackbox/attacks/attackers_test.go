@@ -63,11 +63,12 @@ func slowReaders(ctx context.Context, a *attackers, conn net.Conn) {
 	sleep(ctx, 20*time.Second)
 }
 
-// send writes while it reads the response, because the daemon may not wait for the end. It returns the status, or 0
-// without a response. A connection that closes during a write may lose the response.
+// send sends a request with the function write while it reads the response, because the daemon may respond before the
+// end of the request. It returns the status, or 0 without a response. If the connection closes during a write, the
+// response may be lost.
 func (a *attackers) send(conn net.Conn, write func(to io.Writer) error) int {
 	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-	go func() { _ = write(conn) }()                                // it may be cut off
+	go func() { _ = write(conn) }()                                // the daemon may close the connection
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil) //nolint:bodyclose // ReadResponse closes it
 	if err != nil {
 		return 0
@@ -79,7 +80,8 @@ func (a *attackers) send(conn net.Conn, write func(to io.Writer) error) int {
 	return answer.Code
 }
 
-// expect counts a response with an expected status, or no response.
+// expect counts an attempt as completed if the status is one of the fine ones. Any other status counts as a wrong
+// answer, except for 0, which stands for no response.
 func (a *attackers) expect(code int, fine ...int) {
 	switch {
 	case slices.Contains(fine, code):
@@ -100,7 +102,7 @@ func hugeHeaders(_ context.Context, a *attackers, conn net.Conn) {
 	a.expect(a.send(conn, writeText("GET /API/?stock HTTP/1.1\r\nHost: x\r\nX-Long: ", strings.Repeat("x", 1<<20), "\r\n\r\n")), 431)
 }
 
-// manyParameters has more parameters than the byte limit allows, in the query or the body, or as many as it allows.
+// manyParameters sends as many parameters as the limit of bytes allows or more, in the query or in the body.
 func manyParameters(_ context.Context, a *attackers, conn net.Conn) {
 	many := strings.Repeat("&a", 10_000)
 	switch a.attempts.Load() % 3 {

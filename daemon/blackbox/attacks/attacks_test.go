@@ -19,18 +19,18 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 
-// An attack is made on many sockets simultaneously. attempt uses one of them until it is done or the context ends.
-// Then it is called again with a new socket.
+// An attack is made on many sockets simultaneously. The function attempt attacks with one socket until the attempt is
+// over or the context ends. Then it is called again with a new socket.
 type attack struct {
 	name    string
-	sockets [2]int // by default, and at full length
+	sockets [2]int // the number of sockets of a short test, and that at full length
 	attempt func(ctx context.Context, a *attackers, conn net.Conn)
 }
 
 // attackers attack a daemon.
 type attackers struct {
 	*harness.Daemon
-	attempts, completed atomic.Int64 // attempts that were started, and that went as intended
+	attempts, completed atomic.Int64 // the attempts that were started, and those that went as intended
 	wrongAnswers        atomic.Int64 // responses that no attacker should get
 }
 
@@ -68,7 +68,7 @@ func TestAttacks(t *testing.T) {
 // The limits during an attack. The first applies at full length only, because other tests make a machine slow.
 const (
 	maxVisitP99  = 200 * time.Millisecond // of 99 of 100 requests of visitors
-	maxMemoryMiB = 256                    // of the daemon, in MiB
+	maxMemoryMiB = 256                    // the peak memory of the daemon
 )
 
 func underAttack(s *harness.Shop, flags []string) {
@@ -163,7 +163,7 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// A usage is the resources of a daemon.
+// A usage is the number of goroutines and of open files of a daemon.
 type usage struct{ goroutines, files float64 }
 
 func measureUsage(d *harness.Daemon) usage {

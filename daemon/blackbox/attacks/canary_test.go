@@ -17,14 +17,14 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A canary is secrets that are unlike any other text, and the responses in which they are searched.
+// A canary has secrets that are unlike any other text, and the responses in which the test searches for them.
 type canary struct {
 	*harness.Shop
 	account tasks.Account
-	host    string   // of every login
-	answers []string // responses to clients
+	host    string   // the end of every login
+	answers []string // the responses to clients
 
-	onLeak func(fault string) // called for each secret that is found; nil: that fails the test
+	onLeak func(fault string) // is called for each secret that is found; nil: each fails the test
 }
 
 // wholeKey is a key that no log may contain.
@@ -131,7 +131,7 @@ func (c *canary) record(a harness.Response) {
 	c.answers = append(c.answers, fmt.Sprint(a.Code, a.Header, a.Body))
 }
 
-// scanAll scans everything once.
+// scanAll searches once for the secrets in everything that keyseat has written.
 func (c *canary) scanAll(d *harness.Daemon, scanDatabase func(*canary)) {
 	c.scanText("the log", d.Logs.String())
 	if strings.Contains(d.Logs.String(), wholeKey) {
@@ -179,7 +179,7 @@ func (c *canary) scanText(what, text string) {
 	}
 }
 
-// scanFolder scans every file.
+// scanFolder searches for the secrets in every file below a folder.
 func (c *canary) scanFolder(folder string) {
 	c.Helper()
 	files := 0
@@ -199,7 +199,7 @@ func (c *canary) scanFolder(folder string) {
 	}
 }
 
-// scanPostgres scans every row, and every file of the server, including its log.
+// scanPostgres searches for the secrets in every row, and in every file of the server, including the log.
 func (c *canary) scanPostgres() {
 	conn, err := pgx.Connect(c.Context(), c.Database)
 	if err != nil {

@@ -80,7 +80,7 @@ func TestCanaryFindsLoggedURL(t *testing.T) {
 	}
 }
 
-// buildURLLogging builds a program with one more line.
+// buildURLLogging builds a keyseatd with one more line, which logs the URL of each request.
 func buildURLLogging(s *harness.Shop) string {
 	s.Helper()
 	const anchor = "\tcall, resp := a.respond(r)\n"

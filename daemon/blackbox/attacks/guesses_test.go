@@ -28,7 +28,7 @@ func TestGuessedKeysAreLimited(t *testing.T) {
 }
 
 const (
-	guessLimit  = 30 // unknown keys per minute and address
+	guessLimit  = 30 // the number of unknown keys per minute and address
 	guessesEach = 200
 )
 
@@ -39,8 +39,8 @@ type guesser struct {
 	slow                           atomic.Int64 // answers after more than countWait
 }
 
-// countWait is how long a daemon waits for the counts of the other daemons. After that it allows its share of the
-// limit, and in that minute all daemons together may allow twice the limit.
+// countWait is the time for which a daemon waits for the counts of the other daemons. After this time, the daemon
+// allows its share of the limit. In this minute, all daemons together may allow twice the limit.
 const countWait = 250 * time.Millisecond
 
 func newGuesser(i int) *guesser {
@@ -91,7 +91,7 @@ func (g *guesser) guess(all ...*harness.Daemon) {
 	group.Wait()
 }
 
-// try sends the n-th guess, and counts its answer.
+// try sends the n-th guess, and counts the answer to it.
 func (g *guesser) try(all []*harness.Daemon, n int, query string) {
 	began := time.Now()
 	g.count(sendGuess(all[n%len(all)], &g.client, query))
@@ -124,7 +124,7 @@ func (g *guesser) count(a harness.Response) {
 	}
 }
 
-// fault returns what is wrong with the answers to an address in that time.
+// fault returns what is wrong with the number of answers to an address within a time.
 func (g *guesser) fault(took time.Duration) string {
 	limit := guessLimit * (1 + int64(took/time.Minute))
 	if g.slow.Load() > 0 {

@@ -97,7 +97,8 @@ func TestCredentialsCannotBeTestedInBulk(t *testing.T) {
 	})
 }
 
-// limited returns the outcome of the test number i, from 0: the given one, or account_locked if the provider is not called.
+// limited returns the outcome of test number i, counted from 0. It is the given outcome if the provider is called for
+// this test, and otherwise account_locked.
 func limited(i int, outcome string) string {
 	if i < 10 {
 		return outcome

@@ -58,7 +58,7 @@ func TestOtherTokensAreHarmless(t *testing.T) {
 	})
 }
 
-// addExpired adds a token to the file that has expired.
+// addExpired adds an expired token to the file.
 func addExpired(t *testing.T, file, token string) {
 	t.Helper()
 	text, err := os.ReadFile(file)

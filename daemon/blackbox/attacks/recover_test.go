@@ -85,7 +85,7 @@ func (r recovery) run(cluster *pgtest.Cluster, backUp func()) {
 	harness.Report(r, len(r.folders), 1)
 }
 
-// destroyKey lets two periods pass.
+// destroyKey lets two rotation periods pass, after which the master key of the tasks is destroyed.
 func (r recovery) destroyKey() {
 	file := r.MasterKeyPath()
 	r.AgeMasterKeys(file, 25*time.Hour)
@@ -99,7 +99,7 @@ func (r recovery) destroyKey() {
 	}
 }
 
-// folder returns a new folder that the attacker reads.
+// folder makes a new folder that the attacker will read, and returns its path.
 func (r recovery) folder(name string) string {
 	r.folders[name] = r.TempDir()
 	return r.folders[name]
@@ -110,7 +110,7 @@ func (r recovery) copyFolder(name, from string) {
 	if err := os.CopyFS(filepath.Join(r.folder(name), "files"), os.DirFS(from)); err != nil {
 		r.Fatal(err)
 	}
-	for _, key := range []string{filepath.Base(r.MasterKeyPath())} { // the key file is kept apart
+	for _, key := range []string{filepath.Base(r.MasterKeyPath())} { // the file of master keys is not a part of the backup
 		if err := os.Remove(filepath.Join(r.folders[name], "files", key)); err != nil {
 			r.Fatal(err)
 		}

@@ -14,7 +14,8 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// visitors are honest clients. Each sends one request after another. Half of them use a new connection for each.
+// visitors are honest clients. Each sends one request after another. Half of them use a new connection for each
+// request.
 type visitors struct{ *harness.Shop }
 
 const visitorCount = 8
@@ -38,7 +39,7 @@ func newVisitors(s *harness.Shop) *visitors {
 // outOfStock is the only country without a slot, so an upgrade there ends immediately.
 const outOfStock = "FR"
 
-// A visitResult is the result of visitors.
+// A visitResult has the numbers and the durations of the visitors' requests.
 type visitResult struct {
 	requests, unserved, retries int // requests, those without an answer, and those repeated because the connection was closed
 	p99, slowest                time.Duration
@@ -48,7 +49,7 @@ func (s visitResult) String() string {
 	return fmt.Sprintf("visitors: %d requests, %d repeated, p99 %s, slowest %s", s.requests, s.retries, s.p99.Round(time.Millisecond), s.slowest.Round(time.Millisecond))
 }
 
-// faults returns what the visitors would complain about.
+// faults returns what was wrong with the answers to the visitors. With timely, it also checks their durations.
 func (s visitResult) faults(timely bool) (all []string) {
 	if s.unserved > 0 {
 		all = append(all, fmt.Sprintf("%d of %d honest requests were not served", s.unserved, s.requests))
@@ -69,7 +70,8 @@ func (s visitResult) worst(than visitResult) visitResult {
 	}
 }
 
-// summarize returns the result for the durations of answered requests.
+// summarize returns the result for the durations of the answered requests, the number of requests without an answer,
+// and the number of repeated ones.
 func summarize(took []time.Duration, unserved, again int) visitResult {
 	s := visitResult{requests: len(took) + unserved, unserved: unserved, retries: again}
 	if len(took) > 0 {
@@ -113,7 +115,7 @@ func (h *visitors) visit(d *harness.Daemon, long time.Duration) visitResult {
 	return summarize(took, unserved, again)
 }
 
-// visitOnce sends the n-th request of a visitor. It repeats it if the connection closes before the answer.
+// visitOnce sends the n-th request of a visitor. If the connection closes before the answer, it repeats the request.
 func visitOnce(d *harness.Daemon, client, n int) (fine bool, tries int) {
 	for tries = 1; tries <= 3; tries++ {
 		a, err := sendVisit(d, fmt.Sprint("honest-", client), n)

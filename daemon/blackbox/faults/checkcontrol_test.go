@@ -93,8 +93,8 @@ func TestCheckerFindsFaults(t *testing.T) {
 	}
 }
 
-// recordSmallRun records a small run. One key is used, renewed and used again. The first upgrade of another fails.
-// For a third nothing is in stock. One request has no recorded answer.
+// recordSmallRun records a small run. One key is used, renewed and used again. The first upgrade of a second key fails.
+// For the upgrade of a third key, no slot is in stock. One request has no recorded answer.
 func recordSmallRun(s *harness.Shop) sources {
 	s.Helper()
 	l := newEmptyLoad(s, 0)
@@ -103,7 +103,7 @@ func recordSmallRun(s *harness.Shop) sources {
 	d := s.Serve()
 	recordInfo := func(code string) {
 		d.WaitEnd(code)
-		_, _ = l.call(d, journalEntry{Call: "info", Key: code}, "") // it is recorded
+		_, _ = l.call(d, journalEntry{Call: "info", Key: code}, "") // the journal has the answer
 	}
 	_, _ = l.call(d, journalEntry{Call: "stock"}, "")
 	for i, step := range []struct {
@@ -210,7 +210,7 @@ func editLedger(what, by string) func(*seededFault) {
 	}
 }
 
-// duplicateLedgerLine adds a second line like the first one of that kind and login.
+// duplicateLedgerLine returns a change that copies the first line of the ledger with a kind and a login.
 func duplicateLedgerLine(kind, login, what, by string) func(*seededFault) {
 	return func(c *seededFault) {
 		done := false

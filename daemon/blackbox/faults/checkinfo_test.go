@@ -11,7 +11,7 @@ import (
 // transitions maps what info shows, the status and the number of uses, to what it may show next. It is the table of
 // the API documentation, without actions of an operator.
 var transitions = map[string]struct {
-	call string // the call that causes it; "": none
+	call string // the call that causes the transition; "": no call
 	next []string
 }{
 	"active 0":         {"upgrade", []string{"in_queue 0", "failed_upgrade 0"}}, // the latter immediately, if nothing is in stock

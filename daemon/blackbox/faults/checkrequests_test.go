@@ -7,7 +7,7 @@ import (
 )
 
 // tasksByRequest assigns tasks to requests. A task that was sent to the provider has the login of its request. A task
-// that was not sent was accepted during a request for its key. left are the tasks without a request.
+// that was not sent was accepted during a request for its key. The tasks without a request are left.
 func (e *evidence) tasksByRequest() (became map[int64][]string, left []taskRow) {
 	became = map[int64][]string{}
 	logins := e.tasksByLogin()

@@ -42,7 +42,8 @@ func (e *evidence) countersMatchHistory(report violation) {
 	}
 }
 
-// holdsCloseOnce checks the slots of each task and plan: a slot is held once, then spent, freed or suspect, once.
+// holdsCloseOnce checks the slot of each task in each plan. The slot is held once, and then once becomes spent, free or
+// suspect.
 func (e *evidence) holdsCloseOnce(report violation) {
 	type hold struct{ task, plan string }
 	moves := map[hold][]string{}
@@ -138,7 +139,8 @@ func first(all []level) int {
 	return all[0].free
 }
 
-// offBy returns how far a number was from being true during the call. The number may be up to a second old.
+// offBy returns the time between a call and the nearest time at which a number was true. A number may be up to a second
+// old.
 func offBy(all []level, x requestRecord, n int) time.Duration {
 	const age = 1_000_000
 	best := int64(never / 1000)

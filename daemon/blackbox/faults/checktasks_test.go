@@ -4,8 +4,8 @@ import (
 	"strings"
 )
 
-// oneTaskAtATime checks that each task of a key was accepted after the end of the one before. It uses the order of
-// the history, because two clocks may differ by the time that a lease takes.
+// oneTaskAtATime checks that each task of a key was accepted after the end of the previous task. It uses the order of
+// the history, because two clocks may differ by the duration of a call that leases tasks.
 func (e *evidence) oneTaskAtATime(report violation) {
 	open := map[string]string{}
 	for _, l := range e.events {
@@ -37,7 +37,7 @@ func (e *evidence) oneUpgradePerUse(report violation) {
 		}
 	}
 	for code, all := range e.byKey() {
-		used := "" // the task that used it
+		used := "" // the task that has used the key
 		for _, t := range all {
 			success := t.outcome == "success" || done[t.id] && t.slot != "suspect" && t.kind == "upgrade"
 			switch {

@@ -10,7 +10,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// stepSize is how far a clock steps.
+// stepSize is the duration by which a clock steps.
 const stepSize = 10 * time.Minute
 
 // TestClockSteps steps the clock that decides by ten minutes, forward and back. It is the clock of PostgreSQL or, with
@@ -43,7 +43,7 @@ func TestDaemonClocksDiffer(t *testing.T) {
 type clocks struct {
 	*harness.Shop
 	shopOf   []*harness.Shop // the shop of each daemon
-	set      func()          // applies off to the clocks
+	set      func()          // sets the clocks to the offset off
 	off      time.Duration
 	decisive bool // the wrong clock is the one that decides
 	daemons  []*harness.Daemon
@@ -94,7 +94,8 @@ func (c *clocks) serveDaemon(i int) *harness.Daemon {
 // stepKeys is the number of keys of a round.
 const stepKeys = 12
 
-// stepScripts are what the provider does, in turn. Some tasks are in progress when the clock steps, and some wait.
+// stepScripts are behaviours of the provider, for one task after another. Some tasks are in progress when the clock
+// steps, and others wait.
 var stepScripts = []string{"slow=300+success", "503+503+503+success", "202=1+success", "success"}
 
 // runRound steps the clock in the middle of a round. In every other pair of rounds it also kills a daemon.

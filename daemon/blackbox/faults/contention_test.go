@@ -122,7 +122,7 @@ type contention struct {
 	*load
 	daemons []*harness.Daemon
 	codes   []string
-	rate    int // requests per second, sent whether earlier ones were answered or not
+	rate    int // the number of requests per second, whether earlier requests were answered or not
 }
 
 func newContention(t *testing.T, daemons, requests int) *contention {

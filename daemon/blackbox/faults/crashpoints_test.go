@@ -12,8 +12,8 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// crashPoints are where a daemon dies: before and after each commit and each call of the provider, also while it
-// drains.
+// crashPoints are the points at which a daemon dies: before and after each commit and each call of the provider, also
+// while the daemon drains.
 var crashPoints = map[string]string{
 	"accepting": "accept.before accept.after shortage.before shortage.after",
 	"leasing":   "lease.before lease.after extend.before extend.after back.before back.after",
@@ -48,7 +48,7 @@ func TestCrashPoints(t *testing.T) {
 type crashers struct {
 	*harness.Shop
 	lives  int
-	deaths int // at the intended point
+	deaths int // the number of daemons that died at the intended point
 
 	mu       sync.Mutex
 	requests []crashRequest
@@ -57,7 +57,7 @@ type crashers struct {
 // A crashRequest is a request of a client for a key of its own, with its result.
 type crashRequest struct {
 	code, login string
-	outOfStock  bool // for a country without slots
+	outOfStock  bool // the request is for a country without slots
 	result      requestResult
 }
 
@@ -66,8 +66,8 @@ type requestResult string
 
 // The results of requests.
 const (
-	accepted   requestResult = "acked"      // with success
-	unanswered requestResult = "unanswered" // without an answer or with a system error: it may have been accepted
+	accepted   requestResult = "acked"      // the answer was a success
+	unanswered requestResult = "unanswered" // no answer, or a system error: the request may have been accepted
 	declined   requestResult = "declined"
 )
 
@@ -105,9 +105,9 @@ func lifeKey(life, i int) string { return fmt.Sprintf("life%d-%d", life, i) }
 // crashFlags make leases short, so that the next daemon can take over soon.
 var crashFlags = []string{"--lease", "300ms", "--connector-timeout", "2s", "--key-task-limit", "0"}
 
-// crashAt lets a daemon die at a point. In two of three rounds, the daemon survives the point once or
-// twice first, if every daemon reaches the point that often. On a busy machine a daemon may lose its leases instead of draining. Then another daemon
-// tries.
+// crashAt lets a daemon die at a point. In two of three rounds, the daemon first survives the point once or twice, if
+// every daemon reaches the point that often. On a busy machine, a daemon may lose its leases instead of draining. Then
+// another daemon tries.
 func (m *crashers) crashAt(point string, round int) {
 	m.Helper()
 	flags, passes := crashFlags, round%3
@@ -168,8 +168,8 @@ func (m *crashers) runLife(d *harness.Daemon, midway func(i int)) {
 	clients.Wait()
 }
 
-// stopWhileDraining returns a function for runLife. If the daemon shall die while it drains, the function stops it
-// during a long call of the provider.
+// stopWhileDraining returns a function for runLife. If the daemon is to die while it drains, the function stops the
+// daemon during a long call of the provider.
 func (m *crashers) stopWhileDraining(d *harness.Daemon, point string) func(i int) {
 	return func(i int) {
 		m.sendRequest(d, i, longScript(point))
@@ -180,7 +180,8 @@ func (m *crashers) stopWhileDraining(d *harness.Daemon, point string) func(i int
 	}
 }
 
-// longScript lasts for several extensions of the leases. For the points of a retry it is cut off.
+// longScript returns a behaviour of the provider that lasts for several extensions of the leases. For the points of a
+// retry, the provider does not answer the first call.
 func longScript(point string) string {
 	if strings.HasPrefix(point, "drain.retry.") {
 		return "silent+success"

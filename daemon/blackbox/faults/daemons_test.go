@@ -22,7 +22,7 @@ func TestKilledDaemons(t *testing.T) {
 		l.start(all...)
 		for i := range kills {
 			l.waitAccepted(perKill)
-			time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond) // so that it dies at any moment
+			time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond) // so that the daemon dies at any moment
 			one := i % len(all)
 			all[one].Kill()
 			l.expectNoSecrets(all[one])

@@ -10,14 +10,14 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// evidence is what three independent sources record: the clients' journal, the provider's ledger and the database.
-// The checker compares each promise with it.
+// evidence is what three independent sources record: the clients' journal, the provider's ledger and the database. The
+// checker checks each promise against this evidence.
 type evidence struct {
 	records
-	calls    map[string][]requestRecord // by key, in order; of infos that show the same, the first
+	calls    map[string][]requestRecord // by key, in order, without infos that show the same as the info before
 	stock    []requestRecord
-	requests map[string][]connectortest.Line // requests to the provider, by idempotency key
-	effects  map[string][]connectortest.Line // by idempotency key
+	requests map[string][]connectortest.Line // the requests to the provider, by idempotency key
+	effects  map[string][]connectortest.Line // the effects at the provider, by idempotency key
 
 	// The longest time between the decision of a change and its visibility. It is longer if the database was down.
 	maxLag time.Duration
@@ -27,7 +27,7 @@ type evidence struct {
 	lostWithPrimary bool
 }
 
-// sources are the places of the evidence.
+// sources are the paths of the journal and of the ledger, and the URL of the database.
 type sources struct{ journal, ledger, database string }
 
 // read reads the evidence. Nothing may write at that time.
@@ -78,7 +78,7 @@ func (e *evidence) add(x requestRecord) {
 // A violation reports what is wrong, in the form of [fmt.Sprintf].
 type violation func(format string, args ...any)
 
-// A promise holds whatever breaks.
+// A promise is something that must hold whatever breaks, with the function that checks it.
 type promise struct {
 	name  string
 	holds func(*evidence, violation)
@@ -142,5 +142,5 @@ func (e *evidence) byKey() map[string][]taskRow {
 	return all
 }
 
-// micros converts microseconds.
+// micros converts a number of microseconds to a duration.
 func micros(micros int64) time.Duration { return time.Duration(micros) * time.Microsecond }

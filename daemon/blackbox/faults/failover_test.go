@@ -14,7 +14,7 @@ import (
 // A haPair is a primary and its hot standby, which change places.
 type haPair struct {
 	primary, standby *pgtest.Cluster
-	url              string // names both servers
+	url              string // the URL of the database, with the addresses of both servers
 }
 
 func newPair(t *testing.T) *haPair {
@@ -47,7 +47,7 @@ func (p *haPair) failOver(t *testing.T) {
 	p.primary, p.standby = p.standby, p.primary
 }
 
-// rebuild makes a new standby of the old primary. Then commits wait for it.
+// rebuild turns the old primary into a standby. Commits then wait for this standby.
 func (p *haPair) rebuild(t *testing.T) {
 	t.Helper()
 	p.standby.Follow(t, p.primary)
@@ -55,8 +55,8 @@ func (p *haPair) rebuild(t *testing.T) {
 }
 
 const (
-	maxReconnect = 5 * time.Second // until requests are accepted, after a server takes writes
-	maxNotReady  = 2 * time.Second // until /readyz reports that no server takes writes
+	maxReconnect = 5 * time.Second // the time until requests are accepted, after a server accepts writes
+	maxNotReady  = 2 * time.Second // the time until /readyz reports that no server accepts writes
 )
 
 // TestFailover kills the primary of a synchronous standby. No accepted task is lost, and the daemons find the promoted
@@ -96,8 +96,8 @@ func TestFailover(t *testing.T) {
 	harness.Report(t, failovers+1, failovers+1, "acked", f.accepted, "unanswered", f.unanswered, "lost", f.lost, "away", longest, "after_promotion", ours)
 }
 
-// switchOver makes the primary read-only and promotes the standby. It returns how long requests were refused after
-// that.
+// switchOver makes the primary read-only and promotes the standby. It returns the time for which requests were then
+// refused.
 func (l *load) switchOver(p *haPair) time.Duration {
 	l.Helper()
 	p.primary.Run(l, "ALTER SYSTEM SET default_transaction_read_only = on")

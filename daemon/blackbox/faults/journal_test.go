@@ -13,24 +13,25 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// A journal is a file in which clients record their calls. It has a line before each call and one after it. So a call
-// without an answer is known too.
+// A journal is a file in which clients record their calls. Clients write one line before and one after each call. So
+// the journal also has calls without an answer.
 type journal struct {
 	mu    sync.Mutex
 	file  *os.File
 	calls int64
-	err   error // of writing
+	err   error // the first error of writing
 }
 
-// A journalEntry is a line. The line before a call has the request. The line after it has the answer, or the error.
+// A journalEntry is a line of a journal. The line before a call has the request. The line after a call has the answer,
+// or the error.
 type journalEntry struct {
-	N  int64 `json:"n"`  // of the call: both of its lines have it
-	At int64 `json:"at"` // in microseconds since 1970
+	N  int64 `json:"n"`  // the number of the call, which is in both of its lines
+	At int64 `json:"at"` // the time of the line, in microseconds since 1970
 
 	Call    string `json:"call,omitempty"` // upgrade, renew, info, stock
 	Key     string `json:"key,omitempty"`
 	Login   string `json:"login,omitempty"`
-	Account string `json:"account,omitempty"` // its hash
+	Account string `json:"account,omitempty"` // the hash of the account
 	Country string `json:"country,omitempty"`
 
 	Code int    `json:"code,omitempty"`

@@ -25,8 +25,8 @@ type load struct {
 	*harness.Shop
 	*journal
 	sources         sources
-	scripts         []string // what the provider does
-	minAccepted     int      // the least number of accepted requests that proves something
+	scripts         []string // the behaviours of the provider
+	minAccepted     int      // the least number of accepted requests with which the test counts
 	maxLag          time.Duration
 	maxTaskTime     time.Duration
 	lostWithPrimary bool
@@ -41,14 +41,14 @@ type load struct {
 
 const (
 	clientCount   = 8
-	keysPerClient = 30 // of each client
+	keysPerClient = 30 // the number of keys of a client, which no other client uses
 
 	// Texts that are in every login and password, and nowhere else.
 	loginMark    = ".login-5d2e.example.com"
 	passwordMark = "pass-7c1f-"
 )
 
-// scripts are what the provider does. Most of them take a moment, in which a daemon can die.
+// scripts are behaviours of the provider. Most of them take a moment, in which a daemon can die.
 var scripts = []string{
 	"success", "slow=20+success", "slow=60+success", "slow=100+success", "500+success", "cut_after+success",
 	"202+success", "wrong_address", "slow=40+still_premium", "404+success",
@@ -192,7 +192,7 @@ func (l *load) waitAccepted(n int) {
 
 // totals are the results of a load.
 type totals struct {
-	accepted, unanswered int // requests
+	accepted, unanswered int // the numbers of requests with these results
 	lost                 int // accepted requests that are not one task
 	stale                int // tasks with more writes than leases, or with a write after the end
 	lostLeases           int

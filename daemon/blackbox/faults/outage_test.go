@@ -85,7 +85,7 @@ type outage struct {
 	cluster *pgtest.Cluster
 	daemons []*harness.Daemon
 	times   int
-	slowest time.Duration // from the return of the server to the first success
+	slowest time.Duration // the longest time from the return of the server to the first success
 }
 
 func newOutage(t *testing.T, times int) *outage {
@@ -134,7 +134,7 @@ func (o *outage) killBackend() {
 	if err != nil {
 		o.Fatal(err)
 	}
-	defer func() { _ = own.Close() }() // the connection is dead by then
+	defer func() { _ = own.Close() }() // the server has closed the connection
 	var pid int
 	err = own.QueryRowContext(o.Context(), `SELECT pid FROM pg_stat_activity
 		WHERE datname = current_database() AND application_name = 'keyseat' ORDER BY state = 'idle', random() LIMIT 1`).Scan(&pid)

@@ -40,7 +40,7 @@ func TestPoisonedTasks(t *testing.T) {
 	})
 }
 
-// A poison is what is wrong with a task.
+// A poison is a reason why a task cannot be carried out.
 type poison string
 
 // The poisons.
@@ -119,7 +119,7 @@ func (p *poisonedShop) keysWith(v poison) (codes []string) {
 	return codes
 }
 
-// corruptSecrets corrupts the stored secrets.
+// corruptSecrets corrupts the stored accounts of the poisoned tasks.
 func (p *poisonedShop) corruptSecrets() {
 	p.Helper()
 	d := p.OpenDatabase()
@@ -170,7 +170,7 @@ func setSealed(d *harness.Database, code string, sealed []byte) {
 	d.Edit(fmt.Sprintf(`UPDATE keyseat_tasks SET sealed = %s WHERE code = '%s'`, literal, code))
 }
 
-// open counts the open tasks with one of the poisons, or all.
+// open counts the open tasks with one of the poisons. Without a poison, it counts all open tasks.
 func (p *poisonedShop) open(of ...poison) (n int) {
 	p.Helper()
 	for _, t := range p.Tasks("--state", "open") {

@@ -11,7 +11,7 @@ import (
 type misbehaviour struct {
 	script  string // the local part of the login; DATE stands for two seconds from now
 	outcome string
-	slot    string // free, spent or suspect
+	slot    string // the state of the slot after the task: free, spent or suspect
 }
 
 // misbehaviours lists every misbehaviour. A task that ends well needs a second call.
@@ -74,7 +74,7 @@ func TestProviderMisbehaves(t *testing.T) {
 	})
 }
 
-// misbehaviourShare says that one of 20 tasks meets a misbehaviour.
+// misbehaviourShare is the number of tasks of which one meets a misbehaviour.
 const misbehaviourShare = 20
 
 // TestProviderRarelyMisbehaves has many tasks, and the provider misbehaves for a few of them. Each misbehaviour meets

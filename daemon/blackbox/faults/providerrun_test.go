@@ -18,7 +18,7 @@ type providerRun struct {
 	trials []trial
 }
 
-// A trial is one task of such a run.
+// A trial is one task of a [providerRun].
 type trial struct {
 	misbehaviour
 	code, country, login string
