@@ -73,7 +73,7 @@ func TestFailover(t *testing.T) {
 	var longest, ours time.Duration
 	for range failovers {
 		l.waitAccepted(acceptedBetweenFaults)
-		time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond) // so that it dies at any moment
+		time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond) // so that the process dies at any moment
 		start := time.Now()
 		p.failOver(t)
 		promoted := time.Now()

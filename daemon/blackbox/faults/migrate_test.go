@@ -47,7 +47,7 @@ func migrateAndKill(s *harness.Shop, longest time.Duration) bool {
 	if err := cmd.Start(); err != nil {
 		s.Fatal(err)
 	}
-	time.Sleep(rand.N(longest))        // so that it dies at any moment
+	time.Sleep(rand.N(longest))        // so that the process dies at any moment
 	_ = harness.KillGroup(cmd.Process) // it may have ended
 	_ = cmd.Wait()
 	return !cmd.ProcessState.Exited()

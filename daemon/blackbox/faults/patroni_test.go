@@ -72,7 +72,7 @@ func TestPatroni(t *testing.T) {
 	q.start(q.daemons...)
 	for range kills {
 		q.waitAccepted(acceptedBetweenFaults)
-		time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond) // so that it dies at any moment
+		time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond) // so that the process dies at any moment
 		q.killPrimary()
 	}
 	q.waitAccepted(acceptedBetweenFaults)

@@ -26,7 +26,7 @@ func (r *run) useKeys(client int) {
 	}
 }
 
-// recordInfo records what info shows of a key, and returns it. It is "" without an answer.
+// recordInfo records what info shows of a key, and returns the text of it. The text is "" without an answer.
 func (r *run) recordInfo(client int, key string) string {
 	return r.send(operation{Client: client, Subject: key, Do: "info"}, harness.Query("info", key), func(body string) string {
 		var k harness.KeyInfo
@@ -62,11 +62,11 @@ func (r *run) buySlots(client, first int) {
 type attempt struct {
 	operation
 	code     string
-	answered bool // it was answered
+	answered bool // the request was answered
 }
 
-// buySlot sends a request for a slot, and follows it. A request without an answer may be accepted later. It is
-// followed again at the end.
+// buySlot sends a request for a slot, and follows the request. A request without an answer may be accepted later, so it
+// is followed again at the end of the run.
 func (r *run) buySlot(client int, plan, country string, n int) {
 	with := []string{"success", "success", "wrong_address"}[rand.IntN(3)]
 	login := fmt.Sprintf("slow=%d+%s@example.com", 5+rand.IntN(30), with)

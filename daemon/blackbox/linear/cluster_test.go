@@ -18,15 +18,15 @@ type cluster struct {
 	*harness.Shop
 	flags     []string
 	endpoints []*endpoint
-	cluster   *pgtest.Cluster // nil on SQLite
-	proxy     *harness.Proxy  // between the daemons and PostgreSQL
+	cluster   *pgtest.Cluster // the server of PostgreSQL; nil: SQLite
+	proxy     *harness.Proxy  // the network between the daemons and PostgreSQL
 	runs      int
 }
 
 // An endpoint is an address at which daemons serve, one after another.
 type endpoint struct {
 	daemon  *harness.Daemon
-	address atomic.Pointer[string] // that of the proxy
+	address atomic.Pointer[string] // the address of the proxy in front of the daemon
 	proxy   *harness.Proxy
 }
 
@@ -58,7 +58,7 @@ type run struct {
 	*history
 	name       string
 	done       chan struct{}
-	unanswered []attempt // neither answered nor accepted so far
+	unanswered []attempt // the requests that were neither answered nor accepted so far
 }
 
 const (
@@ -69,7 +69,7 @@ const (
 	resizerID   = keyUsers + slotBuyers // the client that resizes plans
 )
 
-// countries are those of the plans.
+// countries are the countries of the plans whose slots the clients buy.
 var countries = []string{"US", "DE"}
 
 func (r *run) key(i int) string { return fmt.Sprintf("%s-key-%d", r.name, i) }
@@ -145,8 +145,8 @@ func (r *run) over() bool {
 	}
 }
 
-// send makes a call and records it. read extracts the answer from a body. A read without an answer changes nothing,
-// and is not recorded.
+// send makes a call and records it. The function read extracts the answer from a body. A call that only reads and gets
+// no answer is not recorded.
 func (r *run) send(d operation, form string, read func(body string) string) operation {
 	method, address, header := http.MethodGet, *r.endpoints[rand.IntN(len(r.endpoints))].address.Load()+"/API/", http.Header(nil)
 	if d.Do == "upgrade" || d.Do == "renew" || d.Do == "take" {
@@ -165,7 +165,7 @@ func (r *run) send(d operation, form string, read func(body string) string) oper
 		r.Errorf("%s: %d %s", d.Do, a.Code, a.Body)
 	default:
 		d.Return = 0
-		time.Sleep(5 * time.Millisecond) // it is down: wait as a client would
+		time.Sleep(5 * time.Millisecond) // because the daemon is down, the client waits
 	}
 	if d.Got != "" || method == http.MethodPost {
 		r.write(d)

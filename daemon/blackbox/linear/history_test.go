@@ -15,10 +15,10 @@ type operation struct {
 	Client  int
 	Subject string // the key or plan that it belongs to
 	Do      string // of a key: upgrade, renew, info; of a plan: size, take, look, settle, count
-	Nth     int    `json:",omitempty"` // of take, look, settle: whose slot
-	With    string `json:",omitempty"` // of upgrade, renew, settle: the outcome that the provider gives
-	Slots   int    `json:",omitempty"` // of size: how many are wanted
-	Got     string // the answer; "": none, so the operation happens at any later time or never
+	Nth     int    `json:",omitempty"` // for take, look and settle: the number of the slot's buyer
+	With    string `json:",omitempty"` // for upgrade, renew and settle: the outcome that the provider returns
+	Slots   int    `json:",omitempty"` // for size: the new number of slots
+	Got     string // the answer; "": no answer, so the operation happens at any later time or never
 	Call    int64
 	Return  int64 // 0 without an answer
 }
@@ -89,8 +89,8 @@ func readHistory(path string) (*history, error) {
 	return c, json.Unmarshal(text, c)
 }
 
-// mutateOversold returns a history in which every request that found no slot gets one. It returns nil if the plans
-// were large enough for that.
+// mutateOversold returns a history in which every request that found no slot gets one. It returns nil if the plans had
+// enough slots for all requests.
 func mutateOversold(c *history) *history {
 	mutated := c.clone()
 	sold, largest := map[string]int{}, map[string]int{}

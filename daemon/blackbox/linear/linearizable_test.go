@@ -79,7 +79,7 @@ func (m *cluster) expectLinearizable(c *history) {
 	}
 }
 
-// expectIllegal checks that a mutated history is rejected, and counts it. mutated may be nil.
+// expectIllegal checks that a mutated history is rejected, and returns 1. For the history nil it returns 0.
 func (m *cluster) expectIllegal(what string, mutated *history) int {
 	m.Helper()
 	if mutated == nil {
@@ -192,7 +192,7 @@ func checkHistory(c *history) (all []verdict) {
 	return all
 }
 
-// toPorcupine converts operations for porcupine. One without an answer ends after all others.
+// toPorcupine converts operations for porcupine. An operation without an answer ends after all other operations.
 func toPorcupine(list []operation) (all []porcupine.Operation) {
 	last := int64(0)
 	for _, d := range list {

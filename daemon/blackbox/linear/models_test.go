@@ -16,11 +16,11 @@ type keyState struct {
 	used    int
 	message string
 	open    string // upgrade, renew, or "" for none
-	outcome string // of the open task
+	outcome string // the outcome that the open task will have
 }
 
-// keyModel is the model of a key that was not used before. An open task may end at any moment. So each step starts
-// from the state before the end or from the one after it.
+// keyModel is the model of a key that was not used before. An open task may end at any moment. So each step starts from
+// the state before the end of the task, or from the state after it.
 var keyModel = porcupine.NondeterministicModel{
 	Init: func() []any { return []any{keyState{status: "active"}} },
 	Step: func(state, input, _ any) (next []any) {
@@ -82,7 +82,7 @@ func (l keyState) info() string { return fmt.Sprintf("%s %d %s", l.status, l.use
 // A planState is the state of the only plan of a country in the model.
 type planState struct {
 	size, free int
-	slots      string // by buyer
+	slots      string // the state of each buyer's slot
 }
 
 // The states of a slot for a buyer, and what info shows for each.
@@ -161,7 +161,7 @@ func (s planState) slot(nth int) byte {
 	return s.slots[nth]
 }
 
-// withSlot returns the state with another state for one buyer.
+// withSlot returns the state of the plan in which one buyer's slot has another state.
 func (s planState) withSlot(nth int, what byte) planState {
 	if missing := nth + 1 - len(s.slots); missing > 0 {
 		s.slots += strings.Repeat(string(notAccepted), missing)

@@ -113,7 +113,7 @@ type adminKey struct {
 	History       []struct{ Event string }
 }
 
-// changeKeysAndTasks changes a key that was used, one in doubt and one with an open task.
+// changeKeysAndTasks changes a used key, a key whose task is in doubt, and a key with an open task.
 func changeKeysAndTasks(o *harness.Operator, codes []string) {
 	o.Helper()
 	var done, doubt, open adminKey

@@ -213,7 +213,7 @@ func TestKilledArchiveLosesNothing(t *testing.T) {
 			run := s.StartCommand(s.Command("archive", "--before", weekAgo(), "--to", folder))
 			was := len(historyEntries(o))
 			s.Eventually("it has moved something", func() bool { return len(historyEntries(o)) < was || run.HasEnded() })
-			time.Sleep(time.Duration(rand.IntN(50)) * time.Millisecond) // so that it dies at any moment
+			time.Sleep(time.Duration(rand.IntN(50)) * time.Millisecond) // so that the process dies at any moment
 			run.Kill()
 			if run.ExitCode() != 0 {
 				killed++

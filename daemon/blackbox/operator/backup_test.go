@@ -80,7 +80,7 @@ func TestBackupAndRestore(t *testing.T) {
 
 var keptPath = regexp.MustCompile(`the old database is kept as (.*)\n`)
 
-// mustRestore restores a backup without any finding, and returns the path of the old database.
+// mustRestore restores a backup, in which the doctor must find nothing, and returns the path of the old database.
 func mustRestore(s *harness.Shop, file string) (kept string) {
 	s.Helper()
 	out := s.MustExec("restore", file)

@@ -17,7 +17,7 @@ import (
 type consoleUser struct {
 	*harness.Tab
 	o     *harness.Operator
-	file  string // of tokens
+	file  string // the path of the file of tokens
 	token string
 }
 
@@ -51,7 +51,7 @@ func (k *consoleUser) fill(id, text string) {
 	k.Do(chromedp.SetValue(chromedp.CSS("#"+id), text))
 }
 
-// press clicks the button or the link with that text in the main part of the page.
+// press clicks the button or the link with a text in the main part of the page.
 func (k *consoleUser) press(label string) { k.Helper(); k.pressIn("main", label) }
 
 func (k *consoleUser) pressIn(part, label string) {
@@ -76,7 +76,7 @@ func (k *consoleUser) search(text string) {
 	k.pressIn("header", "Find")
 }
 
-// hasButton reports whether the page has a button or a link with that text.
+// hasButton reports whether the page has a button or a link with a text.
 func (k *consoleUser) hasButton(label string) bool {
 	k.Helper()
 	return harness.Eval[bool](k.Tab, fmt.Sprintf("[...document.querySelectorAll('main button, main a')].some(e => e.innerText.trim() === %q)", label))
@@ -132,7 +132,7 @@ func TestConsoleActions(t *testing.T) {
 	})
 }
 
-// act opens a page, takes an action, confirms it and waits for a text.
+// act opens a page, presses the button of an action, confirms the action and waits for a text.
 func (k *consoleUser) act(path, button, question, done string) {
 	k.Helper()
 	k.visit(path)
@@ -224,7 +224,7 @@ func (k *consoleUser) retirePlan() {
 	}
 }
 
-// issueKeys makes keys, and checks that the same form makes them only once.
+// issueKeys makes keys with a form, and checks that sending the form again makes no further keys.
 func (k *consoleUser) issueKeys() {
 	k.Helper()
 	k.visit("/console/issue")

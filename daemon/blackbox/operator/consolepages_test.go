@@ -40,7 +40,7 @@ func (k *consoleUser) simulateDay() {
 	k.o.OpenDatabase().Edit("UPDATE keyseat_tasks SET created_at = created_at - (rowid * 7 % 19) * 3600000000 - (rowid % 7) * 61000000")
 }
 
-// picture checks that a page fits the screen and is accessible: dark on a desktop, and light on a phone.
+// picture checks that a page is not wider than the screen and is accessible, dark on a desktop and light on a phone.
 func (k *consoleUser) picture(name string) {
 	k.Helper()
 	k.Screenshots(name) // ends dark, on a desktop
@@ -195,7 +195,7 @@ func TestConsoleOverPlainHTTP(t *testing.T) {
 	o, file := s.ServeAdmin()
 	v, _ := o.SignIn(o.Token)
 	fresh := harness.KeyPath(v.KeyReference("fresh"))
-	o.AdminURL = harness.OverLAN(o.AdminURL) // only the browser can resolve its name
+	o.AdminURL = harness.OverLAN(o.AdminURL) // only the browser can resolve this name
 	k := &consoleUser{harness.OpenTab(t), o, file, s.AddToken(file, "ann", "write")}
 	k.AddSecrets(k.token)
 	k.AllowError("The Cross-Origin-Opener-Policy header has been ignored") // it works in secure contexts only

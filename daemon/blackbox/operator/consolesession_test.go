@@ -105,7 +105,7 @@ func TestConsoleSessions(t *testing.T) {
 	exhaustSignIns(o)
 }
 
-// exhaustSignIns signs in with wrong tokens up to the limit. Then a valid token is refused too.
+// exhaustSignIns tries to sign in with wrong tokens up to the limit. Afterwards a valid token is refused too.
 func exhaustSignIns(o *harness.Operator) {
 	o.Helper()
 	for range 10 {

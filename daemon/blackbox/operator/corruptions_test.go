@@ -11,8 +11,8 @@ import (
 type corruption struct {
 	name  string
 	sql   string                    // statements for [harness.Database.Edit]
-	found string                    // codes
-	left  string                    // codes after the repair
+	found string                    // the codes of the findings
+	left  string                    // the codes of the findings after the repair
 	after func(d *harness.Database) // checks the repaired records
 	undo  string                    // statements that correct what the doctor leaves
 }
@@ -52,7 +52,7 @@ func expectCounts(id string, spent, suspect int) func(*harness.Database) {
 
 const taskColumns = `kind, country, version, fence, plan_address, plan_invite, ordinal, faulty, asked, tries, lost, doubt, first_asked, created_at, due, outcome, sealed`
 
-// corruptions follow each other in one shop. Their tasks are those of newShopWithHistory.
+// corruptions are made one after another in one shop. The keys and tasks in them are those of newShopWithHistory.
 var corruptions = []corruption{
 	{
 		name: "a counter and the sums of a country",

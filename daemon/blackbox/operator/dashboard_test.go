@@ -118,7 +118,7 @@ func alertExpressions(t *testing.T) (all []string) {
 	return all
 }
 
-// promtool runs the checker of Prometheus in a folder.
+// promtool runs promtool, the checker of Prometheus, in a folder. It must succeed.
 func promtool(t *testing.T, folder string, args ...string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), pgtest.LookPath(t, "promtool"), args...)
@@ -174,7 +174,8 @@ var (
 	word      = regexp.MustCompile(`\w+`)
 )
 
-// mentions parses as much of PromQL as the two files use. It returns the labels of groupings separately.
+// mentions parses the part of PromQL that the dashboard and the alerts use. It returns the labels of groupings
+// separately.
 func mentions(expr string) (all []mention, groups []string) {
 	expr = ranges.ReplaceAllString(quoted.ReplaceAllString(expr, ""), "")
 	for _, m := range groupings.FindAllStringSubmatch(expr, -1) {

@@ -37,7 +37,7 @@ func execAs(s *harness.Shop, role, text string) {
 	}
 }
 
-// expectFailure checks that a command fails, with the given text in one line.
+// expectFailure checks that a command fails, and prints one line that contains the given words.
 func expectFailure(s *harness.Shop, words string, args ...string) {
 	s.Helper()
 	r := s.Exec(args...)
@@ -71,7 +71,7 @@ func runReadCommands(s *harness.Shop) (all []string) {
 	return append(all, s.MustExecInput("code\nnew\n", "keys", "import", "--dry-run", "-"))
 }
 
-// expectSameReports checks that all outputs are as before.
+// expectSameReports checks that runReadCommands returns the same outputs as before.
 func expectSameReports(s *harness.Shop, want []string) {
 	s.Helper()
 	for i, got := range runReadCommands(s) {
@@ -120,7 +120,7 @@ func TestDatabaseRoles(t *testing.T) {
 	expectFailure(s, "read-only", "keys", "generate", "--count", "1")
 }
 
-// standby makes a standby that has received everything.
+// standby makes a standby of a primary, and waits until it has all data of the primary.
 func standby(s *harness.Shop, primary *pgtest.Cluster) *pgtest.Cluster {
 	s.Helper()
 	standby := primary.Standby(s)

@@ -35,8 +35,8 @@ func startDemo(s *harness.Shop) (d *harness.Daemon, printed *harness.LogBuffer) 
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	s := harness.NewShop(t)
-	taken, err := net.Listen("tcp", "127.0.0.1:8080") //nolint:noctx // it does not block
-	if err == nil {                                   // otherwise another process has the port, which is as good
+	taken, err := net.Listen("tcp", "127.0.0.1:8080") //nolint:noctx // Listen does not block
+	if err == nil {                                   // otherwise another process has taken the port, which is enough
 		defer func() { _ = taken.Close() }() // the demo has ended
 	}
 	d, printed := startDemo(s)
@@ -55,7 +55,8 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// expectConsole follows the printed link. It signs in, and the console shows the outcomes of finished tasks.
+// expectConsole follows the printed link to the console, which signs in. The console must show the outcomes of finished
+// tasks.
 func expectConsole(d *harness.Daemon, printed string) {
 	d.Helper()
 	link := regexp.MustCompile(`http://127\.0\.0\.1:\d+/console/signin#token=\w+`).FindString(printed)
@@ -80,7 +81,7 @@ func expectConsole(d *harness.Daemon, printed string) {
 	b.Screenshots("console")
 }
 
-// expectPage follows a link with a key, as the mail of a shop has it, and checks the key.
+// expectPage follows the printed link with a key, which a shop would send by mail. The page must show the key.
 func expectPage(d *harness.Daemon, printed string) {
 	d.Helper()
 	code := regexp.MustCompile(`(\S+)\s+renewed\n`).FindStringSubmatch(printed)

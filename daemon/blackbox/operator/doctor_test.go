@@ -119,8 +119,9 @@ func TestDoctorFindsAndRepairs(t *testing.T) {
 	})
 }
 
-// checkCorruption makes one corruption. The findings before it are known, and those after it are returned. The first
-// examination must change nothing, or the second one would find less.
+// checkCorruption makes one corruption, and checks the findings of the doctor. It gets the findings before the
+// corruption, and returns those afterwards. The first examination must change nothing, or the second one would find
+// less.
 func checkCorruption(d *harness.Database, p corruption, before []finding, flag string) (after []finding) {
 	d.Helper()
 	d.Edit(p.sql)
@@ -157,7 +158,7 @@ func without(all, some []finding) []finding {
 	return slices.DeleteFunc(slices.Clone(all), func(f finding) bool { return slices.Contains(some, f) })
 }
 
-// resolveRest does what the doctor has left to the operator. Then the shop must work.
+// resolveRest resolves the findings that the doctor leaves to the operator. Afterwards the shop must work.
 func resolveRest(d *harness.Database, flag string) {
 	d.Helper()
 	d.AddKeys("gone")

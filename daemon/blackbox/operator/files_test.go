@@ -17,7 +17,8 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// roundTrip is how many keys TestRoundTrip takes; a million shows that nothing grows with them:
+// roundTrip is the number of keys of [TestRoundTrip]. With a million keys, the test shows that the memory does not grow
+// with the number of keys:
 //
 //	go test ./daemon/blackbox/operator -run RoundTrip -v -timeout 30m -args -roundtrip 1000000
 var roundTrip = flag.Int("roundtrip", 20_000, "how many keys TestRoundTrip exports and imports")
@@ -71,7 +72,8 @@ func writeKeys(s *harness.Shop, path string, n int) {
 	}
 }
 
-// execMeasured runs a command, and checks that it uses little memory. into is the path of its output; nil: no output.
+// execMeasured runs a command, and checks that it uses little memory. Its output is written to the path into, unless
+// nil.
 func execMeasured(s *harness.Shop, into *string, args ...string) {
 	s.Helper()
 	cmd, stderr := s.Command(args...), new(harness.LogBuffer)

@@ -45,7 +45,7 @@ func TestRefusedClientsAreLoggedOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(file, append(lines, "no token\n"...), 0o600); err != nil { // it lets no token in
+	if err := os.WriteFile(file, append(lines, "no token\n"...), 0o600); err != nil { // a file with this line is invalid
 		t.Fatal(err)
 	}
 	for range 100 {

@@ -200,8 +200,8 @@ func family(name string) string {
 	return name
 }
 
-// unknownMetrics returns the metrics and labels that queries name and that do not exist. Prometheus itself adds
-// the metric up and the labels job and instance.
+// unknownMetrics returns the metrics and labels that queries name, but that do not exist. The metric up and the labels
+// job and instance exist, because Prometheus itself adds them.
 func unknownMetrics(there map[string]map[string]bool, exprs []string) (faults []string) {
 	for _, expr := range exprs {
 		all, groups := mentions(expr)

@@ -32,7 +32,7 @@ func TestIdleDaemonsCostLittle(t *testing.T) {
 		h.Serve(h.flags("--unknown-key-limit=30")...)
 	}
 	idle := time.Duration(harness.Scaled(10, 60)) * time.Second
-	time.Sleep(8 * time.Second) // until they have found nothing to do
+	time.Sleep(8 * time.Second) // until the daemons are idle
 	before := countStatements(t, cluster)
 	time.Sleep(idle)
 	n := countStatements(t, cluster) - before
@@ -147,7 +147,7 @@ func sessionState(t *testing.T, through string, size int) (found []string) {
 	}
 	defer func() { _ = db.Close() }() // the connection has only read
 	for range size {
-		tx, err := db.BeginTx(t.Context(), nil) // it keeps the server connection
+		tx, err := db.BeginTx(t.Context(), nil) // the transaction keeps the server connection
 		if err != nil {
 			t.Fatal(err)
 		}

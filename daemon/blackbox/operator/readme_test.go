@@ -11,7 +11,8 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// document returns the fenced block of a page after the comment of a test. The page is README.md or one of daemon/docs.
+// document returns the fenced block of a page that follows the comment with a mark. The page is README.md or a page of
+// daemon/docs.
 func document(t *testing.T, page, mark string) string {
 	t.Helper()
 	if page != "README.md" {
@@ -39,7 +40,7 @@ func runScript(s *harness.Shop, script string) *harness.Daemon {
 	}
 	script = strings.ReplaceAll(script, "go build ", "go build -C '"+path+"' ")
 	script = strings.ReplaceAll(script, "-o keyseatd", "-o '"+s.Folder+"/keyseatd'")
-	script = strings.ReplaceAll(script, "./keyseatd serve", "exec ./keyseatd serve") // so that a signal reaches it
+	script = strings.ReplaceAll(script, "./keyseatd serve", "exec ./keyseatd serve") // so that a signal reaches keyseatd
 	return s.StartCommand(shellCommand(s, script))
 }
 
@@ -50,7 +51,7 @@ func shellCommand(s *harness.Shop, script string) *exec.Cmd {
 	return cmd
 }
 
-// freePorts are settings for free ports, with a log that names them.
+// freePorts are settings with which serve takes free ports, and logs them as JSON.
 var freePorts = []string{"KEYSEAT_LISTEN=127.0.0.1:0", "KEYSEAT_ADMIN_LISTEN=127.0.0.1:0", "KEYSEAT_LOG_FORMAT=json"}
 
 func TestREADMECalls(t *testing.T) {

@@ -42,7 +42,7 @@ func TestFirstShop(t *testing.T) {
 	d.Stop()
 }
 
-// useClients runs each client of the API's page whose language is on this machine.
+// useClients runs each client from the page on the API, if its language is installed on this machine.
 func useClients(s *harness.Shop, d *harness.Daemon) {
 	s.Helper()
 	codes := strings.Fields(s.MustExec("keys", "generate", "--count", "3"))

@@ -30,7 +30,7 @@ type receiver struct {
 
 	mu      sync.Mutex
 	log     []received
-	respond func(n int, c received) (status int, header string) // nil: 200; n counts the calls from 1
+	respond func(n int, c received) (status int, header string) // responds to call number n, counted from 1; nil: with 200
 }
 
 // A received is a webhook that has arrived.
@@ -45,8 +45,8 @@ type received struct {
 // eventData is the data of any event.
 type eventData struct{ Key, Task, Outcome, Plan, Fault, Country, Batch string }
 
-// newReceiver starts a receiver, and writes a file of endpoints with it. fields are further JSON fields of the
-// endpoint.
+// newReceiver starts a receiver, and writes a file of endpoints with the receiver as the only endpoint. The text fields
+// has further JSON fields of the endpoint.
 func newReceiver(s *harness.Shop, fields string) *receiver {
 	s.Helper()
 	h := &receiver{Shop: s, file: filepath.Join(s.TempDir(), "hooks.json")}
@@ -64,7 +64,7 @@ func (h *receiver) configure(fields string) {
 	}
 }
 
-// listen starts the server, at the same address as before.
+// listen starts the HTTP server of the receiver, at the same address as before.
 func (h *receiver) listen() {
 	h.Helper()
 	on := "127.0.0.1:0"

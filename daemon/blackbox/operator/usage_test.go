@@ -82,7 +82,7 @@ func TestUsageErrors(t *testing.T) {
 func TestServeErrors(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)
-	taken, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not block
+	taken, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // Listen does not block
 	if err != nil {
 		t.Fatal(err)
 	}
