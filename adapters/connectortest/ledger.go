@@ -17,8 +17,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// An Effect is the work that the provider has done for one idempotency key. If the outcome is success, the work took
-// a slot of the plan.
+// An Effect is the work that the provider has done for one idempotency key. If the outcome is success, the work took a
+// slot of the plan.
 type Effect struct {
 	Key     string        `json:"key"`
 	Task    string        `json:"task"`

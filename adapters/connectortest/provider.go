@@ -32,8 +32,7 @@ import (
 //	redirect                   307 to another path
 //
 // The work is done before a good response, and before the response of a word with the suffix _after (cut_after,
-// 503_after=2). For all other words no work is done. The last word names the outcome of the work; the default is
-// success.
+// 503_after=2). For all other words no work is done. The last word names the outcome of the work, by default success.
 type Provider struct {
 	URL   string                       // the address of the server, if [NewProvider] made it
 	Token string                       // the bearer token that requests must have; "": any

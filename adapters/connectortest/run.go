@@ -10,8 +10,7 @@
 //	}
 //
 // A [Provider] is a fake of the service behind the HTTP connector. It keeps a ledger of the work that it has done for
-// each idempotency key, independently of any database of keyseat. The words of the login define how the Provider
-// misbehaves:
+// each idempotency key, outside any database of keyseat. The words of the login define how the Provider misbehaves:
 //
 //	cut_after+503=2+success@example.com
 //	│         │     │

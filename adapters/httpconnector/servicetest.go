@@ -187,8 +187,7 @@ func (a reply) refused(sent string) error {
 // only that answer has a username.
 func (s *serviceRun) login() string { return cmp.Or(s.Logins[tasks.Success], TestLogin) }
 
-// wantRepeated sends an answered request two more times. It returns an error unless both repetitions get the first
-// answer.
+// wantRepeated sends an answered request two more times. It returns an error unless it gets the first answer each time.
 func (s *serviceRun) wantRepeated(ctx context.Context, r tasks.ConnectorRequest, first tasks.ConnectorResult) error {
 	for range 2 {
 		r.Attempt++

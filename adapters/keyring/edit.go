@@ -129,12 +129,10 @@ const Rest = 10 * time.Minute
 type Rotation struct {
 	Now time.Time
 
-	// Period is the age at which the first key gets a successor. A key of unknown age also gets one. 0: Rotate adds
-	// none.
+	// Period is the age at which the first key gets a successor. A key of unknown age gets one too. 0: no key does.
 	Period time.Duration
 
-	// InUse returns the reason to keep the key with the given id, or "". Reasons are open tasks, and daemons with a
-	// copy of the file.
+	// InUse returns the reason to keep the key with that id, or "": an open task, or a daemon with a copy of the file.
 	InUse func(id string) string
 }
 

@@ -200,8 +200,7 @@ func (r *request) newBulkForm(noun string, ids []string, verbs map[string]bool) 
 	return bulkForm{strings.Join(ids, ","), r.allowedActions(noun, verbs)}
 }
 
-// A bulk is an action on several objects of a list. The first request asks for confirmation, and the second request
-// performs the action.
+// A bulk is an action on several objects: the first request asks for confirmation, and the second performs the action.
 type bulk struct {
 	action
 	IDs      []string // ids, or references to keys

@@ -2,8 +2,7 @@
 // key, and it has buttons for the actions of the admin API.
 //
 // [Console] handles the path / and the paths below /console/. An operator signs in with a token of the admin API and
-// gets a session, which is a cookie. Each request looks the token up again, so a session ends when its token is
-// removed.
+// gets a session cookie. Each request looks the token up again, so a session ends when its token is removed.
 //
 // Pages read from the store. Changes go through the admin API itself, in the same process and with the session's own
 // token. Therefore a change from the console has the same role checks, rules, history and audit log as a change by
@@ -89,8 +88,7 @@ type ProxyUsers struct {
 	Roles        []GroupRole
 }
 
-// A GroupRole is the role of the operators in a group. For an operator in several groups, the first GroupRole of
-// [ProxyUsers] counts.
+// A GroupRole is the role of the operators in a group. Of several groups of an operator, the first in Roles counts.
 type GroupRole struct {
 	Group string // "*" for every operator
 	Role  admin.Role

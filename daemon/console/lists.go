@@ -213,8 +213,7 @@ func toOptions[T ~string](all []T) []option {
 func (r *request) exportsCodes() bool { return r.token.Role.Allows(admin.Export) }
 
 // export sends the list as a file, in JSON or in the CSV that the function write makes. The function row returns the
-// JSON row and the CSV row of an entry. If the file contains whole codes, export records the number of rows in the
-// audit log.
+// JSON row and the CSV row of an entry. If it has whole codes, export records the number of rows in the audit log.
 func export[T, J, C any](
 	r *request, s selection[T], name string, hasCodes bool, row func(T) (J, C), write func(io.Writer, iter.Seq2[C, error]) error,
 ) error {

@@ -66,16 +66,13 @@ func (r *request) firstSteps(o overview) ([]firstStep, error) {
 		{len(first.Entries) > 0, "Issue keys", "/console/issue", "for an order, or import keys that you have."},
 		{false, "Try a key", "", "on the page for holders. Its upgrade then appears here."},
 	}
-	for i := range steps {
-		if !r.token.Role.Allows(admin.Write) {
-			steps[i].URL = ""
-		}
+	if !r.token.Role.Allows(admin.Write) {
+		steps[0].URL, steps[1].URL = "", ""
 	}
 	return steps, err
 }
 
-// readCached returns the data of the overview and its charts. It reads the store only if they are not cached, or too
-// old.
+// readCached returns the data of the overview and its charts. It reads the store if they are not cached or too old.
 func (c *Console) readCached(ctx context.Context, s chartSelection) (overviewData, charts, error) {
 	c.cache.mu.Lock()
 	defer c.cache.mu.Unlock()

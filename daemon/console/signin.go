@@ -17,8 +17,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// proxyUserPattern matches the names that an operator can have. It is compiled at its first use, because that takes
-// long.
+// proxyUserPattern matches the names that an operator can have. It is compiled at its first use, because this is slow.
 var proxyUserPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[!-~]{1,64}$`) })
 
 // proxyToken returns a token without a secret for the operator that a trusted proxy names, or the zero Token. The error

@@ -199,8 +199,7 @@ func (r *request) listPlans() error {
 	return r.render(http.StatusOK, page{"plans", "Plans", "plans", l})
 }
 
-// newPlanRow returns the row of a plan. If the plan has expired, its button "Put back" opens the form of the plan, to
-// set a later expiry.
+// newPlanRow returns the row of a plan. If the plan has expired, "Put back" opens its form for a later expiry.
 func (r *request) newPlanRow(p stock.Plan) planRow {
 	now := r.Now()
 	expired := p.HasExpired(now)

@@ -1,7 +1,6 @@
 // Package faultinject kills the daemon, panics or shifts the clock, for tests of the whole program.
 //
-// It does so only in a test build (-tags crashpoints). In every other build it does nothing. Environment
-// variables control it:
+// It does so only in a test build (-tags crashpoints), and else does nothing. Environment variables control it:
 //
 //	KEYSEAT_CRASH=end.after:3   kill the process when the fourth end of a task is durable
 //	KEYSEAT_SKEW=FILE           add the duration in the file, such as -10m, to the wall clock

@@ -197,8 +197,7 @@ func idsOf(changes []tasks.Change) []changeID {
 	return ids
 }
 
-// wait records that a span waits for a batch with the items. The returned function ends the wait. Spans that do not
-// record are left out.
+// wait records that the span, if recording, waits for a batch with the items. The returned function ends the wait.
 func wait[K comparable](t *Tracer, span trace.Span, items []K) (done func()) {
 	if !span.IsRecording() {
 		return func() {}

@@ -16,8 +16,7 @@
 //	              ▼ over the limit                        ▼ over the limit
 //	             429                                     429
 //
-// A Limiter counts in its own process. With a [SharedCounter], such as a store, all daemons of a database count
-// together:
+// A Limiter counts in its own process. With a [SharedCounter], such as a store, all daemons count together:
 //
 //	Record ─┐                          ┌─▶ totals of all daemons
 //	Record ─┼─▶ batch ─▶ one statement ─┼─▶ totals of all daemons

@@ -80,7 +80,7 @@ func (d *Dispatcher) deliver(ctx context.Context, e Endpoint, q outbox.QueuedDel
 	return response
 }
 
-// nextMessage returns the next event to send. A delivery is about a key or about the low stock of a country. If the key
+// nextMessage returns the next event to send. A delivery is about a key or the low stock of a country. If the key
 // cannot be read, nextMessage returns false and postpones the delivery by two polls. If the country is no longer low,
 // it returns false and postpones the delivery by two polls of the stock. In that time a poll removes the country from
 // the queue.

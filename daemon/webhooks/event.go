@@ -108,8 +108,7 @@ type (
 	}
 )
 
-// Events returns the events that a history entry of a key causes, in order. Most entries cause none, and a few cause
-// two.
+// Events returns the events that a history entry of a key causes, in order. Most entries cause none, a few cause two.
 func Events(h tasks.HistoryEntry, key KeyName) []Event {
 	if !slices.Contains(EventTypes(), h.Type) {
 		return nil

@@ -94,8 +94,7 @@ func (p *Pool) track(work context.Context, leased tasks.Job) {
 
 func (p *Pool) interval() time.Duration { return cmp.Or(p.PollInterval, time.Second) }
 
-// spareCapacity returns how many tasks to lease now: idle workers plus prefetch, minus the jobs that wait already. The
-// caller holds mu.
+// spareCapacity returns how many tasks to lease: idle workers plus prefetch minus waiting jobs. The caller holds mu.
 func (p *Pool) spareCapacity() int { return p.idleWorkers() + p.prefetch() - len(p.waiting) }
 
 // idleWorkers returns how many workers may start a job: Workers minus the running connector calls. The number is lower

@@ -113,8 +113,8 @@ func (p *Pool) dispatch(ctx, calls context.Context) {
 	}
 }
 
-// work calls the connector, calls release, and settles the task. It returns an error if the store fails. A lost lease
-// is not an error.
+// work calls the connector, calls release, and settles the task. It returns an error of the store, but not a lost
+// lease.
 func (p *Pool) work(calls context.Context, j *job, release func()) error {
 	defer j.cancel()
 	defer j.expiry.Stop()
@@ -162,8 +162,7 @@ func (p *Pool) done(ctx, calls context.Context, j *job, err error) {
 	p.dispatch(ctx, calls)
 }
 
-// clockSlack is added to the time until a task is due, because this daemon's clock may be that far ahead of the
-// store's.
+// clockSlack is added to the time until a task is due, because this daemon's clock may be that far ahead.
 const clockSlack = 2 * time.Millisecond
 
 // keepAlive sends heartbeats: it extends the leases of all jobs, also of waiting jobs, three times per lease duration.

@@ -50,8 +50,7 @@ func isLoopback(host string) bool {
 
 // NewTransport returns a transport that uses the proxy that the environment names. It keeps up to maxIdle idle
 // connections to each host, each for the duration idle. The timeout of the dialer also limits the TLS handshake.
-// Response headers have up to 64 KiB. Responses are not compressed, so that a size limit applies to the bytes that
-// arrive.
+// Response headers have up to 64 KiB. Responses are not compressed, so that size limits apply to what arrives.
 func NewTransport(dialer *net.Dialer, maxIdle int, idle time.Duration) *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
@@ -178,8 +177,7 @@ func TraceOf(ctx context.Context) *Trace {
 	return t
 }
 
-// MaybeSent reports whether the request may have been sent. If it returns false, certainly no complete header has left
-// this machine.
+// MaybeSent reports whether the request may have been sent. If not, certainly no complete header has left this machine.
 func (t *Trace) MaybeSent() bool {
 	return t.begun.Load() && (!t.reported.Load() || t.wrote.Load())
 }
@@ -193,8 +191,7 @@ func (t *Trace) Reset() {
 
 // A Transport records in the [Trace] of a request what its RoundTripper does.
 //
-// It hides the method CloseIdleConnections. If go-retryablehttp finds that method, it closes all idle connections at
-// each failure.
+// It hides the method CloseIdleConnections, which go-retryablehttp would otherwise call at each failure.
 type Transport struct{ RoundTripper http.RoundTripper }
 
 // RoundTrip implements [http.RoundTripper].

@@ -56,8 +56,7 @@ func CheckOthers(path string, info fs.FileInfo) error {
 	return errReadable
 }
 
-// isClosed reports whether others cannot enter a folder above the file. Symbolic links do not count: they protect
-// nothing.
+// isClosed reports whether others cannot enter a folder above the file. It resolves links, which protect nothing.
 func isClosed(path string) bool {
 	path, err := filepath.Abs(path)
 	if err == nil {
@@ -96,9 +95,9 @@ func Unchanged(before, now fs.FileInfo) bool {
 		before.Size() == now.Size() && before.ModTime().Equal(now.ModTime())
 }
 
-// Write fills the new file temp, and renames it to path when its content is on disk. After a crash the path names either
-// the complete new file or the old one. The file temp must be in the folder of path. Write closes it, and removes it
-// after an error.
+// Write fills the new file temp, and renames it to path when its content is on disk. After a crash the path names
+// either the complete new file or the old one. The file temp must be in the folder of path. Write closes it, and after
+// an error removes it.
 //
 // The function fill writes the content, and sets the mode and the owner. The argument rename is [os.Rename] or a
 // similar function. If an old file exists, that function may return an error, or keep the old file under another name.

@@ -19,8 +19,8 @@ func ChownLike(*os.File, fs.FileInfo) error { return nil }
 // SyncFolder does nothing, because folders cannot be synced on this system.
 func SyncFolder(string) error { return nil }
 
-// OpenTemp creates the new file path for [Write]. If the file exists, the error is [fs.ErrExist]: another process uses
-// it, or has left it.
+// OpenTemp creates the new file path for [Write]. If another process uses it or has left it, the error is
+// [fs.ErrExist].
 func OpenTemp(path string, _ time.Duration) (temp *os.File, unlock func(), err error) {
 	temp, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	return temp, func() {}, err
