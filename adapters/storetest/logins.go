@@ -37,7 +37,7 @@ var loginCases = []testCase[logins]{
 	{"a success forgets a login", func(l logins) {
 		l.count("[{1 1} {2 1}]", test("x", "A"), test("x", "B"))
 		l.count("[{1 2}]", test("y", "B"))
-		l.release(success("x", "B"), test("y", "B"))
+		l.release(tasks.LoginTest{Login: "x", Code: "B", Succeeded: true}, test("y", "B"))
 		l.count("[{1 2}]", test("z", "A")) // login x is still a login of key A
 		l.count("[{1 2}]", test("x", "B")) // login x was removed from the logins of key B
 	}},
@@ -80,10 +80,6 @@ func (l logins) release(tests ...tasks.LoginTest) {
 
 func test(login string, code keys.Code) tasks.LoginTest {
 	return tasks.LoginTest{Login: login, Code: code}
-}
-
-func success(login string, code keys.Code) tasks.LoginTest {
-	return tasks.LoginTest{Login: login, Code: code, Succeeded: true}
 }
 
 var activityCases = []testCase[activities]{

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -14,13 +15,14 @@ type Proxy struct {
 	listener net.Listener
 	target   string
 
-	mu          sync.Mutex
-	conns       map[*proxyConn]bool
-	delay       time.Duration // the delay of each chunk from the server
-	silent      bool          // new connections are silent
-	loseCommits bool          // the responses to COMMITs are lost
-	broken      int           // the number of connections that were cut
-	commits     int           // the number of COMMITs whose responses were lost
+	delay       atomic.Int64 // the delay of each chunk from the server, in nanoseconds
+	loseCommits atomic.Bool  // the responses to COMMITs are lost
+	broken      atomic.Int64 // the number of connections that were cut
+	commits     atomic.Int64 // the number of COMMITs whose responses were lost
+
+	mu     sync.Mutex
+	conns  map[*proxyConn]bool
+	silent bool // new connections are silent
 }
 
 // A proxyConn is one connection through the proxy, with its two ends.
@@ -97,9 +99,9 @@ func (p *Proxy) copy(l *proxyConn, from, to net.Conn, pass func(*proxyConn, []by
 func (p *Proxy) fromClient(l *proxyConn, chunk []byte) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.loseCommits && !l.silent && bytes.Contains(bytes.ToLower(chunk), []byte("commit\x00")) {
+	if p.loseCommits.Load() && !l.silent && bytes.Contains(bytes.ToLower(chunk), []byte("commit\x00")) {
 		l.lost = true
-		p.commits++
+		p.commits.Add(1)
 	}
 	return !l.silent
 }
@@ -107,9 +109,9 @@ func (p *Proxy) fromClient(l *proxyConn, chunk []byte) bool {
 // fromServer delays a chunk of the server, and reports whether it passes.
 func (p *Proxy) fromServer(l *proxyConn, _ []byte) bool {
 	p.mu.Lock()
-	delay, lost, silent := p.delay, l.lost, l.silent
+	lost, silent := l.lost, l.silent
 	p.mu.Unlock()
-	time.Sleep(delay) // the simulated network is slow
+	time.Sleep(time.Duration(p.delay.Load())) // the simulated network is slow
 	if lost {
 		p.drop(l)
 	}
@@ -132,33 +134,21 @@ func (p *Proxy) Cut() {
 	for l := range p.conns {
 		all = append(all, l)
 	}
-	p.broken += len(all)
 	p.mu.Unlock()
+	p.broken.Add(int64(len(all)))
 	for _, l := range all {
 		p.drop(l)
 	}
 }
 
 // Delay delays everything that the server sends from now on.
-func (p *Proxy) Delay(d time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.delay = d
-}
+func (p *Proxy) Delay(d time.Duration) { p.delay.Store(int64(d)) }
 
 // LoseCommits makes the proxy close a connection instead of passing the response to a COMMIT. With false, it ends this.
-func (p *Proxy) LoseCommits(on bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.loseCommits = on
-}
+func (p *Proxy) LoseCommits(on bool) { p.loseCommits.Store(on) }
 
 // Damage returns the number of connections that were cut, and the number of COMMITs whose responses were lost.
-func (p *Proxy) Damage() (broken, commits int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.broken, p.commits
-}
+func (p *Proxy) Damage() (broken, commits int) { return int(p.broken.Load()), int(p.commits.Load()) }
 
 // Silence makes every open connection silent forever, and also every connection that opens later. A call with false
 // ends this for connections that open after the call.
