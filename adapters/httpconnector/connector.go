@@ -19,9 +19,9 @@
 //
 // A trace of the connection, and not the text of an error, shows whether a request was sent.
 //
-// The body holds the secrets of the account, and one header holds the token. Of all that was sent or received,
-// notes and log lines hold only statuses and known outcomes. Errors of net/http do not appear in them, because
-// they quote URLs and headers, and a service may echo the request.
+// The body holds the secrets of the account, and one header holds the token. Of all that was sent or received, notes
+// and log lines hold only statuses and known outcomes. Notes and log lines contain no error of net/http, because such
+// an error quotes URLs and headers, and a service may echo the request.
 package httpconnector
 
 import (

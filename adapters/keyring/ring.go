@@ -25,8 +25,8 @@
 //
 // A daemon can encrypt with a key that is no longer the first one of the file, in two cases:
 //
-//   - It has read the file just before the change. For this case a key stays in the file for 10 minutes ([Rest]).
-//   - It has a copy of the file. For this case daemons record in the database which key they encrypt with.
+//   - The daemon has read the file just before the change. For this case a key stays in the file for 10 minutes ([Rest]).
+//   - The daemon has a copy of the file. For this case daemons record in the database which key they encrypt with.
 //
 // After the replacement of a file with a destroyed key, Rotate overwrites the old file and syncs it. That is no
 // guarantee on file systems that copy on write, and on disks that move blocks.

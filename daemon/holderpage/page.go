@@ -1,4 +1,4 @@
-// Package holderpage is a web page on which the holder of a key checks it, upgrades an account with it, or renews it.
+// Package holderpage is a web page on which the holder of a key checks the key, uses it for an upgrade, or renews it.
 //
 // A [Page] is a client of the API in the same process. It makes the call that a form requests and shows the
 // answer. Therefore every rule and every limit is the API's. The page shows the API's sentences unchanged,
@@ -29,8 +29,8 @@
 //
 // Every text of the page is a template in the language of html/template. The files of this package show the names of
 // the templates. [Options] can name a file system, and the files at its root replace the files of this package. The
-// document daemon/docs/page.md describes them. To change the layout of the page, replace the templates "page" and
-// "answer". An empty script.js removes the script.
+// document daemon/docs/page.md describes these files. To change the layout of the page, replace the templates "page"
+// and "answer". An empty script.js removes the script.
 package holderpage
 
 import (
