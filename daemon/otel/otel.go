@@ -57,6 +57,9 @@ type Tracer struct {
 	callers map[any][]trace.Span // the spans that wait for a batch, by what they wait for: a code or a changeID
 }
 
+// A changeID is the id of a change, as a key of [Tracer.callers].
+type changeID string
+
 // taskSpans are the spans of a task that later spans link to. A missing span has an invalid SpanContext.
 type taskSpans struct{ accepted, attempt trace.SpanContext }
 

@@ -21,9 +21,6 @@ type tracedStore struct {
 	*Tracer
 }
 
-// A changeID is the id of a change, as a key of [Tracer.callers].
-type changeID string
-
 func (s tracedStore) start(ctx context.Context, call string, size int, o ...trace.SpanStartOption) (context.Context, trace.Span) {
 	return s.tracer.Start(ctx, "store."+call, append(o, trace.WithAttributes(sizeOf(size)))...)
 }
