@@ -26,8 +26,8 @@ func version() string { return "keyseatd " + newBuild().Version }
 // A build is the build information that the toolchain stores in the program.
 type build struct {
 	Version  string `json:"version"`
-	Revision string `json:"revision"` // of the sources, with "+changes" for uncommitted changes
-	Time     string `json:"time"`     // of the revision
+	Revision string `json:"revision"` // the commit of the sources, with the suffix "+changes" if the sources had uncommitted changes
+	Time     string `json:"time"`     // the time of the commit
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
 }

@@ -51,10 +51,10 @@ var activityTable = terminal.Layout[view.ActivityEntry]{
 
 const (
 	activityBatch = 1000      // the maximum number of entries of one deletion
-	activityPause = time.Hour // the pause after a deletion of fewer entries
+	activityPause = time.Hour // the pause after a deletion of fewer than activityBatch entries
 )
 
-// deleteOldActivity deletes the entries of the activity that are older than --activity-days, until ctx ends.
+// deleteOldActivity deletes the entries of the audit log that are older than --activity-days, until ctx ends.
 func (s *serveCmd) deleteOldActivity(ctx context.Context, store activity.Store, log *slog.Logger) {
 	var limiter loglimit.Limiter
 	for s.ActivityDays > 0 && ctx.Err() == nil {

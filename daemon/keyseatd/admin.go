@@ -25,7 +25,7 @@ type adminFlags struct {
 	ConsoleGroupsHeader string   `group:"Listeners:" default:"X-Forwarded-Groups" placeholder:"NAME" help:"Header in which the proxy names the groups of the operator."`
 	ConsoleRole         textList `group:"Listeners:" placeholder:"GROUP=ROLE,…" help:"Role of each group in the console, the first that fits. The group * is everybody."`
 
-	signInLink bool // the demo prints a link that signs in
+	signInLink bool // the console accepts a link with a token: the demo prints such a link
 }
 
 // checkAdmin refuses a token file without tokens, and a token file without an admin listener. It also
@@ -44,7 +44,8 @@ func (f adminFlags) checkAdmin(listen string) error {
 	return err
 }
 
-// proxyUsers returns how operators sign in through a proxy. The error names a flag that is missing or not valid.
+// proxyUsers returns the settings for operators that a trusted proxy authenticates. The error names a flag that is
+// missing or not valid.
 func (f adminFlags) proxyUsers(proxies textList) (users operators.ProxyUsers, _ error) {
 	if f.ConsoleUserHeader == "" {
 		return users, nil

@@ -42,7 +42,7 @@ func (b *backupCmd) Run(ctx context.Context, c stdio) error {
 	if err = errors.Join(err, s.Close()); err != nil { //nolint:contextcheck // closing must not be cut short
 		return err
 	}
-	c.audit(ctx, nil, "backup", int(got.Keys)) // without an entry, for which the schema may be too old
+	c.audit(ctx, nil, "backup", int(got.Keys)) // nil: no entry in the database, because its schema may be too old
 	_, err = fmt.Fprintf(c.out, "backed up %s to %s (%.1f MB)\nthe master keys are not in it: keep a copy of their file apart\n",
 		summary(got), b.File, float64(got.Size)/1e6)
 	return err
@@ -85,7 +85,7 @@ func (r *restoreCmd) Run(ctx context.Context, c stdio) error {
 	if err != nil {
 		return err
 	}
-	c.audit(ctx, nil, "restore", int(got.Keys)) // without an entry, for which the schema may be too old
+	c.audit(ctx, nil, "restore", int(got.Keys)) // nil: no entry in the database, because its schema may be too old
 	if _, err := fmt.Fprintf(c.out, "restored %s to %s\n", summary(got), path); err != nil {
 		return err
 	}

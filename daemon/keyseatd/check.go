@@ -47,8 +47,8 @@ func (k *checkCmd) Run(ctx context.Context, c stdio) error {
 	if err != nil {
 		return fmt.Errorf("cannot reach %s: %w", target.Redacted(), dialError(err))
 	}
-	defer func() { _ = answer.Body.Close() }()                         // the body was only read
-	text, _ := io.ReadAll(io.LimitReader(answer.Body, maxReason))      // after an error the status still counts
+	defer func() { _ = answer.Body.Close() }()                         // an error does not matter, because the body was only read
+	text, _ := io.ReadAll(io.LimitReader(answer.Body, maxReason))      // an error does not matter, because the status decides
 	reason, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n") // one line, because another server may respond with a page of HTML
 	if answer.StatusCode != http.StatusOK {
 		return errors.New(strings.TrimSuffix(fmt.Sprintf("%s answers %d: %s", target.Redacted(), answer.StatusCode, reason), ": "))

@@ -17,8 +17,8 @@ type completionCmd struct {
 //go:embed completion
 var completionScripts embed.FS
 
-// Run prints the completion script of the shell. The script calls keyseatd complete at each tab, so it
-// never becomes outdated.
+// Run prints the completion script of the shell. The script calls "keyseatd complete" at each tab, so it never becomes
+// outdated.
 func (k *completionCmd) Run(_ context.Context, c stdio) error {
 	script, err := completionScripts.ReadFile("completion/keyseatd." + k.Shell)
 	if err != nil {
@@ -38,7 +38,7 @@ func (t *commandTree) AfterApply(c *kong.Context) error { //nolint:unparam // ko
 	return nil
 }
 
-// completeCmd is the command keyseatd complete. The completion scripts call it.
+// completeCmd is the command "keyseatd complete". The completion scripts call it.
 type completeCmd struct {
 	commandTree
 	Words []string `arg:"" optional:"" help:"The words after keyseatd, the last of them perhaps half typed or empty."`
@@ -57,8 +57,8 @@ func (k *completeCmd) Run(_ context.Context, c stdio) error {
 // A candidate is a possible completion of a word, with its help text.
 type candidate struct{ text, help string }
 
-// complete returns the possible completions of the last word. The argument words has all words after the program's name.
-// The result is empty for file names and for values that only the database knows.
+// complete returns the possible completions of the last word. The argument words has all words after the program's
+// name. The result is empty for file names, and for values such as codes, because complete does not read the database.
 func complete(root *kong.Node, words []string) []candidate {
 	if len(words) == 0 {
 		words = []string{""}
@@ -85,7 +85,7 @@ type parserState struct {
 	node    *kong.Node
 	flag    *kong.Flag // the flag whose value comes next; nil: none
 	args    int        // the number of positional arguments so far
-	literal bool       // after --, where no word is a flag
+	literal bool       // the word "--" has come, so no later word is a flag
 }
 
 func (w *parserState) step(word string) {

@@ -15,7 +15,7 @@ import (
 	"github.com/keyseat/keyseat/internal/seq"
 )
 
-// configCmd is the command keyseatd config. It accepts the flags of serve and prints their values.
+// configCmd is the command "keyseatd config". It accepts the flags of serve and prints their values.
 type configCmd struct {
 	serveCmd
 	outputFlag
@@ -23,8 +23,8 @@ type configCmd struct {
 	settings []setting
 }
 
-// Run prints the settings, even if one is invalid. Then it fails with the error that serve would return before it opens
-// a database.
+// Run prints the settings, even if one is invalid. Then it makes the checks that serve makes before it opens a
+// database, and returns their error.
 func (k *configCmd) Run(_ context.Context, c stdio) error {
 	if err := terminal.PrintList(c.out, k.Output, settingTable, seq.All(k.settings)); err != nil {
 		return err
@@ -48,7 +48,8 @@ type setting struct {
 	Source string `json:"source"` // flag, environment, file or default
 }
 
-// AfterApply collects the settings. Run cannot collect them, because only the context of kong shows the source of a value.
+// AfterApply collects the settings. Run cannot collect them, because it has no [kong.Context], which has the source of
+// each value.
 func (k *configCmd) AfterApply(c *kong.Context, f configFile, env environment) error { //nolint:unparam // kong calls only a method that returns an error
 	for _, flag := range slices.Concat(c.Model.Flags, c.Selected().Flags) {
 		if variable(flag) != "" {
@@ -85,8 +86,9 @@ func displayValue(flag *kong.Flag) string {
 	}
 }
 
-// value returns the value of a flag's variable. An empty variable counts as not set, because unit files and compose
-// files clear a variable this way. A flag with the tag "empty" is the exception, because its empty value has a meaning.
+// value returns the value of a flag's environment variable. An empty variable counts as not set, because unit files and
+// compose files clear a variable this way. A flag with the tag "empty" is the exception, because its empty value has a
+// meaning.
 func (env environment) value(flag *kong.Flag) (value string, set bool) {
 	value, set = env[variable(flag)]
 	return value, set && (value != "" || flag.Tag.Has("empty"))
@@ -111,8 +113,8 @@ const variablePrefix = "KEYSEAT_"
 // Kubernetes sets the others for a service whose name starts with keyseat.
 var notSettings = regexp.MustCompile(`^KEYSEAT_(TEST_.*|REQUIRE_.*|CRASH|SKEW|(.*_)?SERVICE_(HOST|PORT(_.*)?)|(.*_)?PORT(_\d+_.*)?)$`)
 
-// unknownVariables returns a warning for each variable without an effect. The warning suggests the setting with a
-// similar name.
+// unknownVariables returns a warning for each variable whose name looks like a setting, but that has no effect. If the
+// name is similar to that of a setting, the warning suggests the setting.
 func (env environment) unknownVariables() (texts []string) {
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		upper := strings.ToUpper(strings.TrimPrefix(name, "\ufeff")) // an editor may write a byte order mark before the first line
@@ -132,7 +134,8 @@ func (env environment) unknownVariables() (texts []string) {
 	return texts
 }
 
-// closestVariable returns the variable of the setting whose name differs by at most two edits, or "".
+// closestVariable returns the variable of the setting whose name is most similar to KEYSEAT_ and rest. It returns "" if
+// every name differs by more than two edits.
 func closestVariable(rest string) (best string) {
 	least := 3
 	for name := range settings() {

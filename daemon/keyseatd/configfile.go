@@ -18,8 +18,8 @@ import (
 	"github.com/keyseat/keyseat/internal/safefile"
 )
 
-// A configFile holds the values of the --config file by the names of serve's flags. Each value has the format of an
-// environment variable. Other commands use the values of the flags that they share with serve.
+// A configFile maps the names of serve's flags to their values in the --config file. A value has the same text as it
+// would have in an environment variable. Other commands use the values of the flags that they share with serve.
 type configFile map[string]string
 
 func (f configFile) value(flag *kong.Flag) (value string, set bool) {
@@ -27,8 +27,8 @@ func (f configFile) value(flag *kong.Flag) (value string, set bool) {
 	return value, set
 }
 
-// read parses a JSON object from a file. Its errors never quote a value, because a value may contain a
-// password. For the same reason it refuses a file with a password or a token that other users can read.
+// read parses a JSON object from a file. Its errors never quote a value, because a value may contain a password. If
+// other users can read the file, and the file contains a password or a token, read returns an error.
 func (f configFile) read(path string) error {
 	text, info, err := safefile.Read(path, maxFile)
 	if cause, is := errors.AsType[*fs.PathError](err); is {
@@ -78,7 +78,7 @@ func (f configFile) decodeValue(in *json.Decoder, name string) error {
 
 var errValue = errors.New("must be a text, a number, true or false, or a list of texts")
 
-// toFlagText converts a JSON value to the text that an environment variable would have.
+// toFlagText converts a JSON value to the text that the same setting has in an environment variable.
 func toFlagText(value any) (string, error) {
 	switch value := value.(type) {
 	case string:
@@ -99,8 +99,8 @@ func toFlagText(value any) (string, error) {
 	return "", errValue
 }
 
-// settings returns the names of the flags that have a variable: the flags of serve, and --config. A flag
-// of another command is a setting if serve has a flag of the same name.
+// settings returns the names of the flags that an environment variable can set: the flags of serve, and --config. A
+// flag of another command is a setting if serve has a flag of the same name.
 var settings = sync.OnceValue(func() map[string]bool {
 	names := map[string]bool{"config": true}
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[serveCmd]()) {

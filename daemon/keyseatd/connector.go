@@ -19,8 +19,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// connectorFlags select the connector. There is no default, because a daemon must not pretend to deliver
-// when a flag is missing.
+// connectorFlags select the connector. There is no default, because the only possible default is the simulator, which
+// carries out nothing.
 type connectorFlags struct {
 	Connector string `group:"Most used:" validate:"required" placeholder:"URL" help:"Base URL of the service that carries out tasks, or sim for a simulator."`
 	serviceFlags
@@ -48,7 +48,7 @@ func (f connectorFlags) connector(noProxy bool, log *slog.Logger) (tasks.Connect
 	return c, nil
 }
 
-// service returns the HTTP connector to the service at a URL. In errors, name stands for the URL.
+// service returns the HTTP connector to the service at a URL. Errors contain the argument name, and not the URL.
 func (f serviceFlags) service(name, url string, noProxy bool, log *slog.Logger) (*httpconnector.Connector, error) {
 	token, err := readToken(f.ConnectorTokenFile)
 	if err != nil {
@@ -154,7 +154,8 @@ func (k *connectorTest) Run(ctx context.Context, c stdio) error {
 	return nil
 }
 
-// A serviceReport is the output of the command in JSON: the logins that the test sends, and the results.
+// A serviceReport is the JSON output of the command that tests a service: the logins that the test sends, and the
+// results.
 type serviceReport struct {
 	Accounts []string                     `json:"accounts"`
 	Checks   []httpconnector.ServiceCheck `json:"checks"`

@@ -55,8 +55,8 @@ func (d databaseFlag) missing() bool {
 	return file && errors.Is(err, fs.ErrNotExist)
 }
 
-// change opens an existing database, and calls the function do, which makes a change. Then it prints the change as
-// [stdio.done] does.
+// change opens an existing database, and calls the function do, which makes a change in the database. Then it calls
+// [stdio.done] with stored and remedy.
 func (d databaseFlag) change(ctx context.Context, c stdio, stored, remedy string, do func(s *bunstore.Store) error) error {
 	if err := d.open(ctx, do); err != nil {
 		return err
@@ -83,8 +83,8 @@ func (d databaseFlag) openWith(ctx context.Context, o bunstore.Options, do func(
 	return errors.Join(err, closed)
 }
 
-// openStore opens a database and migrates its schema. If the tables turn out to be distributed, it opens the database again
-// as a distributed one. Therefore --database-distributed is not required.
+// openStore opens a database and migrates its schema. If Citus has distributed the tables, openStore opens the database
+// again with Options.Distributed. Therefore --database-distributed is not required.
 func openStore(ctx context.Context, url string, o bunstore.Options) (*bunstore.Store, error) {
 	if o.Now == nil {
 		o.Now = faultinject.Now
@@ -105,7 +105,8 @@ func openStore(ctx context.Context, url string, o bunstore.Options) (*bunstore.S
 	}
 }
 
-// logDurability logs the database settings that put accepted data at risk. The daemon serves nevertheless.
+// logDurability logs a warning for each database setting that puts accepted data at risk. The daemon starts
+// nevertheless.
 func logDurability(ctx context.Context, store *bunstore.Store, log *slog.Logger) {
 	risks, err := store.DurabilityRisks(ctx)
 	if err != nil {
@@ -116,7 +117,7 @@ func logDurability(ctx context.Context, store *bunstore.Store, log *slog.Logger)
 	}
 }
 
-// unverifiedTLS explains the risk of a connection to the hosts of [bunstore.Store.UnverifiedHosts].
+// unverifiedTLS explains in a warning the risk of a connection to PostgreSQL without verified TLS.
 const unverifiedTLS = "whoever can change the network between can read and change everything: add sslmode=verify-full to the database's URL"
 
 // logTransport logs a warning if the connections to PostgreSQL do not use verified TLS.
@@ -133,8 +134,8 @@ func printTransport(store *bunstore.Store, to io.Writer) {
 	}
 }
 
-// printDurability prints the warnings of [logDurability] for an operator. The warnings are not findings of the doctor,
-// because the stored data is consistent.
+// printDurability prints the warnings of [logDurability] for an operator. The command "keyseatd doctor" does not count
+// them as findings, because the stored data is consistent.
 func printDurability(ctx context.Context, store *bunstore.Store, to io.Writer) error {
 	risks, err := store.DurabilityRisks(ctx)
 	for _, r := range risks {

@@ -80,7 +80,8 @@ func (d *demoCmd) serve(ctx context.Context, c stdio, s *serveCmd, store *bunsto
 	return server.Run(ctx)
 }
 
-// settings returns the settings of a demo daemon, without the addresses of its listeners. All its files are in the folder.
+// settings returns the settings of a demo daemon. All its files are in the folder. The caller sets the addresses of the
+// listeners.
 func (d *demoCmd) settings(folder string) *serveCmd {
 	s := &serveCmd{
 		Workers: 64, TaskAttempts: 8, TaskBackoff: 2 * time.Second, TaskDeadline: 15 * time.Minute,

@@ -18,7 +18,8 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// A demoClock is the clock of a demo's store. It shows a time in the past while the demo makes its history.
+// A demoClock is the clock of a demo's store. While the demo stores the history of the last days, the clock shows a
+// time in the past.
 type demoClock struct{ behind atomic.Int64 } // nanoseconds
 
 func (c *demoClock) Now() time.Time {
@@ -33,7 +34,7 @@ type demoConnector struct {
 }
 
 const (
-	pendingLogin = "pending@example.com" // the provider reports forever that it is still at work
+	pendingLogin = "pending@example.com" // the provider reports at every attempt that its work continues
 	silentLogin  = "silent@example.com"  // the provider never responds
 )
 
@@ -80,7 +81,8 @@ func demoUpgrade(code keys.Code, country, login string) tasks.Request {
 	}
 }
 
-// demoCountries are the countries of the demo's plans. A country that is listed twice sells twice as much.
+// demoCountries are the countries of the demo's plans. The plans take the countries in turn, so a country that is
+// listed twice has twice as many plans.
 var demoCountries = []stock.Country{"US", "DE", "JP", "TR", "US", "BR"}
 
 func demoPlans() (edits []stock.PlanEdit) {
@@ -109,7 +111,7 @@ func seedHistory(ctx context.Context, store *bunstore.Store, engine tasks.Engine
 				return err
 			}
 		}
-		jobs, err := engine.Lease(ctx, "demo", math.MaxInt16, time.Hour) // an hour is longer than all calls for these jobs
+		jobs, err := engine.Lease(ctx, "demo", math.MaxInt16, time.Hour) // an hour, because each call advances the clock by some seconds, and no lease may end before its call
 		if err != nil {
 			return err
 		}
@@ -164,7 +166,8 @@ func demoLogin(random *rand.Rand) string {
 	return name + "@example.com"
 }
 
-// demoKeys returns a key for every state. The caller puts the last key into the queue.
+// demoKeys returns a key for every state. The caller accepts an upgrade for the last key, so that its task is in the
+// queue.
 func demoKeys() ([]keys.Key, []demoKey) {
 	bought := time.Now().Add(-60 * 24 * time.Hour)
 	used := bought.Add(24 * time.Hour)

@@ -26,7 +26,8 @@ type doctorCmd struct {
 	AdminTokenFile string `placeholder:"FILE" help:"Tokens of the admin API. The doctor warns of those that have expired, or expire within 14 days."`
 }
 
-// staleLease is the time after which an expired lease is a finding. A running daemon takes a task over much sooner.
+// staleLease is how long ago a lease must have ended before the doctor reports it. A running daemon leases such a task
+// again much sooner.
 const staleLease = 10 * time.Minute
 
 // Run prints the findings. It returns an error if there are findings that it has not repaired.
@@ -97,7 +98,7 @@ func (d *doctorCmd) print(w io.Writer, found iter.Seq2[findingRow, error]) error
 		f.print(out)
 	}
 	if n == 0 {
-		_, _ = fmt.Fprintln(out, "nothing is wrong") // Flush returns its error
+		_, _ = fmt.Fprintln(out, "nothing is wrong") // Flush returns the error of this write
 	}
 	return out.Flush()
 }

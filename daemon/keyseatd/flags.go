@@ -73,7 +73,7 @@ func checkFields(fields any) error {
 	}
 	first := invalid[0]
 	text := cmp.Or(ruleTexts[first.Tag()], "is not valid ("+first.Tag()+")")
-	text = strings.ReplaceAll(text, "{}", kebabCase(first.Param())) // the parameter is a number, which kebabCase does not change, or the name of a field
+	text = strings.ReplaceAll(text, "{}", kebabCase(first.Param())) // the parameter is the name of a field, or a number, which kebabCase does not change
 	return usageError{fmt.Errorf("%s %s%s", first.Field(), text, missingHints[first.Field()])}
 }
 
@@ -112,8 +112,8 @@ func checkText(value string, list bool) error {
 	return nil
 }
 
-// checkArguments refuses control characters in flags and in positional arguments. It does not check a
-// key's code, because the command trims the code when it parses it.
+// checkArguments refuses control characters in flags and in positional arguments. It does not check a key's code,
+// because [keys.ParseTyped] trims and checks the code.
 func checkArguments(path []*kong.Path) error {
 	for _, p := range path {
 		switch {

@@ -173,8 +173,8 @@ var taskTable = terminal.Layout[view.Task]{
 	},
 }
 
-// pageSize is the number of rows that are in memory simultaneously, a few megabytes. On Citus, every shard sends up to
-// pageSize rows for each page, so long lists need large pages.
+// pageSize is the maximum number of rows in one page of a list. Only one page is in memory, a few megabytes. On Citus,
+// every shard sends up to pageSize rows for each page, so a long list with small pages would be slow.
 const pageSize = 5000
 
 func listKeys(ctx context.Context, s adminstore.AdminStore, f adminstore.KeyFilter, first adminstore.Page) iter.Seq2[tasks.Snapshot, error] {

@@ -16,7 +16,8 @@ import (
 	"github.com/keyseat/keyseat/daemon"
 )
 
-// listen opens the listeners. It runs last, because a daemon must not accept a connection that it cannot serve.
+// listen opens the listeners. It runs after the server is built, because a daemon must not accept a connection that it
+// cannot serve.
 func (s *serveCmd) listen(ctx context.Context, server *daemon.Server, log *slog.Logger) (err error) {
 	cert, err := s.certificate()
 	if err != nil {
@@ -58,7 +59,8 @@ func addresses(server *daemon.Server) []any {
 	return append(all, "console", console, "metrics", site+"metrics")
 }
 
-// siteURL returns the URL of the root of a listener. If the listener is on all addresses, the URL names this machine.
+// siteURL returns the URL of the root of a listener. If the listener is on all addresses, the host of the URL is
+// localhost.
 func siteURL(scheme string, l net.Listener) string {
 	host, port, _ := net.SplitHostPort(l.Addr().String()) // cannot fail for an address of TCP
 	if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
@@ -83,7 +85,7 @@ func listenOn(ctx context.Context, flag, address string) (net.Listener, error) {
 	config := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}}
 	l, err := config.Listen(ctx, "tcp", address)
 	if failed, is := errors.AsType[syscall.Errno](err); is {
-		err = failed // without a second mention of the address
+		err = failed // the part without the address, because the message below contains the address
 	} else if failed, is := errors.AsType[*net.OpError](err); is {
 		err = failed.Err
 	}
@@ -146,8 +148,8 @@ func (c *certificate) read() error {
 	return nil
 }
 
-// config returns a TLS configuration that always uses the newest pair. It allows TLS 1.3, and TLS 1.2 with cipher
-// suites that authenticate what they encrypt (RFC 9325, section 4.2).
+// config returns a TLS configuration that always uses the newest pair. It allows TLS 1.3, and TLS 1.2 with AEAD cipher
+// suites (RFC 9325, section 4.2).
 func (c *certificate) config() *tls.Config {
 	return &tls.Config{
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.pair.Load(), nil },
@@ -169,8 +171,9 @@ func (s *serveCmd) checkTLSKey() error {
 	return withName("--tls-key", err)
 }
 
-// checkPlaintext refuses listeners that other machines can reach without TLS, because passwords and tokens pass
-// through them. With trusted proxies, the proxies do TLS. An admin listener without tokens needs no TLS.
+// checkPlaintext refuses listeners that other machines can reach without TLS, because passwords and tokens pass through
+// them. The flag --plaintext allows such listeners. With trusted proxies they are allowed too, because the proxies use
+// TLS. An admin listener without tokens needs no TLS.
 func (s *serveCmd) checkPlaintext() error {
 	if s.Plaintext || len(s.TrustedProxies) > 0 {
 		return nil

@@ -1,10 +1,11 @@
 // Command keyseatd serves keyseat's API and is the tool for its operators.
 //
-// Each command is a type: keysImport is the command keyseatd keys import. Its fields are the flags, and its method
-// Run does the work. Related commands share a file. [commands] lists all commands, and help.txt has their long help.
-// The error of Run determines the exit status, and its text is the one line on standard error.
+// Each command is a type: keysImport is the command "keyseatd keys import". The fields of the type are the flags, and
+// its method Run does the work. Related commands share a file. [commands] lists all commands, and help.txt has their
+// long help. The error of Run determines the exit status, and its text is the one line on standard error.
 //
-// The package has no rules: it opens the store, calls the package that does the work, and prints the result.
+// The package makes no decisions about keys and tasks. A command opens the store, calls the package that does the work,
+// and prints the result.
 //
 // Everything that a command needs from the process is a parameter of [run]. Only main reads the process's
 // arguments, environment and streams.
@@ -50,8 +51,8 @@ const (
 	exitUsage  = 2
 )
 
-// oneLine formats an error as one line for a terminal. Joined errors are separated by semicolons. A
-// [fs.PathError] becomes a sentence.
+// oneLine formats an error as one line for a terminal. Joined errors are separated by semicolons. A [fs.PathError] is
+// formatted as "cannot open FILE: reason".
 func oneLine(err error) string {
 	text := strings.ReplaceAll(err.Error(), "\n", "; ")
 	if file, is := errors.AsType[*fs.PathError](err); is {
@@ -82,8 +83,8 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	return exitFailed
 }
 
-// runToHangup runs a command. When the terminal closes (SIGHUP), the command ends as with Ctrl-C, unless
-// nohup started it. A daemon handles SIGHUP itself.
+// runToHangup runs a command. When the terminal closes (SIGHUP), the command ends as with Ctrl-C, unless nohup started
+// it. The command serve is the exception, because SIGHUP makes it read its files again.
 func runToHangup(ctx context.Context, cmd command, c stdio) error {
 	if _, is := cmd.(*serveCmd); !is && !signal.Ignored(syscall.SIGHUP) {
 		var stop func()

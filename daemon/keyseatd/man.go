@@ -11,7 +11,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// manCmd is the command keyseatd man. The packages for Linux contain its output.
+// manCmd is the command "keyseatd man". The packages for Linux contain its output.
 type manCmd struct{ commandTree }
 
 func (m *manCmd) Run(_ context.Context, c stdio) error {
@@ -20,7 +20,7 @@ func (m *manCmd) Run(_ context.Context, c stdio) error {
 	return out.Flush()
 }
 
-// manualIntro is the manual page up to the flags of all commands.
+// manualIntro is the manual page up to the place for the flags that all commands share.
 //
 //go:embed manual.man
 var manualIntro string
@@ -55,7 +55,8 @@ func writeManualFlags(w io.Writer, flags []*kong.Flag) {
 	}
 }
 
-// roff escapes a text for man(7): a hyphen would become a longer dash, and a line with a dot at its start a request.
+// roff escapes a text for man(7). Otherwise a hyphen would become a longer dash. A line that starts with a dot or an
+// apostrophe would become a formatting request.
 func roff(text string) string {
 	text = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(text)
 	lines := strings.Split(text, "\n")

@@ -78,7 +78,7 @@ func (m *masterKeyRotate) Run(ctx context.Context, c stdio) error {
 	})
 }
 
-// rotateMasterKeys rotates a file of master keys. With period 0 it adds no key.
+// rotateMasterKeys rotates the keys in a file of master keys. With period 0 it destroys old keys, but adds no key.
 func rotateMasterKeys(ctx context.Context, s *bunstore.Store, file string, period time.Duration) (keyring.Rotated, error) {
 	needed, err := neededMasterKeys(ctx, s)
 	if err != nil {

@@ -2,11 +2,11 @@ package main
 
 import "golang.org/x/sys/unix"
 
-// protectMemory makes the process not dumpable. Its memory gets into no core dump, and other processes of the same
-// user cannot read it. Processes of root still can.
+// protectMemory makes the process not dumpable. No core dump contains the memory of the process, and other processes of
+// the same user cannot read that memory. Processes of root still can.
 func protectMemory() error {
-	// A sandbox may forbid this call. The next call is then enough: the kernel writes no core of a process that is not
-	// dumpable.
+	// A sandbox may forbid setrlimit. Then prctl is enough, because the kernel writes no core dump of a process that is
+	// not dumpable.
 	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
 	return unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
 }

@@ -54,8 +54,8 @@ func parse(args []string, c stdio) (command, error) {
 	return cmd, err
 }
 
-// newParser returns the parser of the command line, without the commands that the patterns of skipped match. It
-// calls exit after it has printed the help or the version.
+// newParser returns the parser of the command line. It leaves out each command whose field matches a pattern in
+// skipped. The parser calls exit after it has printed the help or the version.
 func newParser(c stdio, exit func(int), skipped ...string) (*kong.Kong, error) {
 	file := configFile{}
 	return kong.New(
@@ -91,9 +91,10 @@ func mapper[T any](parse func(string) (T, error)) kong.MapperFunc {
 	}
 }
 
-// otherCommands returns a pattern of the fields of [commands] that args does not need. It returns nothing if args does
-// not start with a command, or if that command needs the names of all commands. Without the pattern, kong would take a
-// quarter of the processor time of a short command, because its work grows with the number of commands and flags.
+// otherCommands returns a pattern for kong to ignore fields of [commands]. The pattern matches every command that args
+// does not name. The result is empty if args does not start with a command, or if that command needs the names of all
+// commands. Without the pattern, kong would take a quarter of the processor time of a short command, because its work
+// grows with the number of commands and flags.
 func otherCommands(args []string) (patterns []string) {
 	var others []string
 	found := false

@@ -19,18 +19,18 @@ import (
 
 const (
 	keyPoll       = 5 * time.Second   // how often a daemon checks its file of master keys
-	rotationEvery = time.Minute       // how often a daemon records its key and reads the records of the other daemons
+	rotationEvery = time.Minute       // how often a daemon records the key that it encrypts with, and reads the records of the other daemons
 	sealingTTL    = 5 * rotationEvery // how long a record is valid; long enough to survive failures of the database
-	rotationDelay = time.Hour         // the time from the start of a daemon to its first rotation; see keyRotation.others
+	rotationDelay = time.Hour         // the time from the start of a daemon to its first rotation, in which the other daemons record their files
 )
 
 // A keyRotation rotates the master keys of a daemon, and records which key the daemon encrypts with. It logs a problem
-// again only if it has logged another problem in between.
+// that persists only once.
 type keyRotation struct {
 	store  *bunstore.Store
 	ring   *keyring.Ring
 	file   string
-	place  string // the machine and the path of the file, as in the database
+	place  string // HOST:PATH of the file, as it is recorded in the database
 	period time.Duration
 	log    *slog.Logger
 
@@ -46,14 +46,14 @@ func (s *serveCmd) newKeyRotation(store *bunstore.Store, ring *keyring.Ring, log
 	if err != nil {
 		place = file
 	}
-	host, _ := os.Hostname() // without a name, all machines count as one
+	host, _ := os.Hostname() // if the name is unknown, files with one path on several machines are taken for one file
 	return &keyRotation{
 		store: store, ring: ring, file: file, place: host + ":" + place, period: s.KeyPeriod, log: log, started: faultinject.Now(),
 	}
 }
 
-// run takes a step every minute until ctx ends. If the period is short, it takes steps more often. It also takes a step
-// when another key has become the first.
+// run calls step every minute until ctx ends. If the period is short, it calls step more often. It also calls step when
+// the file has a new first key, which encrypts.
 func (k *keyRotation) run(ctx context.Context) {
 	every := rotationEvery
 	if k.period > 0 {
@@ -67,7 +67,7 @@ func (k *keyRotation) run(ctx context.Context) {
 	}
 }
 
-// step records the key that encrypts, and rotates the keys if that is due.
+// step records the key that encrypts new secrets, and rotates the keys if a rotation is due.
 func (k *keyRotation) step(ctx context.Context) {
 	all, err := k.ring.Keys()
 	if err == nil {
@@ -104,7 +104,7 @@ func (*keyRotation) missing(all []keyring.KeyInfo, daemons []bunstore.Sealing) s
 	return ""
 }
 
-// rotate takes one step of the rotation, if a step is due and this daemon may take the step.
+// rotate adds or destroys keys, if that is due and if this daemon may do it.
 func (k *keyRotation) rotate(ctx context.Context, all []keyring.KeyInfo, daemons []bunstore.Sealing) {
 	r := keyring.Rotation{Now: faultinject.Now(), Period: k.period}
 	if k.period == 0 || !r.IsDue(all[0]) && !r.HasRested(all) {
@@ -129,9 +129,9 @@ func (k *keyRotation) rotate(ctx context.Context, all []keyring.KeyInfo, daemons
 
 // others returns the other files of master keys that daemons of this database use, or have used in the last hour.
 //
-// If each of two machines added a key to its own file, neither machine could open the accounts that the other machine
-// sealed. A daemon with a PostgreSQL database therefore waits for an hour after its start before it rotates keys. Until
-// then, the other daemons have recorded their files.
+// If daemons on two machines each added a key to their own file, neither daemon could decrypt the secrets that the
+// other daemon has encrypted. A daemon with a PostgreSQL database therefore waits for an hour after its start before it
+// rotates keys. In that hour, the other daemons record their files.
 func (k *keyRotation) others(daemons []bunstore.Sealing) string {
 	var files []string
 	for _, d := range daemons {
@@ -151,7 +151,8 @@ func (k *keyRotation) report(ctx context.Context, message, detail string) {
 	k.log.WarnContext(ctx, message, "file", k.file, "error", detail)
 }
 
-// masterKeyAge returns the age of the key that encrypts. It returns false if the file does not show the age.
+// masterKeyAge returns the age of the ring's first key, which encrypts. It returns false if the file has no creation
+// time for that key.
 func masterKeyAge(ring *keyring.Ring) (age time.Duration, known bool) {
 	all, err := ring.Keys()
 	if err != nil || all[0].Created.IsZero() {
@@ -162,7 +163,7 @@ func masterKeyAge(ring *keyring.Ring) (age time.Duration, known bool) {
 
 const oldMasterKey = 7 * 24 * time.Hour // the age at which the doctor warns of a master key
 
-// printMasterKeyAge prints a warning if the key that encrypts is old, or of unknown age.
+// printMasterKeyAge prints a warning if the ring's first key, which encrypts, is old or has no known age.
 func printMasterKeyAge(ring *keyring.Ring, to io.Writer) {
 	age, known := masterKeyAge(ring)
 	found := fmt.Sprintf("%d days old", age/(24*time.Hour))

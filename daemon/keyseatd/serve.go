@@ -49,7 +49,7 @@ func tuneGC(env environment) {
 	}
 }
 
-// prepare checks rules across several flags and creates the connector. It does not access the database.
+// prepare checks the rules that concern more than one flag, and creates the connector. It does not access the database.
 func (s *serveCmd) prepare(log *slog.Logger) (tasks.Connector, error) {
 	if s.MasterKeyFile == "" && !strings.HasPrefix(s.Database, sqlitePrefix) {
 		return nil, usageError{errors.New("--master-key-file is missing: make one with `keyseatd master-key add FILE`")}
@@ -147,7 +147,7 @@ func logStop(ctx context.Context, log *slog.Logger) (logStopped func(err error))
 	cancel := context.AfterFunc(ctx, func() {
 		now := time.Now()
 		log.Info("stopping")
-		began <- now // only now may "stopped" be logged
+		began <- now // after this send, the returned function logs "stopped"
 	})
 	return func(err error) {
 		if err != nil {

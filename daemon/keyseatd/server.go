@@ -102,7 +102,8 @@ func (f pageFlags) checkPage() error {
 	return withName("--page-files", err)
 }
 
-// page returns the page for key holders, or nil if the page is off. It logs the shades of a color that lacks contrast.
+// page returns the page for key holders, or nil if the page is off. If --page-color has too little contrast, page logs
+// the shades that it uses instead.
 func (f pageFlags) page(api http.Handler, log *slog.Logger) (http.Handler, error) {
 	if f.Page == "off" {
 		return nil, nil //nolint:nilnil // the flag turns the page off
@@ -128,7 +129,7 @@ type limitFlags struct {
 // applyLimits sets the limits of a server. Connections are limited to a quarter of the files that the process may open.
 func (f limitFlags) applyLimits(server *daemon.Server) {
 	server.API.MaxInFlight, server.MaxConns = cmp.Or(f.MaxRequests, daemon.NoLimit), cmp.Or(f.MaxConnections, daemon.NoLimit)
-	if limit := maxFiles() / 4; limit > 0 && server.MaxConns > 0 { // the other files are for databases, the provider and the other listener
+	if limit := maxFiles() / 4; limit > 0 && server.MaxConns > 0 { // the remaining files are for databases, the provider and the other listener
 		server.MaxConns = min(server.MaxConns, limit)
 	}
 }
@@ -190,7 +191,8 @@ func newMetrics(store *bunstore.Store, log *slog.Logger) *metrics.Recorder {
 	return m
 }
 
-// deductExpired deducts expired plans from the stored sums of their countries every minute, until ctx ends.
+// deductExpired calls [bunstore.Store.DeductExpired] every minute until ctx ends. That method keeps the stored sums of
+// free slots up to date when plans expire.
 func deductExpired(ctx context.Context, store *bunstore.Store, log *slog.Logger) {
 	for clock.Sleep(ctx, time.Minute) == nil {
 		if err := store.DeductExpired(ctx); err != nil && ctx.Err() == nil {
@@ -199,8 +201,8 @@ func deductExpired(ctx context.Context, store *bunstore.Store, log *slog.Logger)
 	}
 }
 
-// addAdminHandlers adds the admin API and the console to a server, if the flags name a token file. The
-// admin API calls wake when an admin action makes a task due now.
+// addAdminHandlers adds the admin API and the console to a server, if the flags name a token file. The admin API calls
+// wake when an admin action makes a task due immediately.
 func (s *serveCmd) addAdminHandlers(server *daemon.Server, store *bunstore.Store, m *metrics.Recorder, wake func()) (err error) {
 	if s.AdminTokenFile == "" {
 		return nil

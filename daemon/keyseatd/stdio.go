@@ -69,8 +69,8 @@ func (f progressFile) Close() error {
 	return f.file.Close()
 }
 
-// interruptible returns a reader of r that fails when ctx ends. Standard input needs it, because a blocked
-// read of a terminal cannot be cancelled.
+// interruptible returns a reader of r whose reads fail when ctx ends. It is for standard input, because a blocked read
+// of a terminal cannot be cancelled.
 func interruptible(ctx context.Context, r io.Reader) io.ReadCloser {
 	out, in := io.Pipe()
 	stop := context.AfterFunc(ctx, func() { _ = in.CloseWithError(ctx.Err()) }) // CloseWithError always returns nil
@@ -107,10 +107,10 @@ func (c stdio) hint(text string) {
 // without a message.
 func ignoreSIGPIPE() { signal.Ignore(syscall.SIGPIPE) }
 
-// done prints the line stored, which describes a stored change, as [stdio.printStored] does.
+// done calls [stdio.printStored] with the text stored as the only line to print.
 func (c stdio) done(stored, remedy string) error { return c.printStored(stored, remedy, stored) }
 
-// Hints for an error after a stored change: the command that shows the change.
+// Remedies for [stdio.printStored]. Each names the command that shows the stored change.
 const (
 	hintKey       = "`keyseatd keys show` shows the key"
 	hintPlans     = "`keyseatd plans list` shows the plans"
@@ -143,7 +143,7 @@ func parseEnviron(environ []string) environment {
 // stack trace does not help an operator.
 const noStack = slog.Level(127)
 
-// logFlags set the level and the format of the log. Package loglimit limits repeated lines.
+// logFlags set the level and the format of the log.
 type logFlags struct {
 	LogLevel  string `default:"info" enum:"debug,info,warn,error" help:"Lowest level of logged lines: debug, info, warn or error."`
 	LogFormat string `default:"console" enum:"console,json" help:"Format of the log: console or json."`
@@ -192,9 +192,9 @@ func hostname() string {
 	return host
 }
 
-// audit records an action in the audit log: as a line on standard error and, unless s is nil, as an entry in s. The action
-// has printed n codes or written them to a file, or has made n changes whose actor is in no history. If n is 0, audit
-// records nothing. Only the entry has the attributes in more.
+// audit records an action in the audit log. It writes a line on standard error and, unless s is nil, an entry in s. The
+// action has printed n codes or written them to a file, or has made n changes without a history that names the actor.
+// If n is 0, audit records nothing. Only the entry has the attributes in more.
 func (c stdio) audit(ctx context.Context, s activity.Store, action string, n int, more ...slog.Attr) {
 	if n > 0 {
 		log := c.auditLog(s)
@@ -217,7 +217,8 @@ func auditAttrs(action string, n int) []slog.Attr {
 	return []slog.Attr{slog.String("action", action), slog.String("actor", actor()), slog.Int("count", n)}
 }
 
-// record stores an entry of the audit log. It writes no line, because the history of the key names the actor.
+// record stores an entry of the audit log. It writes no line on standard error, because the history of the key names
+// the actor.
 func (c stdio) record(ctx context.Context, s activity.Store, action string, attrs ...slog.Attr) {
 	c.auditLog(s).Write(ctx, slog.LevelInfo, "", append(attrs, slog.String("action", action), slog.String("actor", actor())))
 }

@@ -14,18 +14,19 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// updateTimeout is the time limit of an admin action. Until then a command retries while the database is unavailable.
+// updateTimeout is the time limit of an admin action. Within this time, a command retries if the database is
+// unavailable.
 const updateTimeout = 30 * time.Second
 
 // An update is an admin action, with its name in the audit log and the texts of [stdio.done].
 type update struct {
 	name           string
-	action         func(v tasks.Snapshot, id string) (tasks.Change, error) // returns the change, which gets the id
+	action         func(v tasks.Snapshot, id string) (tasks.Change, error) // returns the change with this id
 	stored, remedy string
 }
 
-// do applies the action to the key or the task that the function read returns. It adds the actor to each event that has no
-// note. Then it prints the stored change.
+// do applies the action to the key or the task that the function read returns. If an event of the change has no note,
+// its note becomes the actor. Then do prints the stored change.
 func (u update) do(ctx context.Context, c stdio, d databaseFlag, read func(context.Context, *bunstore.Store) (tasks.Snapshot, error)) error {
 	return d.change(ctx, c, u.stored, u.remedy, func(s *bunstore.Store) error {
 		ctx, cancel := context.WithTimeout(ctx, updateTimeout)
@@ -47,7 +48,7 @@ func (u update) do(ctx context.Context, c stdio, d databaseFlag, read func(conte
 }
 
 func subjects(ctx context.Context, s *bunstore.Store, change tasks.Change) (attrs []slog.Attr) {
-	if k, err := s.FingerprintKey(ctx, daemon.NewFingerprintKey()); err == nil { // without it, the entry lacks the key
+	if k, err := s.FingerprintKey(ctx, daemon.NewFingerprintKey()); err == nil { // after an error, the entry of the audit log has no key
 		attrs = append(attrs, slog.String("key", k.Fingerprint(change.Code())))
 	}
 	if change.Task != nil {
@@ -122,7 +123,7 @@ type tasksResolve struct {
 	Outcome tasks.Outcome `help:"The actual outcome at the provider: ${enum}. Success spends the slot, any other frees it." required:"" enum:"${outcomes}" placeholder:"OUTCOME"`
 }
 
-// Run resolves the suspect slot of the task. It also updates the key, if the task is the key's latest.
+// Run resolves the suspect slot of the task. It also updates the key, if the task is the latest task of the key.
 func (t *tasksResolve) Run(ctx context.Context, c stdio) error {
 	resolve := func(v tasks.Snapshot, id string) (tasks.Change, error) { return tasks.Resolve(v, t.Outcome, id) }
 	return t.updateTask(ctx, c, t.ID, update{"tasks resolve", resolve, "the task is resolved as " + string(t.Outcome), hintTask})

@@ -38,8 +38,8 @@ var endpointTable = terminal.Layout[endpoint]{
 	},
 }
 
-// An endpoint is a row of the list of endpoints. Waiting is the number of its queued deliveries. There is up to one for
-// each key, and up to one for each country that is low in stock.
+// An endpoint is a row of the list of endpoints. Waiting is the number of its queued deliveries: up to one for each
+// key, and up to one for each country that is low in stock.
 type endpoint struct {
 	Name    string    `json:"endpoint"`
 	State   string    `json:"state"` // live or gone
@@ -138,8 +138,9 @@ func (f endpointFlags) endpoints() (*webhooks.File, error) {
 	return file, withName("--webhook-file", err)
 }
 
-// lowStock returns a function that returns the number of free slots at which a country is low in stock for the endpoints.
-// Without a file of endpoints, lowStock returns nil.
+// lowStock returns a function that returns the low-stock threshold of a country, in free slots. It is the highest
+// threshold that an endpoint has for the country. The function returns false if no endpoint has one. Without a file of
+// endpoints, lowStock returns nil.
 func (f endpointFlags) lowStock() (func(stock.Country) (int, bool), error) {
 	file, err := f.endpoints()
 	if file == nil {

@@ -56,8 +56,8 @@ func (w *webhooksReplay) Run(ctx context.Context, c stdio) error {
 	return c.done(fmt.Sprintf("queued for delivery: %d keys", n), hintEndpoints+" with their queued deliveries")
 }
 
-// selectKey sets the key to replay, and with --event also the position in its history. With --since alone it
-// sets neither. It returns an error if the endpoint, the key or the event does not exist.
+// selectKey sets the key to replay. With --event it also sets the position in the key's history from which to replay.
+// With --since alone it sets neither. It returns an error if the endpoint, the key or the event does not exist.
 func (w *webhooksReplay) selectKey(ctx context.Context, s *bunstore.Store, r *outbox.Replay) error {
 	all, err := s.Subscribers(ctx)
 	if err == nil && !slices.ContainsFunc(all, func(s outbox.Subscriber) bool { return s.Name == w.Endpoint }) {
@@ -120,7 +120,7 @@ type endpointArg struct {
 	Endpoint string `arg:"" help:"The endpoint's name."`
 }
 
-// update calls the function change for the endpoint, and then prints the line stored.
+// update calls the function change with the endpoint's name. Then it prints the text of the argument stored.
 func (e endpointArg) update(ctx context.Context, c stdio, change func(*bunstore.Store, context.Context, string) error, stored string) error {
 	err := e.change(ctx, c, stored, hintEndpoints, func(s *bunstore.Store) error { return change(s, ctx, e.Endpoint) })
 	return endpointError(e.Endpoint, err)
@@ -162,7 +162,7 @@ func (w *webhooksTest) Run(ctx context.Context, c stdio) error {
 	return w.send(ctx, c, all[i])
 }
 
-// send sends the examples of the endpoint's events, until one fails.
+// send sends an example of each event that the endpoint wants, and stops after a failed delivery.
 func (w *webhooksTest) send(ctx context.Context, c stdio, e webhooks.Endpoint) error {
 	client := webhooks.Client(w.policy())
 	for _, example := range webhooks.ExampleEvents(rand.Text(), time.Now()) {
