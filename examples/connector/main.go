@@ -1,5 +1,5 @@
 // Connector shows a custom connector, for a provider without an HTTP service. The provider here has a client library in
-// Go. The provider joins members under a reference, and takes seconds to do so.
+// Go. Each request to the provider has a unique reference, and the provider takes seconds to process it.
 //
 //	Do ─▶ provider.Status(reference) ── not found ─▶ provider.Submit(reference, …) ─▶ Pending
 //	                │
@@ -46,7 +46,7 @@ type connector struct{ provider *provider }
 var _ tasks.Connector = connector{}
 
 // outcomes maps the provider's results to keyseat's outcomes. If a result is missing here, the connector returns it
-// unchanged. An unknown outcome makes keyseat end the task with a system error, and log that.
+// unchanged, as an unknown outcome. keyseat then ends the task with a system error, and logs an error.
 var outcomes = map[string]tasks.Outcome{
 	"joined":          tasks.Success,
 	"renewed":         tasks.Success,
@@ -63,7 +63,7 @@ func (c connector) Do(ctx context.Context, r tasks.ConnectorRequest) tasks.Conne
 	switch {
 	case errors.Is(err, errNoReference):
 		return c.submit(ctx, r)
-	case err != nil: // a failed look-up has no effect
+	case err != nil: // the look-up failed, so this attempt has submitted nothing
 		return tasks.ConnectorResult{Effect: tasks.None, Note: "the provider does not answer"}
 	case result == "":
 		return tasks.ConnectorResult{Effect: tasks.Pending, RetryAfter: time.Second}
@@ -75,7 +75,7 @@ func (c connector) Do(ctx context.Context, r tasks.ConnectorRequest) tasks.Conne
 	return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: outcome}
 }
 
-// submit starts the work. A later attempt returns its result.
+// submit starts the work. A later attempt returns the result of the work.
 func (c connector) submit(ctx context.Context, r tasks.ConnectorRequest) tasks.ConnectorResult {
 	err := c.provider.Submit(ctx, joinRequest{
 		Reference: r.IdempotencyKey(), Group: r.Plan.ID, Renew: r.Kind == tasks.Renew,
@@ -91,7 +91,7 @@ func (c connector) submit(ctx context.Context, r tasks.ConnectorRequest) tasks.C
 	return tasks.ConnectorResult{Effect: tasks.Unknown, Note: "it is unknown whether the provider received the request"}
 }
 
-// serve mounts the API on the connector, and carries out accepted tasks until the context ends.
+// serve registers the API on mux, and carries out accepted tasks with the connector c until the context ends.
 func serve(ctx context.Context, c tasks.Connector, mux *http.ServeMux) error {
 	var master [keyring.KeySize]byte
 	_, _ = rand.Read(master[:]) // never fails

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// A provider imitates the client library of a provider. It has no idempotency keys, but every reference is unique.
+// A provider imitates the client library of a provider. It has no idempotency keys, but it refuses a second request
+// with the same reference.
 type provider struct {
 	duration time.Duration // time to process a request
 
@@ -26,7 +27,7 @@ type joinRequest struct {
 	NewEmail, NewPassword string
 }
 
-// A submitted request has the time at which the provider has processed it.
+// submitted is a request, with the time at which the provider has processed the request.
 type submitted struct {
 	joinRequest
 	ready time.Time
@@ -51,7 +52,7 @@ func (p *provider) Submit(ctx context.Context, r joinRequest) error {
 	if r.Reference == "" || r.Login == "" || r.Password == "" {
 		return errInvalid
 	}
-	time.Sleep(time.Millisecond) // the network's time, in which another process may submit the same reference
+	time.Sleep(time.Millisecond) // the delay of the network; another process may submit the same reference meanwhile
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, found := p.requests[r.Reference]; found {

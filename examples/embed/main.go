@@ -1,5 +1,5 @@
 // Embed serves keyseat's API from your own mux, with a store in memory and a simulated connector. In
-// production, use a store of adapters/bunstore and a connector of yours instead.
+// production, use a store of adapters/bunstore and your own connector instead.
 package main
 
 import (

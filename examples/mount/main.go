@@ -15,8 +15,8 @@
 //	go run ./examples/mount shop.db
 //	curl -d account=anna -d key=ANNAS-KEY -d login=anna@example.com -d pwd=secret http://127.0.0.1:8080/buy
 //
-// The upgrade may still fail minutes later, or soon if all slots are taken. The key's info and a webhook of
-// keyseatd report that, and the shop must then return the payment.
+// The upgrade may still fail later, for example because all slots are taken. The "info" call of the API and the
+// webhooks of keyseatd report the failure, and the shop must then return the payment.
 //
 // Each start makes a new master key here. So a later start cannot decrypt a task that was left open. In
 // production, use adapters/keyring with a file of keys.
@@ -48,8 +48,8 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// openShop opens the shop's database. bunstore.New requires the options in the URL, and a file that other users of
-// the machine cannot read.
+// openShop opens the shop's database. [bunstore.New] requires the options in the URL. It also requires that other users
+// of the machine cannot read the file.
 func openShop(ctx context.Context, path string) (*bun.DB, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err == nil {
@@ -130,7 +130,7 @@ type shop struct {
 }
 
 func newShop(ctx context.Context, db *bun.DB) (*shop, error) {
-	// The store does not close db, because it did not open it.
+	// The store does not close db, because this function's caller has opened db.
 	store, err := bunstore.New(db) //nolint:contextcheck // it only reads the settings of an open file
 	if err != nil {
 		return nil, err

@@ -5,9 +5,9 @@
 //	POST /erneuern     the same parameters         a renew
 //
 // A rule on passwords can be in tasks.Rules.Password, for renews only, or in the host, as checkAccount is here.
-// Engine.Accept checks a rule of tasks.Rules, in a fixed order with all the other reasons to refuse. The host checks its
-// own rules before it calls the engine. Keep a rule of the host free of side effects, because the client that sent the
-// password may have no key.
+// Engine.Accept checks a rule of tasks.Rules, in a fixed order with all the other reasons to refuse. The host checks
+// its own rules before it calls the engine. A rule of the host must have no side effects, because the host checks it
+// before the engine checks the key.
 //
 // Messages are not a setting. The engine refuses with a tasks.Refusal. The value of a refusal is a stable code, and its
 // Error method returns the sentence of keyseat's API documentation. To use other sentences, map the codes to them. /API/

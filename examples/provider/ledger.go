@@ -27,8 +27,8 @@ type ledger struct {
 	failed  error            // the error of a failed write; if set, the ledger writes nothing more
 }
 
-// openLedger reads the existing entries. It cuts off an incomplete last line that a crash has left, because
-// nothing relied on that line yet.
+// openLedger reads the existing entries. It cuts off an incomplete last line that a crash has left. The service has not
+// acted on that line, because write had not returned.
 func openLedger(path string) (*ledger, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -97,7 +97,7 @@ func (l *ledger) write(e entry) error {
 
 func (l *ledger) Close() error { return l.file.Close() }
 
-// An orderInfo is the part of an order that may be stored.
+// An orderInfo is the part of an order that the ledger stores. It contains no secret.
 type orderInfo struct {
 	Task    string `json:"task_id"`
 	Kind    string `json:"kind"`    // upgrade or renew
@@ -114,6 +114,6 @@ type plan struct {
 // An answer is the result of an order. `go doc ./tasks Outcome` lists the outcomes and their effects.
 type answer struct {
 	Outcome       string `json:"outcome"`
-	Username      string `json:"username,omitempty"`       // never the login, because info shows the username
-	VerifyAddress string `json:"verify_address,omitempty"` // "": the plan's address
+	Username      string `json:"username,omitempty"`       // never the login, because keyseat shows the username to the holder of the key
+	VerifyAddress string `json:"verify_address,omitempty"` // "" means the address of the plan
 }

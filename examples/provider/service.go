@@ -62,7 +62,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case <-timer.C:
 		w.Header().Set("Retry-After", "1")
 		w.WriteHeader(http.StatusAccepted)
-	case <-r.Context().Done(): // keyseat repeats the request
+	case <-r.Context().Done(): // the client has disconnected, and keyseat repeats the request
 	}
 }
 

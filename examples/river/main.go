@@ -117,7 +117,7 @@ type worker struct {
 	engine tasks.Engine
 }
 
-// Timeout implements [river.Worker]. The deadlines in Work end a job earlier.
+// Timeout implements [river.Worker]. [worker.Work] sets deadlines of its own, which end earlier.
 func (*worker) Timeout(*river.Job[workJob]) time.Duration { return leaseTTL }
 
 // Work leases one task and makes one attempt. If the task stays open, Work snoozes the job until the task is due again.

@@ -1,13 +1,14 @@
 // Store serves keyseat's API from a custom store: a JSON file that each write replaces.
 //
 // The store is simple and slow, because each call encodes the whole state. It suits a shop of a few hundred keys that
-// wants a readable file. It also shows the duties of a store: to keep, find and compare values. A store knows no rule.
+// wants a readable file. It also shows that a store only keeps, finds and compares values. The rules are in the package
+// tasks.
 //
 //	store.go    tasks.Store: the methods for requests and workers, and the file
 //	admin.go    adminstore.AdminStore: independent methods that list, find or import
 //
-// tasks.Store and adminstore.AdminStore document the contracts. The suite in adapters/storetest checks that a store keeps
-// them:
+// tasks.Store and adminstore.AdminStore document the contracts. The suite in adapters/storetest checks that a store
+// follows the contracts:
 //
 //	go run ./examples/store shop.json
 //	go test ./examples/store
@@ -37,7 +38,7 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// serve mounts the API on the store, and carries out accepted tasks until the context ends.
+// serve registers the API of the store on mux, and carries out accepted tasks until the context ends.
 func serve(ctx context.Context, s *store, mux *http.ServeMux) error {
 	var master [keyring.KeySize]byte
 	_, _ = rand.Read(master[:]) // never fails

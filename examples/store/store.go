@@ -17,7 +17,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A store keeps all data in maps behind a mutex. A file keeps the data for the next start.
+// A store keeps all data in maps behind a mutex. It also saves the data in a file, which the next start reads.
 type store struct {
 	file
 	mu sync.Mutex
@@ -29,7 +29,7 @@ type state struct {
 	Tasks   map[string]tasks.Task
 	Plans   []stock.Plan // in the order of import
 	History map[keys.Code][]tasks.Event
-	Applied map[string]bool // applied changes, by code and id: the store makes a repeated change only once
+	Applied map[string]bool // the changes that were made, as "CODE ID": a repeated change is not made again
 	Batches map[string][]keys.Code
 }
 
@@ -37,7 +37,7 @@ func newState() state {
 	return state{map[keys.Code]keys.Key{}, map[string]tasks.Task{}, nil, map[keys.Code][]tasks.Event{}, map[string]bool{}, map[string][]keys.Code{}}
 }
 
-// do runs one call of the store, and saves the state after it.
+// do calls act while it holds the mutex. If act returns no error, do saves the state.
 func do[T any](ctx context.Context, s *store, act func() (T, error)) (found T, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,8 +66,8 @@ func (s *store) Apply(ctx context.Context, changes []tasks.Change) ([]error, err
 	return do(ctx, s, func() ([]error, error) { return mapSlice(changes, s.apply), nil })
 }
 
-// apply makes one change as a whole or not at all, because every check comes before the first write. A
-// stock.Allocator counts the slots, as in every store.
+// apply makes one change as a whole or not at all, because every check comes before the first write. Like every store,
+// it counts the slots with a [stock.Allocator].
 func (s *state) apply(c tasks.Change) error {
 	id := string(c.Code()) + " " + c.ID
 	if s.Applied[id] {
@@ -142,7 +142,7 @@ func (s *store) Lease(ctx context.Context, _ string, n int, ttl time.Duration) (
 
 // due returns the open tasks that can be leased, the longest due first.
 func (s *state) due(ttl time.Duration) (due []tasks.Task) {
-	latest := now().Add(2 * ttl) // if a task has a later time, the clock has been set back since
+	latest := now().Add(2 * ttl) // a later time in a task was written before the clock was set back
 	for _, t := range s.Tasks {
 		var decided time.Time // the time of the task's last event
 		for _, e := range s.History[t.Code] {
@@ -178,7 +178,8 @@ func now() time.Time { return time.Now().UTC() }
 
 func (s *state) key(code keys.Code) keys.Key { return s.Keys[code] }
 
-// keySnapshot returns the snapshot of a key and its latest task. taskSnapshot returns that of one task and its key.
+// keySnapshot returns the snapshot of a key and its latest task. taskSnapshot returns the snapshot of the task with
+// that id and its key.
 func (s *state) keySnapshot(code keys.Code) tasks.Snapshot {
 	return s.snapshot(code, s.Keys[code].Task)
 }

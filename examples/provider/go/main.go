@@ -37,8 +37,8 @@ type task struct {
 // An answer has the fields outcome, username and verify_address.
 type answer map[string]string
 
-// carryOut does the work at the provider. If the second argument, retried, is true, an earlier call may have done the
-// work: check that first. Return an error if the result is not certain.
+// carryOut does the work at the provider. The second argument reports whether an earlier call may have done the work.
+// If it is true, check that first. Return an error if the result is not certain.
 func carryOut(t task, _ bool) (answer, error) { //nolint:unparam // your work may fail
 	switch local, _, _ := strings.Cut(t.Account.Login, "@"); {
 	case local == "success" && t.Kind == "upgrade":
@@ -49,7 +49,7 @@ func carryOut(t task, _ bool) (answer, error) { //nolint:unparam // your work ma
 	return answer{"outcome": "invalid_credentials"}, nil
 }
 
-var folder = cmp.Or(os.Getenv("ANSWERS"), "answers") // has the answers by Idempotency-Key, and no secret
+var folder = cmp.Or(os.Getenv("ANSWERS"), "answers") // has a file with the answer for each Idempotency-Key; the files contain no secret
 
 // work returns the answer to a request. For each key, only one call of work runs at a time.
 func work(key string, t task) ([]byte, error) {
@@ -107,7 +107,7 @@ func handle(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusAccepted) // the work continues, and keyseat repeats the request
 	case <-done:
 		if err != nil {
-			log.Printf("%s: the result is not certain", key) // the text of an error may have a secret
+			log.Printf("%s: the result is not certain", key) // without err, because its text may contain a secret
 			w.WriteHeader(http.StatusServiceUnavailable)     // keyseat repeats the request
 			return
 		}
