@@ -61,8 +61,8 @@ const (
 	retryPause = 50 * time.Millisecond
 )
 
-// newClient configures go-retryablehttp. By default that package logs URLs, repeats requests that may have taken effect,
-// obeys any Retry-After, and hides the last response.
+// newClient configures go-retryablehttp. The defaults of that package log URLs, repeat requests that may have taken
+// effect, accept a Retry-After of any length, and discard the last response.
 func newClient(transport http.RoundTripper) *retryablehttp.Client {
 	return &retryablehttp.Client{
 		HTTPClient:   &http.Client{Transport: httpclient.Transport{RoundTripper: transport}, CheckRedirect: httpclient.NoRedirect},

@@ -14,8 +14,8 @@
 //	  └─ anything else ────────────────────── Unknown   (5xx, a redirect, time-out, cut, unreadable)
 //
 // One attempt is one request. The connector repeats a request only if it is certain that the service cannot act on it,
-// because no complete header was sent. This hides a restart of the service. The package tasks makes all other
-// repetitions, because only that package knows the attempts, the lease and the deadline.
+// because no complete header was sent. So a quick restart of the service fails no attempt. The package tasks makes all
+// other repetitions, because only that package knows the attempts, the lease and the deadline.
 //
 // A trace of the connection, and not the text of an error, shows whether a request was sent.
 //
@@ -178,7 +178,7 @@ type Options struct {
 // DefaultTimeout is the timeout of one attempt if [Options] sets none.
 const DefaultTimeout = 30 * time.Second
 
-// Errors that [New] returns for invalid arguments. None quotes its argument, which may hold a secret.
+// Errors that [New] returns for invalid arguments. They do not quote the argument, because it may contain a secret.
 var (
 	ErrBase      = httpclient.ErrBase      // the base is not an http:// or https:// URL with a host
 	ErrBaseParts = httpclient.ErrBaseParts // the base URL has a user, query or fragment

@@ -44,7 +44,8 @@ const (
 	Skipped Verdict = "skipped"
 )
 
-// A ServiceCheck is one check of a [ServiceTest] with its result. The note says what to fix, or why it was skipped.
+// A ServiceCheck is one check of a [ServiceTest] with its result. The note describes what to fix, or why the check was
+// skipped.
 type ServiceCheck struct {
 	Name    string  `json:"check"`
 	Verdict Verdict `json:"result"`
@@ -90,7 +91,7 @@ func (s *serviceRun) send(ctx context.Context, r tasks.ConnectorRequest, edit fu
 	request, err := c.newRequest(ctx, r)
 	if err == nil && edit != nil {
 		err = edit(request)
-		request.GetBody = nil // for the same reason as in newRequest
+		request.GetBody = nil // edit may have set it, and net/http would then repeat the request itself
 	}
 	if err != nil {
 		return reply{tasks.ConnectorResult{Note: "the request cannot be encoded"}, 0}
@@ -171,8 +172,8 @@ func (a reply) readable(kind tasks.Kind) error {
 	return fmt.Errorf("%s: answer 200 with an outcome such as invalid_credentials", a.Note)
 }
 
-// refused returns an error unless the answer is a 4xx that ends a task. The error begins with the argument sent, which
-// names the request.
+// refused returns an error unless the answer is a 4xx that ends a task. The error begins with the text of the argument
+// sent, which describes the request.
 func (a reply) refused(sent string) error {
 	if a.Effect == tasks.Refused {
 		return nil
@@ -183,8 +184,8 @@ func (a reply) refused(sent string) error {
 	return fmt.Errorf("%s got %s, so keyseat would repeat it: answer 400", sent, a.Note)
 }
 
-// login returns the login of the test account whose tasks succeed, or else [TestLogin]. It prefers success, because
-// only that answer has a username.
+// login returns the login of the test account whose tasks succeed, or else [TestLogin]. Success is better for a check,
+// because only an answer with success has a username.
 func (s *serviceRun) login() string { return cmp.Or(s.Logins[tasks.Success], TestLogin) }
 
 // wantRepeated sends an answered request two more times. It returns an error unless it gets the first answer each time.

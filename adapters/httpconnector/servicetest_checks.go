@@ -47,8 +47,8 @@ func newServiceCheck(name string, err error) ServiceCheck {
 	return ServiceCheck{name, Failed, err.Error()}
 }
 
-// serviceChecks are the duties of a service. An error says what to fix, or is [skipped]. The last two checks judge all
-// answers to the other checks.
+// serviceChecks has a check for each duty of a service. An error describes what to fix, or is [skipped]. The last two
+// checks judge all answers to the other checks.
 var serviceChecks = []struct {
 	name string
 	run  func(*serviceRun, context.Context) error
@@ -71,7 +71,8 @@ var serviceChecks = []struct {
 	{"secrets", (*serviceRun).checkSecrets},
 }
 
-// endsTask returns the check that a task of a made-up account ends. The function edit changes its request first.
+// endsTask returns a check that sends a task of a made-up account, and fails unless the task ends. The function edit
+// changes the request before it is sent.
 func endsTask(kind tasks.Kind, edit func(*tasks.ConnectorRequest)) func(*serviceRun, context.Context) error {
 	return func(s *serviceRun, ctx context.Context) error {
 		r := s.request(kind, TestLogin)
@@ -155,11 +156,12 @@ func (s *serviceRun) checkSimultaneous(ctx context.Context) error {
 // hangUp is the time after which the test cuts a connection.
 const hangUp = 30 * time.Millisecond
 
-// checkLostConnection cuts a connection, and checks that the repeated request gets one lasting answer.
+// checkLostConnection cuts the connection of a request. Then it repeats the request, and checks that every repetition
+// gets the same answer.
 func (s *serviceRun) checkLostConnection(ctx context.Context) error {
 	r := s.request(tasks.Upgrade, s.login())
 	brief, cancel := context.WithTimeout(ctx, hangUp)
-	_ = s.send(brief, r, nil) // whatever the answer is: it is lost
+	_ = s.send(brief, r, nil) // the answer is ignored, as if the connection had lost it
 	cancel()
 	r.Attempt++
 	first, err := s.do(ctx, r, nil)
@@ -169,8 +171,8 @@ func (s *serviceRun) checkLostConnection(ctx context.Context) error {
 	return s.wantRepeated(ctx, r, first)
 }
 
-// checkNextPlan checks that each plan of a task has its own answer. It uses another test account for each plan, because the
-// outcome then shows which request was carried out.
+// checkNextPlan checks that the service does separate work for each plan of a task. It uses another test account for
+// each plan, because the outcome then shows which request was carried out.
 func (s *serviceRun) checkNextPlan(ctx context.Context) error {
 	r := s.request(tasks.Upgrade, "")
 	tested := 0

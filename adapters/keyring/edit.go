@@ -19,8 +19,8 @@ func Create(path string) (id string, err error) { return edit{path: path, create
 // Add inserts a new key as the first one of the file, and returns the key's id. If there is no file, Add creates it.
 func Add(path string) (id string, err error) { return edit{path: path}.add() }
 
-// AddFor is like [Add]. If root creates the file, the new file gets the owner and group of the file that like
-// describes, so that a daemon of another user can read it.
+// AddFor inserts a key as [Add] does. If root creates the file, the file gets the owner and group that the argument
+// like describes, so that a daemon of another user can read it.
 func AddFor(path string, like fs.FileInfo) (id string, err error) {
 	return edit{path: path, like: like}.add()
 }
@@ -56,7 +56,8 @@ var errUnchanged = errors.New("nothing to change")
 // lockWait is the time limit for waiting for another edit. An edit takes milliseconds.
 const lockWait = 5 * time.Second
 
-// do rewrites the file atomically: after a crash there is the old file or the new one. Without a file, old is nil.
+// do rewrites the file atomically: after a crash there is the old file or the new one. The function change gets the old
+// lines, or nil if there is no file. It returns the new lines.
 //
 // Edits run one after the other, because the temporary file is locked until it has the name of the file. Otherwise two
 // simultaneous edits could lose a key that has encrypted something. A process that dies leaves no lock.
@@ -121,18 +122,20 @@ func (e edit) fill(f *os.File, change func(old []line) ([]line, error)) error {
 }
 
 // Rest is the minimum time that a key stays in the file after another key has become the first one. [Rotate] may
-// destroy the key only after that time. The reasons are that a daemon may be about to store an envelope of the key, and
-// that the clocks of machines differ.
+// destroy the key only after that time. The reasons are that a daemon may be about to store an envelope that it
+// encrypted with the key, and that the clocks of machines differ.
 const Rest = 10 * time.Minute
 
 // A Rotation is one step in the rotation of a file.
 type Rotation struct {
 	Now time.Time
 
-	// Period is the age at which the first key gets a successor. A key of unknown age gets one too. 0: no key does.
+	// Period is the age from which the first key needs a successor. A key of unknown age always needs one. If Period is
+	// 0, Rotate adds no key.
 	Period time.Duration
 
-	// InUse returns the reason to keep the key with that id, or "": an open task, or a daemon with a copy of the file.
+	// InUse returns the reason to keep the key with that id, such as an open task, or a daemon with a copy of the file.
+	// It returns "" if there is no reason.
 	InUse func(id string) string
 }
 
@@ -192,8 +195,8 @@ func (r Rotation) decide(all []KeyInfo) (done Rotated) {
 	return done
 }
 
-// IsDue reports whether the first key needs a successor. A creation time in the future counts as known only if it is up
-// to [Rest] away, because clocks differ.
+// IsDue reports whether the first key needs a successor. If the creation time of the key is more than [Rest] in the
+// future, the age of the key counts as unknown. A smaller difference is normal, because clocks differ.
 func (r Rotation) IsDue(first KeyInfo) bool {
 	age := r.Now.Sub(first.Created)
 	return r.Period > 0 && (first.Created.IsZero() || age >= r.Period || age < -Rest)
@@ -209,8 +212,8 @@ func (r Rotation) HasRested(all []KeyInfo) bool {
 	return false
 }
 
-// restReason returns the reason why a key has not rested for [Rest], or "". The argument later has the keys that were added
-// after this key. The rest began at the earliest of their known times.
+// restReason returns the reason why a key has not rested for [Rest], or "". The argument later has the keys that were
+// added after this key. The rest began at the earliest known creation time among the keys in later.
 func (r Rotation) restReason(later []KeyInfo) string {
 	var since time.Time
 	for _, k := range later {

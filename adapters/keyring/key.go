@@ -19,7 +19,8 @@ import (
 	"github.com/keyseat/keyseat/internal/safefile"
 )
 
-// readFile reads and parses a file that other users can neither read nor write. If the read fails, the state is nil.
+// readFile reads and parses a file that other users can neither read nor write. If the read fails, the returned
+// [fs.FileInfo] is nil.
 func readFile(path string) ([]line, fs.FileInfo, error) {
 	text, info, err := safefile.Read(path, maxFile+1)
 	if err != nil {
@@ -122,7 +123,7 @@ func generateKey(now time.Time) (id string, l line) {
 	return id, line{id + " " + base64.StdEncoding.EncodeToString(master[:]) + " " + k.created.Format(time.RFC3339), &k}
 }
 
-// The layout of an envelope: see the package comment.
+// The constants of an envelope. The package comment shows the layout.
 const (
 	version1   = 1
 	version2   = 2 // of new envelopes
@@ -132,7 +133,7 @@ const (
 	padMark    = 0x80    // the first byte after the content; zeros follow
 )
 
-// An envelope is a sealed text, taken apart.
+// An envelope holds the parts of an encrypted text.
 type envelope struct {
 	header  []byte
 	content []byte // nonce, ciphertext and tag
@@ -175,8 +176,8 @@ func pad(plain []byte) []byte {
 	return padded
 }
 
-// KeyID returns the id of the key that encrypted an envelope, in the form of the key ring file. It returns false
-// if sealed is not an envelope.
+// KeyID returns the id of the key that encrypted an envelope, in hexadecimal. It returns false if sealed is not an
+// envelope.
 func KeyID(sealed []byte) (string, bool) {
 	e, ok := splitEnvelope(sealed)
 	if !ok {
@@ -193,7 +194,7 @@ const idSize = 4
 
 // A key is a master key that is ready for use. It does not keep the bytes of the master key.
 type key struct {
-	id      string      // as in an envelope
+	id      string      // the raw bytes, as an envelope has them
 	v1, v2  cipher.AEAD // for envelopes of that version
 	mac     []byte      // for keyed hashes
 	created time.Time   // zero: unknown

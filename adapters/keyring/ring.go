@@ -46,9 +46,9 @@
 // The nonce is random, which is safe for four billion envelopes under one key (2³²; NIST SP 800-38D, section 8.3). A
 // daily rotation keeps far below that.
 //
-// On Unix, a file that every user of the machine can read or write is an error. The mode may let every user read the
-// file in two cases. Either other users cannot enter its folder, or the file is a secret that is mounted in memory.
-// The group of the file may read it, because mounted secrets are often readable for a group.
+// On Unix, the ring refuses a file that other users of the machine can write. It also refuses a file whose mode lets
+// every user read it, with two exceptions. Either other users cannot enter its folder, or the file is a secret that is
+// mounted in memory. The group of the file may read it, because mounted secrets are often readable for a group.
 package keyring
 
 import (
@@ -120,8 +120,8 @@ func inMemory(keys []key) *Ring {
 	return r
 }
 
-// Seal returns an envelope with the content plain. [Ring.Open] decrypts it only with the same bound bytes. Seal returns
-// an error if the ring cannot read its file again, as [Open] describes.
+// Seal encrypts plain and returns an envelope. [Ring.Open] decrypts the envelope only if its argument bound is the
+// same. Seal returns an error if the ring cannot read its file again, as [Open] describes.
 func (r *Ring) Seal(plain, bound []byte) ([]byte, error) {
 	if err := r.refresh(); err != nil {
 		return nil, err
@@ -129,8 +129,8 @@ func (r *Ring) Seal(plain, bound []byte) ([]byte, error) {
 	return (*r.keys.Load())[0].seal(plain, bound), nil
 }
 
-// Open decrypts an envelope that is bound to the bytes bound. The error is [ErrUnknownKey], with the id of the key,
-// or [ErrSealed].
+// Open decrypts an envelope that [Ring.Seal] has made with the same argument bound. The error is [ErrUnknownKey], with
+// the id of the key, or [ErrSealed].
 func (r *Ring) Open(sealed, bound []byte) ([]byte, error) {
 	e, ok := splitEnvelope(sealed)
 	if !ok {
@@ -152,8 +152,8 @@ func (r *Ring) Open(sealed, bound []byte) ([]byte, error) {
 }
 
 // Hash returns a keyed hash of a text: HMAC-SHA-256 in hexadecimal, under a key that is derived from the master key
-// that encrypts. So the same text has another hash after a rotation, and nobody can test guesses of the text when the
-// master key is destroyed. Hash returns an error if the ring cannot read its file again, as [Open] describes.
+// that encrypts. So the hash of a text changes with each rotation. After the master key is destroyed, nobody can test
+// guesses of the text. Hash returns an error if the ring cannot read its file again, as [Open] describes.
 func (r *Ring) Hash(text string) (string, error) {
 	if err := r.refresh(); err != nil {
 		return "", err
@@ -198,7 +198,8 @@ func (r *Ring) refresh() error {
 	return r.reload()
 }
 
-// reload reads the file, one goroutine at a time. The result of another goroutine's read stays if the file is the same.
+// reload reads the file, one goroutine at a time. If another goroutine has read the same version of the file before,
+// reload keeps the result of that goroutine.
 func (r *Ring) reload() error {
 	r.readLock.Lock()
 	defer r.readLock.Unlock()
@@ -217,7 +218,8 @@ func (r *Ring) reload() error {
 	return err
 }
 
-// read reads the file. If the file was replaced and overwritten during the read, read reads the new file.
+// read reads the file. If the file is replaced and overwritten during that time, read starts again with the new file,
+// up to three times in all.
 func (r *Ring) read() (lines []line, info fs.FileInfo, err error) {
 	for range 3 {
 		if lines, info, err = readFile(r.path); err == nil || info == nil {
