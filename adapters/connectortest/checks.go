@@ -28,7 +28,7 @@ func Run(t *testing.T, open Factory) {
 	}
 }
 
-// checks lists the tests of [Run]. Each tests one rule of the contract.
+// checks lists the tests of [Run]. Each test checks one rule of the contract.
 var checks = []struct {
 	name string
 	run  func(context.Context, Subject) error
@@ -84,7 +84,7 @@ var checks = []struct {
 		group.Wait()
 		return errors.Join(errs...)
 	}},
-	// Each plan of a task has its own effect.
+	// Each plan of a task has its own idempotency key, so the work is done once for each plan.
 	{"next plan", func(ctx context.Context, s Subject) error {
 		login := s.Login(tasks.Upgrade, tasks.PlanFull)
 		if login == "" {
@@ -123,7 +123,7 @@ var checks = []struct {
 	// No result contains a secret of the account, even if the result is printed with %+v or %#v.
 	{"secrets", func(ctx context.Context, s Subject) error {
 		for r := range s.requests() {
-			for range 2 { // the first result may be Pending
+			for range 2 { // twice, because the first result may be Pending
 				if err := wantNoLeak(s.Connector.Do(ctx, r), r.Account); err != nil {
 					return err
 				}
@@ -151,7 +151,7 @@ func (s Subject) wantInterrupted(ctx context.Context) error {
 	return err
 }
 
-// doInTime returns an error unless Do returns in time after the end of its context.
+// doInTime calls Do. It returns an error unless Do returns within [contextTimeout] and [returnTimeout] together.
 func doInTime(ctx context.Context, c tasks.Connector, r tasks.ConnectorRequest) (tasks.ConnectorResult, error) {
 	if c == nil {
 		return tasks.ConnectorResult{}, errors.New("the subject has no Slow, a connector whose provider takes a minute or longer")
@@ -194,7 +194,7 @@ func spellings(secret string) []string {
 		return nil
 	}
 	all := []string{secret, url.QueryEscape(secret), url.PathEscape(secret), hex.EncodeToString([]byte(secret))}
-	for _, marshal := range []func(any) ([]byte, error){json.Marshal, jsoncodec.Marshal} { // <, > and & are escaped, or not
+	for _, marshal := range []func(any) ([]byte, error){json.Marshal, jsoncodec.Marshal} { // json.Marshal escapes <, > and &, and jsoncodec.Marshal does not
 		text, _ := marshal(secret) // a string can always be encoded
 		all = append(all, string(text[1:len(text)-1]))
 	}

@@ -26,7 +26,7 @@ type Effect struct {
 	Plan    string        `json:"plan,omitempty"` // its id
 	Login   string        `json:"login"`
 	Outcome tasks.Outcome `json:"outcome"` // the first outcome
-	Body    string        `json:"body"`    // the SHA-256 of the request, in hexadecimal
+	Body    string        `json:"body"`    // the SHA-256 of the body of the request, in hexadecimal
 	Count   int           `json:"-"`       // how often the work was done: more than once is an error
 }
 
@@ -88,7 +88,8 @@ func (l *ledger) record(q Request, err error) int {
 	return l.attempts[q.Key()]
 }
 
-// carryOut returns the outcome of the work for a request's key, and does the work with the given outcome if necessary.
+// carryOut returns the outcome of the work for a request's key. If the work has not been done before, carryOut does it
+// with the given outcome.
 func (l *ledger) carryOut(q Request, outcome tasks.Outcome) tasks.Outcome {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -162,8 +163,8 @@ type Line struct {
 	Effect  *Effect      `json:"done,omitempty"`
 }
 
-// A RequestLine is the part of a request that the file keeps. Of the account it has only a hash and the login, because
-// the words of the login define how the provider responds.
+// A RequestLine is the part of a request that the file keeps. Of the account it has only a hash and the login. It keeps
+// the login because the login defines how the provider responds.
 type RequestLine struct {
 	Key     string        `json:"key"`
 	Task    string        `json:"task"`
@@ -173,7 +174,7 @@ type RequestLine struct {
 	Attempt int           `json:"attempt"`
 	Login   string        `json:"login"`
 	Account string        `json:"account"` // the result of [HashAccount]
-	Body    string        `json:"body"`    // the SHA-256 of the request, in hexadecimal
+	Body    string        `json:"body"`    // the SHA-256 of the body of the request, in hexadecimal
 }
 
 func (q Request) line() *RequestLine {

@@ -19,20 +19,21 @@ import (
 // one for each attempt. The last word also applies to all later attempts. After a dot come the words for the
 // task's next plan. The words are:
 //
-//	the name of an outcome     200 with that outcome
-//	a word not listed here     200 with success
+//	the name of an outcome     a good response
+//	a word not listed here     a good response
 //	404, 503, 202, …           that status; 503=5: with Retry-After: 5
 //	cut                        the connection is cut without a response
 //	silent                     nothing, until the client disconnects
 //	slow=200                   a good response after 200 ms
 //	drip                       200 and then a byte a second, without end
-//	html, empty, huge          200 with a page, an empty body, 10 MB
+//	html, empty, huge          200 with a body of HTML, of 0 bytes, of 10 MB
 //	truncated                  200 with the first half of a good body
 //	no_outcome, odd_outcome    200 without an outcome, with an unknown one
 //	redirect                   307 to another path
 //
-// The work is done before a good response, and before the response of a word with the suffix _after (cut_after,
-// 503_after=2). For all other words no work is done. The last word names the outcome of the work, by default success.
+// A good response has status 200 and the outcome of the work. The last word names this outcome; by default it is
+// success. The work is done before a good response, and before the response of a word with the suffix _after
+// (cut_after, 503_after=2). For all other words no work is done.
 type Provider struct {
 	URL   string                       // the address of the server, if [NewProvider] made it
 	Token string                       // the bearer token that requests must have; "": any
@@ -53,8 +54,9 @@ func NewProvider(t testing.TB) *Provider {
 	return p
 }
 
-// RecordTo makes the ledger outlive the provider. It creates the file if necessary, and reads the effects in the
-// file. From then on the provider appends each request and each effect to the file, as one [Line].
+// RecordTo keeps the ledger in a file, so that a later provider can continue the ledger. It creates the file if
+// necessary, and reads the effects in the file. From then on the provider appends each request and each effect to the
+// file, as one [Line].
 //
 // Later requests are only in the file, so that memory does not grow. [Provider.Requests] returns the earlier requests.
 func (p *Provider) RecordTo(path string) error { return p.ledger.open(path) }
@@ -127,8 +129,8 @@ func (p *Provider) respond(w http.ResponseWriter, r *http.Request, q Request, s 
 	respondWell(w, q, p.ledger.carryOut(q, s.outcome))
 }
 
-// respondWell writes the good response. If an upgrade has succeeded, the response has a username. The username is made
-// from the task's id, because no secret such as the login may be in it.
+// respondWell writes a response with status 200 and the outcome. If an upgrade has succeeded, the response has a
+// username. The username is made from the task's id, because no secret such as the login may be in it.
 func respondWell(w http.ResponseWriter, q Request, outcome tasks.Outcome) {
 	body := map[string]string{"outcome": string(outcome)}
 	if outcome == tasks.Success && q.Content.Kind == tasks.Upgrade {

@@ -10,7 +10,8 @@
 //	}
 //
 // A [Provider] is a fake of the service behind the HTTP connector. It keeps a ledger of the work that it has done for
-// each idempotency key, outside any database of keyseat. The words of the login define how the Provider misbehaves:
+// each idempotency key. The ledger does not depend on the database of keyseat. The words of the login define how the
+// Provider misbehaves:
 //
 //	cut_after+503=2+success@example.com
 //	│         │     │
@@ -43,7 +44,7 @@ type Subject struct {
 	Slow tasks.Connector
 
 	// Login returns a login whose tasks end with that outcome, or "" if the outcome cannot be provoked. It must
-	// return a login for success. A login must not occur in a correct result.
+	// return a login for success. A correct result must not contain the login.
 	Login func(kind tasks.Kind, outcome tasks.Outcome) string
 
 	// Effects returns how often the work of an idempotency key was done. It is nil if that cannot be counted.
@@ -101,7 +102,7 @@ func (s Subject) doUntilDone(ctx context.Context, r tasks.ConnectorRequest) task
 		if got.Effect != tasks.Pending || time.Now().After(end) {
 			return got
 		}
-		_ = clock.Sleep(ctx, min(max(got.RetryAfter, minPause), maxPause)) // after the end of ctx, the next attempt returns
+		_ = clock.Sleep(ctx, min(max(got.RetryAfter, minPause), maxPause)) // an error does not matter, because after the end of ctx the next attempt returns
 	}
 }
 
@@ -113,7 +114,8 @@ func (s Subject) wantOutcome(ctx context.Context, r tasks.ConnectorRequest, want
 	return s.wantOneEffect(r)
 }
 
-// wantOneEffect returns an error unless the work of the request was done once, or cannot be counted.
+// wantOneEffect returns an error unless the work of the request was done once. If the subject cannot count the work, it
+// returns nil.
 func (s Subject) wantOneEffect(r tasks.ConnectorRequest) error {
 	if s.Effects == nil {
 		return nil
@@ -135,8 +137,8 @@ func repeatable(r tasks.ConnectorResult) tasks.ConnectorResult {
 	return r
 }
 
-// The bounds of a call whose context ends.
+// The times of a test that ends the context of a call.
 const (
 	contextTimeout = 100 * time.Millisecond // the time until the context ends
-	returnTimeout  = 5 * time.Second        // the time after the end of the context in which Do must return; long, for slow machines
+	returnTimeout  = 5 * time.Second        // the time limit for Do to return after the end of the context, long enough for slow machines
 )

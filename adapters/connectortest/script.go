@@ -27,7 +27,7 @@ type step struct {
 	outcome     tasks.Outcome
 }
 
-// scriptOf returns the words in a login for the plan with that ordinal, from 1.
+// scriptOf returns the part of a login that has the words for one plan. The task's first plan has the ordinal 1.
 func scriptOf(login string, ordinal int) string {
 	local, _, _ := strings.Cut(login, "@")
 	plans := strings.Split(local, ".")
@@ -57,7 +57,8 @@ func outcomeOf(word string) tasks.Outcome {
 	return tasks.Success
 }
 
-// A misbehavior is a response that a client must expect. If it returns true, the good response follows.
+// A misbehavior writes a response that a client must be able to handle. If the function returns true, the good response
+// follows.
 type misbehavior func(w http.ResponseWriter, r *http.Request, arg string) bool
 
 var misbehaviors = map[string]misbehavior{
