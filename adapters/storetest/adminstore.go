@@ -28,7 +28,7 @@ var adminCases = []testCase[fixture]{
 		}
 		f.issue("B")
 		f.must(f.importKeys())
-		f.must(f.batch(failed, unused("F")...)) // allowed, because the failed import has stored no key of the batch
+		f.must(f.batch(failed, unused("F")...)) // no ErrBatch, because the failed import has stored no key of this batch
 	}},
 	{"ImportKeys/a batch is imported once", func(f fixture) {
 		b := adminstore.ImportBatch{ID: id(), Type: tasks.EventIssued, Note: "order 7"}
@@ -56,7 +56,7 @@ var adminCases = []testCase[fixture]{
 		f.accept(tasks.Upgrade, "K", "US")
 		f.want("history", f.history("K"), "issued::> accepted:p:free>held")
 	}},
-	// An imported key cannot set the fields that belong to the store.
+	// ImportKeys ignores the fields of a key that only the store sets, such as Version and Task.
 	{"ImportKeys/the store sets its own fields", func(f fixture) {
 		f.must(f.importKeys(keys.Key{Code: "K", Status: keys.Active, Version: 7, Task: "none", NextTaskAt: time.Now().Add(ttl), FailedLogins: 3}))
 		f.want("key", f.snapshot("K").Key, keys.Key{Code: "K", Status: keys.Active, Version: 1})

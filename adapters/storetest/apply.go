@@ -68,7 +68,7 @@ var applyCases = []testCase[fixture]{
 		f.prepare(2, "K")
 		f.accept(tasks.Upgrade, "K", "US")
 		v := f.snapshot("K")
-		v.Task = nil // so that the decision does not see the open task
+		v.Task = nil // hides the open task from Accept
 		c := must(f.rules.Accept(v, newRequest(tasks.Upgrade, "K", "US"), id(), false))
 		seal(&c)
 		f.want("verdict", f.apply(c), tasks.ErrConflict)
@@ -79,7 +79,7 @@ var applyCases = []testCase[fixture]{
 		ended := f.accept(tasks.Upgrade, "K", "US")
 		f.end(f.lease(), tasks.WrongAddress)
 		c := must(f.rules.Accept(f.snapshot("K"), newRequest(tasks.Upgrade, "K", "US"), ended.ID, false))
-		c.ID = id() // the id of the ended task would make c a repetition of the change that opened that task
+		c.ID = id() // because Apply ignores a change with a known id, and Accept has used the id of the ended task
 		seal(&c)
 		f.want("verdict", f.apply(c), tasks.ErrConflict)
 		f.want("outcome", f.snapshot("K").Task.Outcome, tasks.WrongAddress)
@@ -219,8 +219,8 @@ var undecidedCases = []testCase[fixture]{
 	}},
 }
 
-// undecided returns a change that decides on a request when a store applies it. The change and its task have the given
-// id.
+// undecided returns a change with a Decide function, which decides on the request when a store applies the change. The
+// change and its task have the given id.
 func undecided(rules tasks.Rules, kind tasks.Kind, code keys.Code, country, id string) tasks.Change {
 	c := tasks.Change{ID: id, Task: &tasks.Task{ID: id, Code: code, Kind: kind}}
 	if kind == tasks.Upgrade {

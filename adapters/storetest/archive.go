@@ -119,7 +119,7 @@ var archiveCases = []testCase[archiveFixture]{
 		}
 		f.want("codes", got, []keys.Code{"-", "B", "a", "b"})
 	}},
-	// The case makes the counters of a plan wrong by a transfer that no event records.
+	// The case releases a slot without an event, so that the counters of the plan contradict the history.
 	{"FixCounters/the counters become those of the history", func(f archiveFixture) {
 		f.finishTasks("A")
 		o := outboxFixture{f.fixture, f.all}
@@ -143,7 +143,7 @@ var archiveCases = []testCase[archiveFixture]{
 	}},
 }
 
-// An archiveFixture is a fixture together with the other ports of the store.
+// An archiveFixture is a fixture with all ports of an [ArchiveStore].
 type archiveFixture struct {
 	fixture
 	all ArchiveStore
@@ -200,7 +200,8 @@ func (f archiveFixture) runArchive(plans ...archive.Plan) (errs []error, rows ar
 	return errs, rows
 }
 
-// levelsMatch checks the stock, and the sums for each country that a store may keep, against the plans.
+// levelsMatch checks that the stock agrees with the plans. If the store keeps sums for each country, they must agree
+// too.
 func (f archiveFixture) levelsMatch() {
 	f.Helper()
 	for _, a := range must(f.all.LevelAudits(f.ctx)) {

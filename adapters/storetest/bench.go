@@ -36,7 +36,7 @@ func Bench(b *testing.B, open Open) {
 	})
 }
 
-// A bench is a store with keys and plans, and the operations that are measured.
+// A bench is a filled store for one benchmark, with the batch size and the position of the next batch.
 type bench struct {
 	fixture
 	b     *testing.B
@@ -49,7 +49,7 @@ type bench struct {
 const (
 	benchKeys  = 20_000
 	benchPlans = 100
-	benchSlots = 1_000_000 // the slots of all plans together, which are more than a benchmark uses
+	benchSlots = 1_000_000 // the slots of all plans together; no benchmark uses all of them
 )
 
 func newBench(b *testing.B, open Open, size int) *bench {
@@ -95,7 +95,8 @@ func benchSnapshots(n *bench) { n.measure("keys", func() { must(n.Snapshots(n.ct
 
 func benchStock(n *bench) { n.measure("calls", func() { must(n.Stock(n.ctx)) }) }
 
-// benchAccept measures only Apply of changes that accept upgrades, and not the rest of the life of these upgrades.
+// benchAccept measures only the calls of Apply that accept upgrades. While the timer is stopped, it ends these
+// upgrades.
 func benchAccept(n *bench) {
 	for n.b.Loop() {
 		n.b.StopTimer()
@@ -129,7 +130,7 @@ func (n *bench) leaseBatch() []tasks.Snapshot {
 	return snapshots
 }
 
-// ends returns the changes that end tasks with an outcome after which their keys can be used again.
+// ends returns the changes that end the tasks with [tasks.WrongAddress], so that their keys can be used again.
 func (n *bench) ends(snapshots []tasks.Snapshot) []tasks.Change {
 	changes := make([]tasks.Change, len(snapshots))
 	for i, v := range snapshots {

@@ -17,11 +17,12 @@ import (
 // A pair has the two stores under comparison: first the model, then the other store.
 type pair struct {
 	*rapid.T
-	steps *int // the number of steps of all pairs
+	steps *int // counts the steps of all histories
 	sides [2]*side
 }
 
-// A side is one of the two stores under comparison, with the changes and the leases that it has made.
+// A side is one of the two stores under comparison, with the changes that it was given and the leases that it has
+// returned.
 type side struct {
 	fixture
 	ids     int // the number of ids that were made
@@ -93,5 +94,5 @@ func formatTask(t *tasks.Task) string {
 // maxTasks is more than the number of tasks in a history.
 const maxTasks = 1000
 
-// batches is the number of import batches. It is small, so that some batches are imported twice.
+// batches is the number of different import batches in a history. It is small, so that some batches are imported twice.
 const batches = 12

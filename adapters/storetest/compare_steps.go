@@ -78,7 +78,8 @@ func (s *side) applyAll(changes ...tasks.Change) string {
 	return fmt.Sprint(must(s.Apply(s.ctx, changes)))
 }
 
-// lease leases one to three tasks. It leases all tasks if one of the sides may lease them in any order.
+// lease leases one to three tasks. If [side.hasTies], the stores may lease in different orders. So lease then leases
+// all tasks, and sorts them.
 func (p pair) lease(r *rapid.T) {
 	n, d := rapid.IntRange(0, 3).Draw(r, "n"), ttl
 	if n == 0 {
@@ -97,7 +98,7 @@ func (p pair) lease(r *rapid.T) {
 		results := ""
 		for _, v := range snapshots {
 			results += formatKey(v.Key) + formatTask(v.Task)
-			if len(snapshots) > 1 { // leases of one call may end at the same time, so each gets an end of its own
+			if len(snapshots) > 1 { // the leases of one call may end at the same time; extending each removes such ties
 				results += fmt.Sprint(s.extend(v.Task.Ref(), d))
 			}
 		}

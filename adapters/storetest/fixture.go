@@ -17,7 +17,7 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// A Store is a store with both required ports.
+// A Store has the two ports that every store must implement.
 type Store interface {
 	tasks.Store
 	adminstore.AdminStore
@@ -53,8 +53,8 @@ func runCases[F any](t *testing.T, cases []testCase[F], fixture func(testing.TB)
 	}
 }
 
-// failOnPanic, which each test case and benchmark defers, makes a panic such as that of [must] a failure of this one
-// only.
+// failOnPanic turns a panic, such as that of [must], into a failure of this test case or benchmark. The others still
+// run. Each test case and benchmark defers failOnPanic.
 func failOnPanic(t testing.TB) {
 	t.Helper()
 	if failure := recover(); failure != nil {
@@ -71,7 +71,7 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// A fixture is a store under test, with the operations of the test cases.
+// A fixture is a store under test, with helper methods for the test cases.
 type fixture struct {
 	testing.TB
 	Store
@@ -171,8 +171,8 @@ func (f fixture) snapshot(code keys.Code) tasks.Snapshot {
 	return must(f.Snapshots(f.ctx, []keys.Code{code}))[0]
 }
 
-// decide returns the change that accepts a task, with a sealed account. If empty is set, the change also ends the task,
-// because its country is out of stock.
+// decide returns the change that accepts a task, with a sealed account. If empty is true, the country is out of stock,
+// so the change also ends the task.
 func (f fixture) decide(kind tasks.Kind, code keys.Code, country string, empty bool) tasks.Change {
 	f.Helper()
 	c := must(f.rules.Accept(f.snapshot(code), newRequest(kind, code, country), id(), empty))
@@ -226,7 +226,7 @@ func (f fixture) finish(kind tasks.Kind, code keys.Code, o tasks.Outcome) {
 	f.end(f.lease(), o)
 }
 
-// apply applies one change, and returns the verdict on it.
+// apply applies one change, and returns the error that the store reports for this change.
 func (f fixture) apply(c tasks.Change) error {
 	f.Helper()
 	return must(f.Apply(f.ctx, []tasks.Change{c}))[0]
@@ -248,13 +248,13 @@ func (f fixture) lease() tasks.Snapshot {
 	return snapshots[0]
 }
 
-// settle returns the change that settles the snapshot's task with a connector result. If empty is set, the change
-// claims no slot of another plan, because no slot is free.
+// settle returns the change that settles the snapshot's task with a connector result. If empty is true, no slot is
+// free, so the change claims no slot of another plan.
 func (f fixture) settle(v tasks.Snapshot, a tasks.ConnectorResult, empty bool) tasks.Change {
 	return f.rules.Settle(v, tasks.Attempt{Sent: v.At, Result: a}, id(), empty)
 }
 
-// settled returns the result of a connector that has ended a task with an outcome.
+// settled returns the connector result for a task that the provider has ended with an outcome.
 func settled(o tasks.Outcome) tasks.ConnectorResult {
 	return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: o}
 }

@@ -83,8 +83,9 @@ var leaseCases = []testCase[fixture]{
 		f.want("settle after the end", f.apply(f.settle(stale, tasks.ConnectorResult{}, false)), tasks.ErrFenced)
 		f.want("extend after the end", f.extend(held.Task.Ref(), ttl), tasks.ErrFenced)
 	}},
-	// A clock that was set back leaves times in the future. Here the lease of A ends in an hour, and B is accepted in
-	// an hour. A store ignores times that are further away than twice the duration of the new lease, here [briefTTL].
+	// A clock that was set back leaves times in the future. Here these times are the end of the lease of A and the
+	// creation of B, both an hour from now. Lease ignores times that are more than 2×ttl from now, and here ttl is
+	// [briefTTL].
 	{"Lease/times from a clock that was set back", func(f fixture) {
 		f.prepare(2, "A", "B")
 		f.accept(tasks.Upgrade, "A", "US")
@@ -109,11 +110,12 @@ func (f fixture) leasesNothing() bool {
 	return len(must(f.Lease(f.ctx, "worker", 1, ttl))) == 0
 }
 
-// briefTTL is the duration of a lease that has expired at the next call of the store.
+// briefTTL is the duration of a lease that expires before the next call of the store.
 const briefTTL = time.Microsecond
 
-// leaseBriefly leases the longest due task for [briefTTL]. At the next call of the store, the lease has expired. It
-// leases only one task, because other leases end in more than 2×[briefTTL], and so count as expired too.
+// leaseBriefly leases the longest due task for [briefTTL]. The lease expires before the next call of the store. To
+// Lease with this ttl, a lease that ends more than 2×[briefTTL] from now counts as expired. So leaseBriefly leases
+// only one task.
 func (f fixture) leaseBriefly() tasks.Snapshot {
 	f.Helper()
 	snapshots := must(f.Lease(f.ctx, "worker", 1, briefTTL))

@@ -70,7 +70,7 @@ var listCases = []testCase[fixture]{
 		for _, c := range []struct {
 			text     string
 			prefixes bool
-			want     string // the keys by code, order, username and task, and the ids of the plans
+			want     string // codes found by code | by order | by username | by task | ids of plans
 		}{
 			{"", true, "| | | |"},
 			{"b", false, "b | | | |"},
@@ -135,12 +135,13 @@ func (f fixture) shop() {
 	f.accept(tasks.Upgrade, "c", "DE")
 }
 
-// keyFilters are filters, each with the codes of the matching keys of [fixture.shop], in the order of purchase.
+// keyFilters are filters, each with the codes of the matching keys of [fixture.shop]. Without another comment, the
+// codes are in the order of purchase.
 var keyFilters = []struct {
 	filter adminstore.KeyFilter
 	want   string
 }{
-	{adminstore.KeyFilter{}, "- 0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KA B a b c d e f g"}, // in the order of the codes
+	{adminstore.KeyFilter{}, "- 0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KA B a b c d e f g"}, // in the order of the codes, not of purchase
 	{adminstore.KeyFilter{OrderID: new("order-7")}, "f a b"},
 	{adminstore.KeyFilter{OrderID: new("order-7"), Revoked: new(false)}, "a b"},
 	{adminstore.KeyFilter{OrderID: new("")}, "- g e d"},

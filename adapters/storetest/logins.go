@@ -62,7 +62,8 @@ type logins struct {
 	tasks.LoginCounter
 }
 
-// count counts login tests. For each test, want has two numbers: the tests of its login, and the logins of its key.
+// count counts login tests. For each test, want has the number of tests of its login, and the number of logins of its
+// key.
 func (l logins) count(want string, tests ...tasks.LoginTest) {
 	l.Helper()
 	got, err := l.CountLogins(l.Context(), tests)

@@ -97,8 +97,8 @@ func allDelivered(m outbox.QueuedDelivery) outbox.QueuedDelivery {
 	return m
 }
 
-// outboxParallel runs several writers, each with a key of its own, and simultaneously workers that route entries and
-// lease deliveries. Each entry must be delivered once, and the entries of each key in order.
+// outboxParallel runs writers and workers simultaneously. Each writer has a key of its own. The workers route entries
+// and lease deliveries. Each entry must be delivered once, and the entries of each key in order.
 func outboxParallel(f outboxFixture) {
 	const writers, entries, workers = 8, 12, 4
 	f.subscribe("L")
@@ -152,7 +152,8 @@ type receiver struct {
 	seqs map[keys.Code][]int64
 }
 
-// work routes entries, leases deliveries, and delivers one entry of each. It returns false if there was nothing to do.
+// work routes entries, leases deliveries, and delivers the first entry of each delivery. It returns false if there was
+// nothing to do.
 func (f outboxFixture) work(to *receiver) bool {
 	n, err := f.Route(f.ctx, routedTypes, 5)
 	if err != nil {

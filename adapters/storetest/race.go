@@ -51,7 +51,7 @@ var raceCases = []testCase[fixture]{
 		})
 		had := map[keys.Code]int64{}
 		for _, v := range slices.Concat(leased[:]...) {
-			had[v.Key.Code] += v.Task.Fence // the first lease has the fence 1, so the sum stays 1 without a second one
+			had[v.Key.Code] += v.Task.Fence // the first lease has the fence 1, so a greater sum shows a second lease
 		}
 		f.want("tasks", len(had), n)
 		for code, fences := range had {
@@ -101,8 +101,8 @@ func runParallel(n int, do func(i int)) {
 	wg.Wait()
 }
 
-// race calls do in n goroutines, and returns the number of nil verdicts. Other verdicts must be among the allowed
-// errors.
+// race calls do in n goroutines. It returns the number of verdicts that are nil. Each other verdict must be one of the
+// allowed errors.
 func (f fixture) race(n int, do func(i int) (verdicts []error, err error), allowed ...error) (won int) {
 	f.Helper()
 	verdicts := make([][]error, n)

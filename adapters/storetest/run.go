@@ -9,8 +9,8 @@
 // Each promise of the contract is a subtest with the promise as its name. A store cannot skip a subtest. [RunOutbox],
 // [RunStats], [RunArchive], [RunLogins] and [RunActivity] test the ports that a store need not implement.
 //
-// [Compare] runs the same random histories on a store and on a model, such as the store of package memory. The results
-// of all steps must be equal, and the contents at the end. [Bench] measures a store.
+// [Compare] runs the same random histories on a store and on a model, such as the store of package memory. The
+// results of all steps must be equal, and so must the contents at the end. [Bench] measures a store.
 package storetest
 
 import (
@@ -67,9 +67,9 @@ func RunActivity(t *testing.T, open func(t testing.TB) activity.Store) {
 	runCases(t, activityCases, func(t testing.TB) activities { return activities{newFixture(t, nil), open(t)} })
 }
 
-// Compare runs the same random histories on two stores. After each step the results of the two stores must be equal,
-// and at the end of a history their contents. Times are not compared, because each store has its own clock. Tasks that
-// become leasable at the same time may be leased in any order.
+// Compare runs the same random histories on two stores. The results of each step must be equal, and so must the
+// contents at the end of a history. Times are not compared, because each store has its own clock. Tasks that become
+// leasable at the same time may be leased in any order.
 //
 // The flag -rapid.checks sets the number of histories, and -rapid.steps the approximate number of steps in each.
 // Compare reports the number of all steps as the attribute "trials" of the test.

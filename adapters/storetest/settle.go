@@ -53,7 +53,7 @@ var settleCases = []testCase[fixture]{
 		f.want("slots", f.slots("p")+" "+f.slots("q"), "2/0/0/0 0/1/0/0")
 		f.want("another", f.apply(f.decide(tasks.Upgrade, "L", "US", false)), stock.ErrOutOfStock)
 		f.want("history", f.history("K"), "imported::> accepted:p:free>held moved:p:held>free claimed:q:free>held")
-		f.plan("p", "US", 2) // puts the plan back into stock
+		f.plan("p", "US", 2) // an edit removes the fault that had put the plan out of stock
 		f.must(f.apply(f.decide(tasks.Upgrade, "L", "US", false)))
 	}},
 	{"Settle/no other plan is left", func(f fixture) {
@@ -88,7 +88,7 @@ var settleCases = []testCase[fixture]{
 		v := must(f.Task(f.ctx, ended))
 		_, err := tasks.Release(v, id())
 		f.want("again", err, tasks.ErrNotSpent)
-		v.Task.Slot = stock.Spent // although the plan has no spent slot any more
+		v.Task.Slot = stock.Spent // contradicts the plan, which has no spent slot any more
 		f.wantError("a plan without a consumed slot", f.apply(must(tasks.Release(v, id()))), stock.ErrSlotState)
 		f.accept(tasks.Upgrade, "L", "US")
 		f.want("slots", f.slots("p"), "0/1/0/0")

@@ -61,7 +61,7 @@ func (f fixture) queueCounts() [3]int {
 	return [3]int{q.Due, q.Leased, q.Waiting}
 }
 
-// eventually waits up to a minute until the function holds returns true.
+// eventually waits up to a minute until holds returns true.
 func (f fixture) eventually(what string, holds func() bool) {
 	f.Helper()
 	for end := time.Now().Add(time.Minute); !holds(); {
@@ -122,7 +122,7 @@ var taskStatsCases = []testCase[statsFixture]{
 			f.want("hours", hour, c.want)
 		}
 	}},
-	// A filter selects ended and open tasks.
+	// A filter applies to open tasks as well as to ended ones.
 	{"CountByHour/by country and plan", func(f statsFixture) {
 		f.prepare(9, "A", "B", "C", "D")
 		f.plan("q", "DE", 9)
