@@ -8,13 +8,13 @@ import (
 	"testing"
 )
 
-// EnvCitus names a variable that leads [URL] to a cluster of Citus. Its value has the URL of the coordinator and
-// the addresses HOST:PORT of the workers, with spaces between them. The user of the URL must be a superuser whom all
-// nodes trust.
+// EnvCitus is the name of an environment variable. If it is set, [URL] uses a cluster of Citus. The value has the URL
+// of the coordinator and the addresses HOST:PORT of the workers, with spaces between them. The user of the URL must be
+// a superuser whom all nodes trust.
 const EnvCitus = "KEYSEAT_TEST_CITUS"
 
-// citusNodes returns the fields of [EnvCitus]. It reads the variable while tests run, because go test caches a result with
-// the variables that were read then.
+// citusNodes returns the fields of [EnvCitus]. It reads the variable while tests run, because "go test" reuses a cached
+// result if the variables read during the tests are unchanged.
 func citusNodes() []string { return strings.Fields(os.Getenv(EnvCitus)) }
 
 // CitusWorkers returns the number of workers of the cluster that [EnvCitus] names. Without a cluster it is 0.
@@ -30,7 +30,7 @@ func IsCitus(database string) bool {
 	return err == nil && coordinator != nil && u.Host == coordinator.Host
 }
 
-// createOnCitus creates a database with the extension on every node, connects the nodes, and returns the URL of
+// createOnCitus creates a database with the extension citus on every node, connects the nodes, and returns the URL of
 // the coordinator's database. The databases are dropped when the test ends.
 func createOnCitus(t testing.TB) string {
 	t.Helper()

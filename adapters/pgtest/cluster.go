@@ -137,7 +137,7 @@ func (c *Cluster) Down() bool {
 	return err == nil
 }
 
-// Restart starts a server again that has ended, and returns when the server answers. The port stays the same.
+// Restart starts the server again after it has ended, and returns when the server answers. The port stays the same.
 func (c *Cluster) Restart(t testing.TB) {
 	t.Helper()
 	c.supervisor.stop(keepFolder)

@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// emptyTemplate is the empty database of every server.
+// emptyTemplate is the name of an empty database that every server has.
 const emptyTemplate = "template0"
 
 // createDatabase creates a copy of the database template and returns the URL of the copy. The URL admin names the
@@ -29,8 +29,9 @@ func createDatabase(t testing.TB, admin, template string) string {
 
 func randomName() string { return "keyseat_" + strings.ToLower(rand.Text()) }
 
-// copyDatabase creates the database name as a copy of the database template. PostgreSQL 15 and later write the copy to
-// the write-ahead log by default. The strategy file_copy takes a third of the time, unless the server syncs each file.
+// copyDatabase creates the database name as a copy of the database template. By default, PostgreSQL 15 and later write
+// the copy to the write-ahead log. With the strategy file_copy, the copy takes a third of the time, unless the server
+// syncs each file.
 func copyDatabase(ctx context.Context, admin, template, name string) error {
 	return withConn(ctx, admin, func(ctx context.Context, conn *pgx.Conn) error {
 		var copyFiles bool
@@ -64,7 +65,7 @@ func withDatabase(url, name string) string {
 	return base + "/" + name + query
 }
 
-// sharedPool has the connections to the cluster that all tests of the binary use, from the start of that cluster on.
+// sharedPool has connections to the [sharedCluster]. It is nil until that cluster has started.
 var sharedPool atomic.Pointer[pgxpool.Pool]
 
 // withConn calls do with a connection that no other call uses, for at most ten seconds. Connections of the [sharedPool]

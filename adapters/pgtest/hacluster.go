@@ -83,7 +83,7 @@ func requireHA(t testing.TB) string {
 }
 
 // newSubstitutions returns the replacements for the network, the ports and the program folder in the configuration
-// files. The new network and ports are unused ones.
+// files. The replacements are a random loopback network and free ports.
 func newSubstitutions(t testing.TB, bin string) []string {
 	t.Helper()
 	all := []string{
@@ -122,7 +122,7 @@ func (c *HACluster) Primary(t testing.TB) *Node {
 }
 
 // WaitCommit waits until the primary confirms a commit. After a failover, this takes longer than [HACluster.Primary],
-// because Patroni first makes another standby synchronous.
+// because commits wait until Patroni has made another standby synchronous.
 func (c *HACluster) WaitCommit(t testing.TB) {
 	t.Helper()
 	// This query writes to the write-ahead log, and to no table.
@@ -228,7 +228,8 @@ func (n *Node) logIfFailed(t testing.TB) {
 
 func (n *Node) data() string { return filepath.Join(n.folder, "postgresql", "keyseat") }
 
-// addressOf returns the address, as host:port, of the service that has the given port in the configuration files.
+// addressOf returns the address, as host:port, of one of the services of the machine. The parameter is the port that
+// the configuration files give to the service, before [HACluster.substitute].
 func (n *Node) addressOf(port string) string { return n.address + ":" + n.cluster.substitute(port) }
 
 // Host returns the address of the PostgreSQL server of the machine, as host:port.

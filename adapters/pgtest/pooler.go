@@ -13,9 +13,10 @@ import (
 	"time"
 )
 
-// Pooler starts a PgBouncer in front of the server of the URL target. It returns that URL with the address of
-// PgBouncer. The settings are lines of the section [pgbouncer] of its configuration, such as "pool_mode = transaction".
-// PgBouncer stops when the test ends. The URL target must name a user, and the server must not ask for a password.
+// Pooler starts a PgBouncer that connects clients with the server of the URL target. It returns that URL with the
+// address of PgBouncer. The settings are lines of the section [pgbouncer] of its configuration, such as
+// "pool_mode = transaction". PgBouncer stops when the test ends. The URL target must name a user, and the server must
+// not ask for a password.
 func Pooler(t testing.TB, target string, settings ...string) string {
 	t.Helper()
 	program, err := exec.LookPath("pgbouncer")

@@ -48,8 +48,8 @@ func (s *supervisor) stop(line string) {
 	_ = s.cmd.Wait() // the exit status is that of rm or of a stopped program, and means nothing here
 }
 
-// killServer kills a postmaster and its children. It first suspends the postmaster, so that no child starts after the
-// list of the children is made. Such a child would continue to serve its client, and delay a restart.
+// killServer kills a postmaster and its children. It first suspends the postmaster, so that the list of the children
+// stays complete. A child outside the list would continue to serve its client, and delay a restart.
 func killServer(pid int) error {
 	_ = suspend(pid) // if the server has ended, kill returns the error
 	others := children(pid)
@@ -155,7 +155,7 @@ const (
 // so if the variable [EnvRequire] is set or the variable CI is "true".
 func Required() bool { return os.Getenv("CI") == "true" || os.Getenv(EnvRequire) != "" }
 
-// requirePostgres ends the test if err, the error of a start of PostgreSQL, is not nil. It skips the test if PostgreSQL
+// requirePostgres ends the test if PostgreSQL could not be started, with the error err. It skips the test if PostgreSQL
 // is missing and not [Required]. Otherwise it fails the test.
 func requirePostgres(t testing.TB, err error) {
 	t.Helper()

@@ -16,8 +16,8 @@
 //	     ╳ exits or dies        └─ reads the end of its stdin: stops postgres, removes the folder
 //
 // If the environment variable KEYSEAT_TEST_POSTGRES has the URL of a server, [URL] uses that server instead. The user
-// in the URL must be able to create databases. [EnvCitus] leads [URL] to a cluster of Citus. If neither variable is set
-// and PostgreSQL is not installed, a test is skipped. The test fails instead if the variable CI is true or
+// in the URL must be able to create databases. With [EnvCitus], [URL] uses a cluster of Citus. If neither variable is
+// set and PostgreSQL is not installed, a test is skipped. The test fails instead if the variable CI is true or
 // KEYSEAT_REQUIRE_POSTGRES is set.
 package pgtest
 
@@ -81,13 +81,13 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// lasting has the names of the databases that outlive a test.
+// lasting has the names of the databases that several tests use. They are dropped after all tests.
 var lasting struct {
 	sync.Mutex
 	names []string
 }
 
-// dropAtEnd makes [Main] drop a database of the server of [EnvURL].
+// dropAtEnd makes [Main] drop a database on the server that [EnvURL] names.
 func dropAtEnd(name string) {
 	lasting.Lock()
 	defer lasting.Unlock()

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Standby creates and starts a hot standby of the cluster. Commits do not wait for the standby before a call of
+// Standby creates and starts a hot standby of the cluster. Commits wait for the standby only after
 // [Cluster.Synchronous]. The standby is removed when the test ends.
 func (c *Cluster) Standby(t testing.TB) *Cluster {
 	t.Helper()
