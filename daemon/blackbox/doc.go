@@ -2,7 +2,7 @@
 //
 // The tests build keyseatd and use it as operators and clients do: by its command line, over HTTP, and with signals.
 // Most of them run on SQLite and on PostgreSQL. The connector calls a fake provider with a ledger of its own. The login
-// of a task says whether and how this provider misbehaves.
+// in a task determines whether and how this provider misbehaves.
 //
 //	operator ──▶ keyseatd keys, plans, tasks … ──────▶ ┌──────────┐
 //	                                                   │ database │
@@ -16,7 +16,8 @@
 //   - harness builds and runs the program, its databases, its clients and the browser. The other packages use it.
 //   - api has the tests of what holders, shops and the provider see: the API, the clients, the page and the connector.
 //   - operator has the tests of what an operator uses: commands, settings, the console, webhooks, logs and metrics.
-//   - faults has the tests in which something breaks, under load, and the checker that compares the journals.
+//   - faults has the tests in which something breaks under load, and the checker that compares what clients, the
+//     provider and the database have recorded.
 //   - linear tests that the answers to clients are linearizable, whatever breaks.
 //   - attacks has the tests with attackers, and the tests that search for leaked secrets.
 //
@@ -32,13 +33,13 @@
 //	The API has the documented paths, methods, sizes, statuses and headers.
 //		api.TestPathsServed api.TestMethodsAllowed api.TestMalformedRequestsAreRefused api.TestSizeLimits
 //		api.TestResponseCheckFindsFaults
-//	A prefetch changes nothing, and --no-get-secrets needs POST.
+//	A prefetch changes nothing. With --no-get-secrets, requests with secrets need POST.
 //		api.TestPrefetchChangesNothing api.TestNoGetSecretsRequiresPOST
 //	With --http-status documented every answer has the status 200.
 //		api.TestDocumentedStatusIs200
 //	info shows the documented fields, and follows the life of a key.
 //		api.TestInfoShapes api.TestKeyLifecycle
-//	The first matching rule refuses a request, with the documented message.
+//	If several rules refuse a request, the first rule determines the message.
 //		api.TestFirstMatchingRuleAnswers
 //	Every outcome has its message and its effect on the key and the slot.
 //		api.TestEveryOutcomeIsShown api.TestOutOfStockEndsImmediately api.TestThreePlansAreTried
@@ -62,7 +63,7 @@
 //		api.TestPageShowsUnavailable api.TestPageWorksByKeyboard api.TestPageAnnouncesChanges
 //		api.TestPageHasAccessibleNames api.TestPageOff api.TestPageOverPlainHTTP api.TestURLLeaksAreFound
 //		api.TestTabReportsPageErrors
-//	The page is accessible in every language, brings the key along, and helps to fill in the form.
+//	The page is accessible in every language, reads the key from a link and keeps it, and helps to fill in the form.
 //		api.TestPageIsAccessible api.TestAxeFindsFaults api.TestPageRemembersKey api.TestPageHelpsToFillTheForm
 //		api.TestPageScreenshots
 //
@@ -101,7 +102,7 @@
 //		operator.TestUnwritableArchiveTakesNothing
 //	A backup is consistent, and a restored database serves.
 //		operator.TestBackupAndRestore operator.TestPostgresBackup
-//	Master keys can be rotated, and no key is made while open tasks need another.
+//	Master keys can be rotated. No master key is made while open tasks need a missing one.
 //		operator.TestMasterKeyRotation operator.TestNoNewMasterKeyForOpenTasks operator.TestMasterKeyInUseIsKept
 //		operator.TestDaemonRotatesMasterKeys operator.TestMissingMasterKeyIsNoAttempt
 //		operator.TestMasterKeyFileHasDatabaseOwner
@@ -136,7 +137,7 @@
 //	Accepted tasks survive a failover, also under Patroni.
 //		faults.TestFailover faults.TestFailoverCheckerFindsLoss faults.TestNothingIsAcceptedWithoutStandby
 //		faults.TestPatroni
-//	A cut, slow, silent or forgetful network to PostgreSQL is harmless.
+//	A network to PostgreSQL that is slow or silent, cuts connections or loses responses to COMMITs is harmless.
 //		faults.TestBadNetwork
 //	The provider may misbehave.
 //		faults.TestProviderMisbehaves faults.TestProviderRarelyMisbehaves faults.TestProviderCheckerFindsFaults
@@ -169,13 +170,13 @@
 //		attacks.TestGuessedKeysAreLimitedOnSlowDatabase attacks.TestGuessCheckerFindsFaults
 //	A read token reveals no whole code, and lists of whole codes are audited.
 //		attacks.TestReadTokenRevealsNoCode
-//	Unknown, expired and other tokens get nothing of an order, and lock no client out.
+//	Tokens of other shops, expired and unknown tokens reveal nothing of an order, and lock out no client.
 //		attacks.TestOtherTokensAreHarmless
 //	The account of an ended task cannot be recovered from the database, its log or a backup, after its master key is gone.
 //		attacks.TestEndedAccountsCannotBeRecovered
 //	IPv6 networks have limits too.
 //		attacks.TestGuessesFromOneNetworkAreLimited
-//	Each wrong login makes its key wait longer. An account is tested a few times over all keys, and a key tests few accounts.
+//	Each wrong login makes its key wait longer. An account is tested only a few times, and a key tests few accounts.
 //		attacks.TestCredentialsCannotBeTestedInBulk
 //	A process gets no core dump, and its user cannot read its memory.
 //		attacks.TestMemoryIsNotDumped

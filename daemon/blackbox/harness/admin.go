@@ -15,7 +15,7 @@ import (
 // An OpenAPI is an OpenAPI document, in which a daemon describes one of its APIs.
 type OpenAPI struct{ *openapi3.T }
 
-// OpenAPI reads the document with a name from the admin listener, which needs no token.
+// OpenAPI reads the document at /admin/v1/ with the given name, which needs no token.
 func (d *Daemon) OpenAPI(name string) OpenAPI {
 	d.Helper()
 	a, err := d.Send("GET", d.AdminURL+"/admin/v1/"+name, "", nil)
@@ -32,7 +32,8 @@ func (d *Daemon) OpenAPI(name string) OpenAPI {
 	return OpenAPI{doc}
 }
 
-// Check returns an error if the document does not allow a response to a request for the target.
+// Check returns an error unless the response agrees with the operation that the document describes for the method and
+// target.
 func (s OpenAPI) Check(method, target string, a Response) error {
 	u, err := url.Parse(target)
 	if err != nil {
@@ -135,7 +136,8 @@ func (o *Operator) Decode(a Response, code int, into any) {
 	}
 }
 
-// ExpectProblem checks that a response has a status code, and a body that is the named problem.
+// ExpectProblem checks that a response has a status code, and that its body is a problem document with the given
+// problem as its code.
 func (o *Operator) ExpectProblem(a Response, code int, problem string) {
 	o.Helper()
 	var p struct{ Code string }
@@ -148,7 +150,8 @@ func (o *Operator) ExpectProblem(a Response, code int, problem string) {
 // On returns an operator with the same token for another daemon.
 func (o *Operator) On(d *Daemon) *Operator { return &Operator{d, o.Token, o.Doc} }
 
-// KeyPath returns the path of the console's page of a key. The URL has the console's reference instead of the code.
+// KeyPath returns the path of the console's page of a key. The parameter is the console's reference to the key, so that
+// the URL does not contain the code.
 func KeyPath(reference string) string { return keyPath + reference }
 
 const keyPath = "/console/key?key="

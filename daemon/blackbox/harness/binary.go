@@ -1,7 +1,8 @@
 // Package harness runs the real program for the tests of the other packages in daemon/blackbox.
 //
 // A [Shop] is a database, the command line of its operator, and a provider. A [Daemon] is a running keyseatd serve. All
-// processes end with the test that starts them. Finally the shop checks all calls of the provider against its protocol.
+// processes end with the test that starts them. Finally the shop checks that all requests to the provider have followed
+// the protocol.
 //
 //	Shop ──Exec──▶ keyseatd keys, plans … ──▶ database ◀── Database (edits and reads it directly)
 //	  │                                          ▲
@@ -90,8 +91,9 @@ func build(name string, flags ...string) (string, error) {
 	return path, nil
 }
 
-// readSources reads the folders of the sources. The go command repeats a cached result of a test until a file or folder
-// changes that the test has opened. It does not see the files that "go build" opens.
+// readSources reads the folders of the sources, so that a change to them makes "go test" run the tests again. "go test"
+// reuses a cached result until a file or folder changes that the tests have opened. It does not see which files
+// "go build" opens.
 func readSources() error {
 	return filepath.WalkDir(Root, func(_ string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.IsDir() && entry.Name() == ".git" {

@@ -39,8 +39,8 @@ var browser = sync.OnceValues(func() (context.Context, error) {
 	return ctx, chromedp.Do(ctx)
 })
 
-// LANHost is a name of this machine in the browser, as if this were another machine of a private network. Over plain
-// HTTP, the browser treats 127.0.0.1 as a secure context, but not LANHost.
+// LANHost is a host name that the browser resolves to this machine. It stands for another machine in a private network:
+// over plain HTTP, the browser treats 127.0.0.1 as a secure context, but not LANHost.
 const LANHost = "keys.lan"
 
 // errNoChromium means that Chromium is not installed.

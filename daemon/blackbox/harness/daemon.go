@@ -32,7 +32,7 @@ func (s *Shop) Serve(flags ...string) *Daemon {
 }
 
 // Start starts a daemon with the given flags. It adds flags for the shop's database and provider, and flags that make
-// tests quick, except for those that are given.
+// tests quick. A given flag replaces an added one.
 func (s *Shop) Start(flags ...string) *Daemon {
 	s.Helper()
 	defaults := [][2]string{

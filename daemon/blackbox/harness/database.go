@@ -45,7 +45,8 @@ func (s *Shop) OpenDatabase() *Database {
 	return d
 }
 
-// Edit runs statements of PostgreSQL, and rewrites them for SQLite. Each must change a row, except for DELETE and DROP.
+// Edit runs statements that are written for PostgreSQL. For SQLite it translates them. Each statement must change a
+// row, unless it is a DELETE or DROP.
 func (d *Database) Edit(statements string) {
 	d.Helper()
 	if d.IsSQLite() {
@@ -75,8 +76,8 @@ var (
 	subselect   = regexp.MustCompile(`\(SELECT [^()]*\)`)
 )
 
-// rewriteForCitus rewrites statements that Citus refuses for a distributed table. It computes times of a column in UTC,
-// because the result must not depend on the session. It replaces a subselect by its value.
+// rewriteForCitus rewrites statements that Citus refuses for a distributed table. It makes a subtraction from a time
+// run in UTC, because the result must not depend on the time zone of the session. It replaces a subselect by its value.
 func (d *Database) rewriteForCitus(ctx context.Context, statements string) string {
 	d.Helper()
 	statements = earlierTime.ReplaceAllString(statements, "($1 AT TIME ZONE 'UTC' - $2) AT TIME ZONE 'UTC'")
@@ -145,7 +146,7 @@ type Plan struct {
 	ID                                string
 	Country, State                    string
 	Slots, Free, Held, Spent, Suspect int
-	Idle                              int // free slots of a plan that is out of stock
+	Idle                              int // slots that are not in use, but cannot be sold, because the plan is out of stock
 }
 
 // Plans returns the plans by id, and checks each with [Plan.Check].
@@ -163,7 +164,7 @@ func (s *Shop) Plans() map[string]Plan {
 	return all
 }
 
-// Check returns an error if the slots of a plan in all states do not add up to the plan's slots.
+// Check returns an error unless the numbers of slots in all states add up to the plan's slots.
 func (p Plan) Check() error {
 	if p.Free+p.Held+p.Spent+p.Suspect+p.Idle != p.Slots || min(p.Free, p.Held, p.Spent, p.Suspect, p.Idle) < 0 {
 		return fmt.Errorf("the counts of a plan do not add up: %+v", p)

@@ -45,8 +45,8 @@ func (j *LogBuffer) Find(message string) map[string]any {
 	return nil
 }
 
-// Lines returns the log lines with a message and a level above debug, and the number of lines with that message at
-// debug.
+// Lines returns the log lines with a message that are above the level debug. For the level debug, it returns only the
+// number of lines.
 func (j *LogBuffer) Lines(message string) (shown []map[string]any, debug int) {
 	for _, entry := range j.entries(message) {
 		if entry["level"] == "debug" {

@@ -59,7 +59,8 @@ func (d *Daemon) parseSample(line string) Sample {
 	return s
 }
 
-// Sum adds the samples of a metric that have the labels, at least one. The labels are pairs of names and values.
+// Sum adds the samples of a metric that have the labels. At least one sample must have them. The labels are pairs of
+// names and values.
 func (s Scrape) Sum(metric string, labels ...string) float64 {
 	s.Helper()
 	total, found := 0.0, false

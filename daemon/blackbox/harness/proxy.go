@@ -144,14 +144,15 @@ func (p *Proxy) Cut() {
 // Delay delays everything that the server sends from now on.
 func (p *Proxy) Delay(d time.Duration) { p.delay.Store(int64(d)) }
 
-// LoseCommits makes the proxy close a connection instead of passing the response to a COMMIT. With false, it ends this.
+// LoseCommits makes the proxy close a connection instead of passing the response to a COMMIT. If on is false, the proxy
+// passes these responses again.
 func (p *Proxy) LoseCommits(on bool) { p.loseCommits.Store(on) }
 
 // Damage returns the number of connections that were cut, and the number of COMMITs whose responses were lost.
 func (p *Proxy) Damage() (broken, commits int) { return int(p.broken.Load()), int(p.commits.Load()) }
 
-// Silence makes every open connection silent forever, and also every connection that opens later. A call with false
-// ends this for connections that open after the call.
+// Silence makes every open connection silent forever, and also every connection that opens later. If on is false,
+// connections that open after the call are not silent.
 func (p *Proxy) Silence(on bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

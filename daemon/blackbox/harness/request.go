@@ -76,7 +76,7 @@ func Query(pairs ...string) string {
 	return strings.Join(parts, "&")
 }
 
-// Password is a password that every policy allows.
+// Password is a password that every password policy allows.
 const Password = "correct horse 1"
 
 // Upgrade returns the form that requests an upgrade.

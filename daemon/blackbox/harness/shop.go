@@ -20,7 +20,7 @@ import (
 )
 
 // A Shop is a database, the command line of its operator, and a provider. All processes that a shop starts end with the
-// test. Finally the shop checks all calls of the provider against the provider's protocol.
+// test. Finally the shop checks that all requests to the provider have followed its protocol.
 type Shop struct {
 	*testing.T
 	Folder    string // the working directory of commands
@@ -29,7 +29,7 @@ type Shop struct {
 	Provider  *connectortest.Provider
 	Env       []string // environment variables of commands, in addition to those that the shop sets
 	Program   string   // the path of the program to run; "": keyseatd
-	MayRepeat bool     // the database has lost confirmed commits, so a request may be repeated with another plan
+	MayRepeat bool     // the test loses confirmed commits, so a daemon may repeat a request to the provider with another plan
 }
 
 // ForEachDatabase runs a test on SQLite and on PostgreSQL.
@@ -87,7 +87,7 @@ func NewPostgresShop(t *testing.T, url string) *Shop {
 	return s
 }
 
-// SkipOnCitus skips a test that a cluster of Citus does not suit, for the given reason.
+// SkipOnCitus skips a test that does not work on a cluster of Citus, for the given reason.
 func (s *Shop) SkipOnCitus(reason string) {
 	s.Helper()
 	if pgtest.IsCitus(s.Database) {
@@ -129,7 +129,8 @@ func (s *Shop) AgeMasterKeys(file string, by time.Duration) {
 	}
 }
 
-// CheckDoctor checks that the doctor finds no fault. With the master keys, the doctor also reads sealed accounts.
+// CheckDoctor checks that the command keyseatd doctor finds no fault. With the master keys, the command also reads
+// sealed accounts.
 func (s *Shop) CheckDoctor() {
 	s.Helper()
 	if r := s.Exec("doctor", "--master-key-file", s.MasterKeyPath()); r.Code != 0 {
@@ -179,7 +180,7 @@ func (s *Shop) Command(args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(s.Context(), program, args...)
 	cmd.Dir, cmd.SysProcAttr = s.Folder, dieWithParent()
 	cmd.Cancel = func() error { return KillGroup(cmd.Process) }
-	cmd.WaitDelay = 5 * time.Second // because child processes may keep the standard streams open
+	cmd.WaitDelay = 5 * time.Second // the longest wait for child processes that keep the standard streams open
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + s.Folder}, s.Env...)
 	if s.Database != "" {
 		cmd.Env = append(cmd.Env, "KEYSEAT_DATABASE="+s.Database)
@@ -211,11 +212,11 @@ func (s *Shop) ExecJSON(into any, args ...string) {
 // Scale is the length of the tests as a part of their full length. With 0, the default, they are as short as possible.
 var Scale = flag.Float64("scale", 0, "the part of the full length of each test; 0: short")
 
-// Scaled returns a number of trials: full, which is the number at full length, times the [Scale], but at least short.
+// Scaled returns the number of trials of a test at the present [Scale]: Scale times full, but at least short.
 func Scaled(short, full int) int { return max(short, int(*Scale*float64(full))) }
 
-// Report reports figures to daemon/soak: the numbers of trials and of injected faults, and others as pairs of names and
-// values.
+// Report reports figures to daemon/soak: the number of trials, the number of injected faults, and further figures. The
+// further figures are pairs of names and values.
 func Report(t testing.TB, trials, faults int, others ...any) {
 	t.Helper()
 	t.Attr("trials", fmt.Sprint(trials))
@@ -232,7 +233,8 @@ func ParallelUnlessScaled(t *testing.T) {
 	}
 }
 
-// MaxWait is the maximum time that tests wait for an event on a slow machine. Promised times have shorter limits.
+// MaxWait is the maximum time that tests wait for an event on a slow machine. Tests of a documented time limit use that
+// limit instead.
 const MaxWait = 60 * time.Second
 
 // Eventually polls a condition until it is true. After [MaxWait] it fails the test.

@@ -23,8 +23,8 @@ import (
 )
 
 // A Tab is a tab of the browser with its own cookies, storage and cache. When the test ends, errors of the tab's pages
-// fail the test. Errors are entries in the browser's console, exceptions, violated policies, requests to other hosts,
-// and secrets in URLs.
+// fail the test. Errors are entries in the browser's console, exceptions, violations of the content security policy,
+// requests to other hosts, and secrets in URLs.
 type Tab struct {
 	*testing.T
 	ctx context.Context
@@ -52,7 +52,8 @@ func OpenTab(t *testing.T) *Tab {
 	ctx, shut := chromedp.NewContext(parent, chromedp.WithNewBrowserContext(), chromedp.WithListener(b.listen))
 	b.ctx = ctx
 	t.Cleanup(func() { b.report(); shut() })
-	b.Do() // opens the tab, which closes when the present context ends; the context of later calls has a deadline
+	// The first call opens the tab. The tab closes when the context of that call ends, so this context has no deadline.
+	b.Do()
 	ctx, cancel := context.WithTimeout(ctx, 3*MaxWait)
 	b.ctx = ctx
 	t.Cleanup(cancel)
