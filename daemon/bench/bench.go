@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// A bench is one run of this program. All rows share it.
+// A bench is one run of this program, which all measurements share.
 type bench struct {
 	options
 	folder     string   // contains all files of the run
@@ -19,7 +19,7 @@ type bench struct {
 	admin      string   // the URL of the PostgreSQL server, with the administrator as the user
 	postmaster int      // the process id of the server; 0: unknown
 	stop       func()   // stops the server
-	names      int      // the number of names of databases and files, which makes the next name unique
+	names      int      // counts the names of databases and files, so that each name is unique
 	databases  []string // the names of the databases that exist
 	master     string   // the path of the file of master keys
 }
@@ -96,10 +96,9 @@ func (o options) size(n int) int {
 	return n
 }
 
-// A stepError is the error of a failed step of a measurement. [must] and [check] panic with it, because nothing after
-// the step makes sense, and [try] recovers from the panic and returns the error. So rows, candidates and the functions
-// that they call return no errors. They run in the goroutine that has called try. Loads and peers return errors,
-// because they run in other goroutines and processes.
+// A stepError is the error of a failed step of a measurement. [must] and [check] panic with it, and [try] recovers and
+// returns the error. So the code of a measurement, in the goroutine that has called try, needs no error returns. Loads
+// and peers return errors, because they run in other goroutines and processes.
 type stepError struct{ error }
 
 // must returns the value of a step that must not fail.
@@ -108,8 +107,9 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// check ends the measurement if err is not nil. In another goroutine than that of [try], its panic would end the
-// program. In a deferred function, its error would replace an earlier error.
+// check ends the measurement if err is not nil. Call it only in the goroutine of [try], because in another goroutine
+// its panic would end the program. Do not call it in a deferred function, because its error would replace an earlier
+// one.
 func check(err error) {
 	if err != nil {
 		panic(stepError{err})

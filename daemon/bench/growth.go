@@ -35,8 +35,8 @@ func (b *bench) runGrowth(ctx context.Context, w io.Writer) error {
 	return out.Flush()
 }
 
-// tableLine returns a line of the table for m, a measurement of the smaller store. The line also has the same
-// measurement of the larger store, if it was made.
+// tableLine returns the line of the table for m, a measurement of the smaller store. If larger has the same measurement
+// of the larger store, the line has both.
 func (m measurement) tableLine(larger []measurement) string {
 	text, ratio := "", ""
 	if i := slices.IndexFunc(larger, func(l measurement) bool { return l.what == m.what }); i >= 0 {

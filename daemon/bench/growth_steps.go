@@ -33,8 +33,8 @@ func (g *growth) add(what string, value float64, format string, args ...any) {
 }
 
 // addCost resets PostgreSQL's statistics, and measures operations. It adds their rate, unless rateName is "", and the
-// cost of one operation. The cost is processor time, time in statements, bytes of write-ahead log, and whole pages in
-// that log.
+// cost of one operation. The cost is processor time, time in statements, bytes of write-ahead log, and full-page images
+// in that log.
 func (g *growth) addCost(ctx context.Context, rateName, what string, measure func() sample) {
 	check(execute(ctx, g.url, "SELECT pg_stat_statements_reset()"))
 	since := query[string](ctx, g.url, "SELECT pg_current_wal_lsn()::text")
@@ -125,7 +125,8 @@ func (g *growth) accept(ctx context.Context) (accepted int) {
 	return accepted
 }
 
-// work measures how fast keyseatd carries out the accepted tasks, whose number is backlog, with the simulator.
+// work measures how fast keyseatd carries out the accepted tasks, whose number is backlog. The connector is the
+// simulator, which calls no provider.
 func (g *growth) work(ctx context.Context, backlog int) {
 	g.addCost(ctx, "tasks worked off/s", "ended task", func() sample {
 		s := g.serve(ctx, "--connector", "sim", "--sim-delay", "0s", "--workers", strconv.Itoa(workers))
@@ -143,7 +144,8 @@ func growthCode(i int) string { return fmt.Sprintf("%X", md5.Sum(fmt.Append(nil,
 // number of the key, its code and the id of its task.
 const growthRows = `(SELECT i, left(upper(md5(i::text)), 29) AS code, left(upper(md5('t' || i)), 26) AS task FROM generate_series(%d, %d) i) r`
 
-// Statements, without [growthRows] at their ends, for unused keys and for keys in use that were upgraded long ago.
+// Beginnings of statements that make unused keys, and keys in use that were upgraded long ago. [inSteps] appends
+// [growthRows] to each.
 var (
 	growthKeys = []string{`
 		INSERT INTO keyseat_keys (code, version, status, used, revoked, message, username, verify_address, invite, address,

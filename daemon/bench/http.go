@@ -85,8 +85,8 @@ func (c *client) doChecked(r *request) error {
 	return nil
 }
 
-// A provider is the service that keyseatd's connector calls. It answers every request with a success, or never if
-// silent.
+// A provider is the service that keyseatd's connector calls. It answers every request with a success. If silent is
+// true, it never answers.
 type provider struct {
 	silent   bool
 	onOrder  func(body []byte) // is called with the body of each request, unless nil

@@ -9,15 +9,14 @@
 // keyseatd built from this checkout, and the programs that keyseatd is compared with, called peers. Each is a process
 // of its own. The provider, which carries out tasks immediately, is a part of bench. The peers are:
 //
-//   - The bare peers answer the same calls from the same tables as keyseatd, as fast as a few lines can.
-//   - The first peer, for upgrades, is the program that one would write first. It has small tables of its own, no history
-//     and no encryption.
+//   - The bare peers answer the same calls from the same tables as keyseatd, with one statement or transaction each.
+//   - The first peer is the simplest program for upgrades. It has small tables of its own, no history and no encryption.
 //   - River carries out tasks.
 //   - The constant peer is a handler without a database.
 //
-// For upgrades, the tables of a peer have only the indexes that the peer needs.
-// The column "limit" has the ratio that the constant peer reaches. On one connection, requests cannot share a statement
-// or a COMMIT. The limit is then the ratio of a peer with one query for an info, or one INSERT for an upgrade.
+// The column "limit" has a ratio too: the throughput of a program that does the least, divided by the throughput of
+// the compared peer. This program is the constant peer. On one connection, it is a peer with one query for an info, or
+// one INSERT for an upgrade, because there requests cannot share a statement or a COMMIT.
 //
 //	          ┌─ keyseatd ──┬─▶ provider (answers immediately, or never)
 //	load ─────┤             │

@@ -145,7 +145,8 @@ func serveUpgrades(ctx context.Context, url, sql string, values func(r *http.Req
 	})
 }
 
-// upgradeResponses are the bodies of the responses to an upgrade, by the number of tasks that it has added.
+// upgradeResponses are the bodies of the responses to an upgrade. The index is the number of tasks that the upgrade has
+// added, 0 or 1.
 var upgradeResponses = [][]byte{
 	[]byte(`{"status":"error","message":"This key is not usable, your account is still premium, if not, renew it"}`),
 	[]byte(`{"status":"success","message":"Upgrade request sent successfully, your account will be Premium in a few minutes, you can check the status via the key info"}`),

@@ -12,8 +12,8 @@ import (
 	_ "modernc.org/sqlite" // the driver
 )
 
-// firstTables are the tables and indexes of the program that one would write first. This program has no history,
-// encrypts nothing, and stores only what an upgrade needs.
+// firstTables are the tables and indexes of [peerFirst], the simplest program for upgrades. This program has no
+// history, encrypts nothing, and stores only what an upgrade needs.
 var firstTables = []string{
 	`CREATE TABLE first_keys (code text PRIMARY KEY, status text NOT NULL)`,
 	`CREATE TABLE first_plans (id text PRIMARY KEY, country text NOT NULL, size int NOT NULL, held int NOT NULL)`,

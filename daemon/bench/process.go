@@ -27,8 +27,8 @@ type process struct {
 	ended chan struct{}  // is closed when the process has ended
 }
 
-// minimalEnv returns only the variables that programs need, because other variables may configure a keyseatd of the
-// user.
+// minimalEnv returns only the variables that programs need. Variables that begin with KEYSEAT_ would change the settings
+// of the measured keyseatd.
 func minimalEnv() []string {
 	kept := []string{"TZ=UTC"} // because responses have times in UTC
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "GOGC", "GOMEMLIMIT"} {
@@ -155,7 +155,8 @@ func freePorts() (string, string) {
 	return first.Addr().String(), second.Addr().String()
 }
 
-// cpuOf returns the processor time that a server and PostgreSQL have used until now, on Linux, and 0 on other systems.
+// cpuOf returns the processor time that a server and PostgreSQL have used until now. On systems other than Linux it
+// returns 0.
 func (b *bench) cpuOf(p *process) cpuTime {
 	postmaster := statOf(b.postmaster)
 	database := ticks(postmaster.CUTime + postmaster.CSTime) // the time of the children that have ended

@@ -85,11 +85,11 @@ type result struct {
 	value  string // the value that the target limits
 	target string // "": no target
 	met    bool
-	limit  string // the value of a program that does the least; "": unknown
+	limit  string // the ratio that a program reaches that does the least; "": unknown
 }
 
-// within returns a copy of the result with a limit. The limit is the ratio of the throughput of the fastest program to
-// the throughput of theirs, the program that keyseatd is compared with.
+// within returns a copy of the result with a limit. The limit is the throughput of fastest, a program that does the
+// least, divided by that of theirs, the program that keyseatd is compared with.
 func (r result) within(fastest, theirs series) result {
 	r.limit = fmt.Sprintf("%.2f ×", fastest.against(theirs, rate))
 	return r

@@ -103,7 +103,7 @@ func (f listFill) used() int { return f.keys / 5 }
 //	@ago(x)       the time x seconds ago
 //	@sealed       the account of an open task
 var fillLists = []struct {
-	part int // makes one row for each part-th key
+	part int // 25: one row for every 25 keys
 	sql  string
 }{
 	{25, `INSERT INTO keyseat_plans (id, country, address, invite, size, held, spent, suspect, retired, fault)

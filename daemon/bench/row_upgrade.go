@@ -32,8 +32,9 @@ const dropIndexesSQL = `DO $$ DECLARE i record; BEGIN
 	END LOOP;
 END $$`
 
-// candidates returns candidates for keyseatd, the bare peer, the first peer, and a peer that does the least. With
-// several connections, the last one is the constant peer, because requests could share one COMMIT.
+// candidates returns candidates for keyseatd, the bare peer, the first peer, and a program that does the least. On one
+// connection this program is [peerInsert], which makes one COMMIT for each request. On several connections it is
+// [peerConstant], because requests could share a COMMIT.
 func (s upgradeSetups) candidates(conns int) []candidate {
 	least := s.first.upgradeCandidate(s.first.peerStarter("insert"), conns, fillInsert, []string{"SELECT count(*) FROM accepted"})
 	if conns > 1 {

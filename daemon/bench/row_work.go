@@ -16,8 +16,8 @@ import (
 const workers = 64
 
 // rowWork measures how fast keyseatd and River carry out a backlog of tasks from their own tables. One run of keyseatd
-// has the simulator, which does nothing, and another run the HTTP connector. For each task, keyseatd writes the key,
-// the task, the slot and the history. River's jobs do nothing.
+// uses the simulator, which calls no provider. Another run uses the HTTP connector. For each task, keyseatd writes the
+// key, the task, the slot and the history. River's jobs do nothing.
 func rowWork(ctx context.Context, b *bench) []result {
 	s := b.newUpgradeSetup(ctx)
 	river := b.createDatabase(ctx)
@@ -88,9 +88,9 @@ func (b *bench) riverCandidate(url string, backlog int) candidate {
 const backlogTimeout = 10 * time.Minute
 
 // waitFinished waits until all n tasks of a backlog have ended, which is when the query remaining yields 0. It runs the
-// query ten times a second on one connection, because a new connection for each query would cost as much as a hundred
-// tasks. The result has the processor time since the start of the process, and the rate. The rate counts from the time
-// that the function first returns at the end.
+// query ten times a second on one connection, because a new connection for each would cost as much as a hundred tasks.
+// The result has the processor time since the start of the process. It also has the rate since the beginning of the
+// first task. The function first returns this time, and is called when all tasks have ended.
 func (b *bench) waitFinished(ctx context.Context, p *process, url string, first func() time.Time, n int, remaining string) (got sample) {
 	ctx, cancel := context.WithTimeout(ctx, backlogTimeout)
 	defer cancel()
@@ -177,8 +177,8 @@ func (d *delaySetup) worker(ctx context.Context) *server {
 	return d.serve(ctx, "--connector", d.provider)
 }
 
-// measureEach sends n requests one after another, each after a random time up to the given pause. So the daemon is
-// idle, and a request may arrive at any time between two polls of the daemon.
+// measureEach sends n requests one after another, each after a random time up to the given pause. So the daemon is idle
+// when a request arrives, and the request may arrive at any time between two polls of the daemon.
 func (d *delaySetup) measureEach(ctx context.Context, addr string, next generator, n int, pause time.Duration) (all []time.Duration) {
 	c := must(dial(ctx, addr))
 	defer func() { _ = c.conn.Close() }() // the measurement is over

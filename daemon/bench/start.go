@@ -103,8 +103,8 @@ func record(pattern string) {
 // profileSeconds is the duration of each CPU profile, in seconds.
 const profileSeconds = 3
 
-// overlay writes a file for the flag -overlay of go build, which adds [profileSource] to keyseatd, and returns its
-// path. So the sources of keyseatd need no code for profiles.
+// overlay writes a file for the flag -overlay of "go build", and returns its path. The flag adds [profileSource] to
+// keyseatd. So the sources of keyseatd need no code for profiles.
 func (b *bench) overlay(root string) string {
 	folder := must(filepath.Abs(b.profile))
 	check(os.MkdirAll(folder, 0o755))
