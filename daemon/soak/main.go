@@ -9,9 +9,9 @@
 // `go test ./...` runs the same tests with fewer trials. The tests start keyseatd, a PostgreSQL of their own and a fake
 // provider on loopback, and end them.
 //
-// The files of tests are put into the folder that --keep names: the output, the journals of clients and provider, and
-// histories. If a failed test was random, its output has the seed. For each violation, soak prints the command that
-// runs the test again. The exit status is 0 if no promise was violated, and 1 otherwise.
+// Soak keeps the files of each test in the folder that --keep names: the output, the journals of clients and provider,
+// and the recorded histories. If the inputs of a failed test were random, its output has the seed. For each violation,
+// soak prints the command that runs the test again. The exit status is 0 if no promise was violated, and 1 otherwise.
 package main
 
 import (

@@ -42,7 +42,7 @@ var rows = []row{
 	{"simulation", "random histories in simulated time break nothing", "./daemon/simulation", "TestRandomHistoriesKeepInvariants", rapidChecks(200_000)},
 	{"bugs", "and eight planted bugs are found", "./daemon/simulation", "TestPlantedBugsAreFound", sameArgs},
 	{"linear", "what clients see is linearizable, keys and stock", linear, "TestLinearizable|TestSavedHistory|TestStaleReadIsFound", scaled},
-	{"model", "the databases behave as the store in memory", bunstore, "TestModel", rapidChecks(3_500)}, // each history has about 30 steps
+	{"model", "the databases behave as the store in memory", bunstore, "TestModel", rapidChecks(3_500)}, // histories of about 30 steps
 	{"secrets", "a canary's credentials are found nowhere", attacks, "TestSecretsLeaveNoTrace|TestCanaryFindsLoggedURL", sameArgs},
 	{"attacks", "guesses and attacks do not disturb other clients", attacks, "TestAttacks|TestGuessedKeysAreLimited|TestGuessedKeysAreLimitedAcrossDaemons|TestGuessedKeysAreLimitedOnSlowDatabase|TestAttackCheckerFindsFaults|TestGuessCheckerFindsFaults|TestLeakCheckFindsLeaks", scaled},
 	fuzz("parse-query", "queries", "./daemon", "FuzzQuery"),
