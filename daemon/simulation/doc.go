@@ -1,16 +1,16 @@
 // Package simulation tests keyseat's core with random histories, in a world with simulated time and injected
 // faults. The package contains only tests.
 //
-// Several daemons (the real tasks.Engine and the real worker pool) share one store in memory. Simulated lines connect
-// each daemon with the store and with the provider. On a line, calls can be slow, and they can get lost before or after
-// they have had their effect. A line can also freeze or kill its daemon:
+// Several daemons (the real tasks.Engine and the real worker pool) share one store in memory. Each daemon is connected
+// with the store and with the provider by simulated lines. On a line, calls can be slow, and they can get lost before
+// or after they have had their effect. A line can also freeze or kill its daemon:
 //
 //	clients ─▶ daemon ── line ─▶ auditor ─▶ memory store
 //	             │  ▲ operators ────┘
 //	             └── line ──▶ provider, with a ledger of its own
 //
-// At every call, the auditor checks the invariants that hold at any moment. When all work has ended, the tests compare
-// the journal of the clients, the store and the provider's ledger.
+// The auditor is a wrapper of the store. At every call, it checks the invariants that hold at any moment. When all work
+// has ended, the tests compare the journal of the clients, the store and the provider's ledger.
 //
 // A history is a value that determines what happens in a run. If a run fails, the test shrinks the history, and prints
 // a seed that repeats the run.
