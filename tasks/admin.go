@@ -62,7 +62,8 @@ func RetryNow(v Snapshot, id string) (Change, error) {
 }
 
 // Resolve settles the suspect slot of an ended task. The slot becomes spent if the outcome is [Success], and free for
-// any other outcome. The key changes accordingly if the task is its latest. The snapshot must be of that task.
+// any other outcome. If the task is the key's latest task, the key changes accordingly. The snapshot must be of that
+// task.
 func Resolve(v Snapshot, outcome Outcome, id string) (Change, error) {
 	switch {
 	case v.Task == nil:
@@ -86,8 +87,8 @@ func Resolve(v Snapshot, outcome Outcome, id string) (Change, error) {
 	return c, nil
 }
 
-// Release makes the spent slot of an ended task free again, after the member has left the plan. The key
-// does not change. The snapshot must be of that task.
+// Release makes the spent slot of an ended task free again. An operator calls it after the member has left the plan.
+// The key does not change. The snapshot must be of that task.
 func Release(v Snapshot, id string) (Change, error) {
 	switch {
 	case v.Task == nil:
@@ -98,7 +99,7 @@ func Release(v Snapshot, id string) (Change, error) {
 	return v.Task.moveSlot(stock.Free, "", v.Task.Event(EventReleased, v.At), id), nil
 }
 
-// moveSlot returns a change that moves the slot of the task from its state to another one.
+// moveSlot returns a change that moves the task's slot from its present state to the given state.
 func (t Task) moveSlot(to stock.State, fault stock.Fault, event Event, id string) Change {
 	transfer := t.transfer(to, fault, &event)
 	t.Slot = to

@@ -12,9 +12,9 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// A Secret is a text that cannot be printed. Every verb of fmt, every encoder and every logger prints only
-// the placeholder [secret]. The zero Secret is the empty text. To compare two secrets, compare the results
-// of [Secret.Reveal]; do not use ==.
+// A Secret is a text that cannot be printed. Every verb of fmt, every encoder and every logger prints only the
+// placeholder "[secret]". The zero Secret is the empty text. To compare two secrets, compare the results of
+// [Secret.Reveal]; do not use ==.
 type Secret struct {
 	text *string // a pointer, because fmt prints the unexported strings of nested structs
 }

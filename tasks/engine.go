@@ -10,18 +10,19 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// An Engine serves the four calls of the API and carries out the accepted tasks. Its fields must be set,
-// except Logins and LoginHash. An Engine has no other state, so it may be copied. It is safe for concurrent use.
+// An Engine serves the four calls of the API (info, stock, upgrade and renew) and carries out the accepted tasks. Its
+// fields must be set, except Logins and LoginHash. An Engine has no other state, so it may be copied. It is safe for
+// concurrent use.
 type Engine struct {
 	Store     Store
 	Connector Connector
 	Sealer    Sealer
 	Rules     Rules
 
-	Logins    LoginCounter                       // counts tests of logins; nil: no limit on them
+	Logins    LoginCounter                       // counts the tasks that test a login; nil: no limit on them
 	LoginHash func(login string) (string, error) // returns a keyed hash; may be nil if Logins is nil
 
-	Fingerprints keys.FingerprintKey // for the logs of programs; the engine itself does not log
+	Fingerprints keys.FingerprintKey // with which programs log keys; the engine itself does not log
 
 	NewID  func() string                              // returns a unique id that cannot be guessed, of letters and digits
 	Now    func() time.Time                           // must be monotonic: the engine uses only the time between two calls
@@ -43,12 +44,12 @@ func (e Engine) Stock(ctx context.Context) (levels []stock.Level, err error) {
 	return levels, err
 }
 
-// Accept accepts an upgrade or a renew. If it returns nil, the task is stored durably. The error is a
-// [Refusal], a [RateLimited], or an error of the store or the sealer. After an error of the store or the
-// sealer it is unknown whether the task was accepted; [Engine.Info] shows it.
+// Accept accepts an upgrade or a renew. If it returns nil, the task is stored durably. The error is a [Refusal], a
+// [RateLimited], or an error of the store or the sealer. After an error of the store or the sealer it is unknown
+// whether the task was accepted. Call [Engine.Info] to find out.
 //
-// Usually Accept is one call of the store, which decides on the request. If the country has no free slot,
-// or a concurrent change was faster, Accept reads a snapshot and decides itself.
+// Usually Accept calls the store once, and the store decides on the request with [Change.Decide]. If the country has no
+// free slot, or a concurrent change was faster, Accept reads a snapshot and decides itself.
 func (e Engine) Accept(ctx context.Context, q Request) error {
 	if q.Kind != Renew {
 		q.Account.NewEmail, q.Account.NewPassword = Secret{}, Secret{} // only a renew uses these two
@@ -72,8 +73,8 @@ func (e Engine) Accept(ctx context.Context, q Request) error {
 	return err
 }
 
-// undecided returns the change for a request with [Change.Decide], and with the account sealed. The store decides on
-// the request by calling Decide. The error is that the request must be refused, or that the account cannot be sealed.
+// undecided returns a change whose Decide accepts or refuses the request when the store calls it. The change contains
+// the sealed account. The error is a [Refusal] or the error of the sealer.
 func (e Engine) undecided(q Request, id string) (Change, error) {
 	if err := q.Check(e.Rules.Password); err != nil {
 		return Change{}, err
@@ -85,7 +86,7 @@ func (e Engine) undecided(q Request, id string) (Change, error) {
 	c := accepted(keys.Key{Code: q.Code}, task)
 	err = e.seal(&c, q.Account)
 	sealed := c.Task.Sealed
-	c.Key = nil // only the store knows the key
+	c.Key = nil // the engine has not read the key
 	c.Decide = func(v Snapshot) (Change, error) {
 		c, err := e.Rules.Accept(v, q, id, false)
 		if err == nil {
@@ -97,8 +98,8 @@ func (e Engine) undecided(q Request, id string) (Change, error) {
 }
 
 // applyUndecided applies an undecided change. If the store fails, it is unknown whether the change was made. Then
-// applyUndecided reads the key. If the read fails too, the store is away, and applyUndecided returns the error of the
-// read. If the read succeeds, applyUndecided applies the change again.
+// applyUndecided reads the key. If the read fails too, the store is unavailable, and applyUndecided returns the error
+// of the read. If the read succeeds, applyUndecided applies the change again.
 func (e Engine) applyUndecided(ctx context.Context, c Change) error {
 	errs, err := e.Store.Apply(ctx, []Change{c})
 	if err == nil {
@@ -163,7 +164,8 @@ func (e Engine) Update(ctx context.Context, read func(context.Context) (Snapshot
 	return ErrConflict
 }
 
-// maxConflictRetries is the maximum number of decisions in one call, which decides again after a concurrent change.
+// maxConflictRetries is the maximum number of decisions in one call of an [Engine] method. The method decides again
+// after each concurrent change.
 const maxConflictRetries = 64
 
 // Snapshot reads a key and its latest task. For an unknown code, the key of the snapshot does not exist.

@@ -19,18 +19,18 @@ const (
 	maxLoginTests = 10             // the maximum number of tests of a login with any key in LoginTestTTL
 	maxKeyLogins  = 10             // the maximum number of different logins of a key in KeyLoginTTL
 	LoginTestTTL  = 6 * time.Hour  // the period in which the tests of a login are counted; it starts with the first test
-	KeyLoginTTL   = 24 * time.Hour // how long a login counts as a login of a key
+	KeyLoginTTL   = 24 * time.Hour // how long a tested login stays among the logins of a key
 )
 
 // A LoginCounter counts tests of logins, for all daemons that share a database. Expired counts disappear. Counts may be
 // lost when the database crashes or the master keys rotate. A LoginCounter is safe for concurrent use.
 type LoginCounter interface {
-	// CountLogins counts the tests in order, and returns for each test the counts after that test. The logins of a key
-	// may include those of later tests in the call.
+	// CountLogins counts the tests in order, and returns for each test the counts after that test. The number of a
+	// key's logins may already include logins of later tests in the same call.
 	CountLogins(ctx context.Context, tests []LoginTest) ([]LoginCounts, error)
 
-	// ReleaseLogins takes back tests that did not fail. A successful test takes back all tests of its login, and
-	// removes the login from the logins of its key.
+	// ReleaseLogins removes tests that did not fail from the counts. For a test that succeeded, it removes all tests of
+	// the login, and removes the login from the logins of the key.
 	ReleaseLogins(ctx context.Context, tests []LoginTest) error
 }
 
@@ -41,9 +41,9 @@ type LoginTest struct {
 	Succeeded bool // the task succeeded; only ReleaseLogins reads this field
 }
 
-// LoginCounts are the counts after a test, which is included.
+// LoginCounts are the counts after a test. They include that test.
 type LoginCounts struct {
-	Tests  int // the number of tests of the login with any key, in its window of LoginTestTTL, without the tests that were taken back
+	Tests  int // the number of tests of the login with any key in the current period of LoginTestTTL, without released tests
 	Logins int // the number of different logins of the key in the last KeyLoginTTL
 }
 

@@ -143,7 +143,7 @@ type Task struct {
 	Attempts        int       // the number of all attempts
 	CountedAttempts int       // the number of attempts with this plan that count towards [Rules.Attempts]
 	LostLeases      int       // the number of leases that expired and were not returned, since the last change
-	InDoubt         bool      // an attempt with this plan may have had an unknown effect
+	InDoubt         bool      // an attempt with this plan may have had an effect, but its result is unknown
 	FirstAttempt    time.Time // the time of the first attempt, or of the first failed decryption of the account
 
 	CreatedAt   time.Time
@@ -195,7 +195,8 @@ func (t Task) attempted(at time.Time) Task {
 	return t
 }
 
-// unopened returns the task after its account could not be decrypted at the given time. Attempts does not change.
+// unopened returns the task after its account could not be decrypted at the given time. The failed decryption does not
+// count as an attempt.
 func (t Task) unopened(at time.Time) Task {
 	t = t.withLostLeases()
 	if t.FirstAttempt.IsZero() {

@@ -37,7 +37,7 @@ func trimmed(s Secret) Secret {
 
 // The maximum lengths of the texts in a request, in bytes.
 const (
-	MaxLogin    = 254 // also of an email address (RFC 5321, section 4.5.3.1, as corrected)
+	MaxLogin    = 254 // of a login and of an email address (RFC 5321, section 4.5.3.1, as corrected)
 	MaxPassword = 1024
 )
 

@@ -36,15 +36,15 @@ func matches(text, secret string) bool {
 	return text == secret || len(secret) >= minSecretMatch && strings.Contains(text, secret)
 }
 
-// decodedForms returns the folded text, and the folded text after up to two steps of decoding.
+// decodedForms returns the text, the text decoded once, and the text decoded twice. All of them are folded.
 func decodedForms(text string) []string {
 	forms := []string{fold(text)}
 	for range 2 {
 		text = html.UnescapeString(text)
-		if query, err := url.QueryUnescape(text); err == nil { // + is a space
+		if query, err := url.QueryUnescape(text); err == nil { // decodes + as a space
 			forms = append(forms, fold(query))
 		}
-		if path, err := url.PathUnescape(text); err == nil { // + is a plus
+		if path, err := url.PathUnescape(text); err == nil { // decodes + as a plus sign
 			text = path
 		}
 		forms = append(forms, fold(text))

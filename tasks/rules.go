@@ -14,9 +14,9 @@ type Rules struct {
 	Backoff       time.Duration // the pause before the second attempt; doubles with each attempt
 	MaxBackoff    time.Duration
 	MaxRetryAfter time.Duration // the maximum pause that the provider can request
-	Deadline      time.Duration // the maximum time from the first attempt, while the result is pending
+	Deadline      time.Duration // the maximum time from a task's first attempt to its end, while its result is pending
 	Plans         int           // the maximum number of plans for one upgrade, at least 1
-	KeyTasks      int           // the maximum number of accepted tasks per key and hour, fewer after failed logins; 0: no limit, also on tests of logins
+	KeyTasks      int           // the maximum number of accepted tasks per key and hour, lower after failed logins; 0: no limit on tasks and on logins
 }
 
 // DefaultRules returns the default settings.
@@ -103,10 +103,10 @@ func (r Rules) chargeFailedLogin(key keys.Key, now time.Time) keys.Key {
 
 // Accept decides on a request. The error is the first [Refusal] that applies, or a [RateLimited]. Without an error, the
 // change enqueues the key and opens the task. The id becomes that of the task and of the change. The change does not
-// contain the account: if the task is open, the caller seals the account into it.
+// contain the account. If the task is open, the caller must store the sealed account in it.
 //
-// An upgrade claims a slot. If the claim finds no slot, the caller decides again with empty = true. The change then
-// accepts the task and immediately ends it with [OutOfStock].
+// An upgrade claims a slot. If the claim finds no slot, the caller calls Accept again with empty = true. The change
+// then accepts the task and immediately ends it with [OutOfStock].
 func (r Rules) Accept(v Snapshot, q Request, id string, empty bool) (Change, error) {
 	if !v.Key.Exists() {
 		return Change{}, UnknownKey

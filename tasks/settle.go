@@ -13,7 +13,7 @@ type Attempt struct {
 	Sent     time.Time // when the call began, by the store's clock
 	Result   ConnectorResult
 	Unopened error         // the reason why the account cannot be decrypted, or its login cannot be counted; then no request was sent
-	Limited  bool          // the login or the key had too many tests; then no request was sent
+	Limited  bool          // the login had too many tests, or the key too many logins; then no request was sent
 	Jitter   float64       // a random number in [0,1) for the pause before the next attempt
 	Took     time.Duration // how long the call took
 
@@ -21,12 +21,12 @@ type Attempt struct {
 }
 
 // Settle decides how the snapshot's open task continues after an attempt. The task ends, has a later attempt, or
-// continues with another plan. If the claim of this decision finds no slot, the caller decides again with empty = true.
-// The id becomes that of the change.
+// continues with another plan. If the change claims a slot and there is none, the caller calls Settle again with empty
+// = true. The id becomes that of the change.
 //
-// If the account cannot be decrypted, the task is tried again until the deadline, because this daemon may
-// lack a master key. The daemon may still receive the key, or another daemon may have it. These tries are
-// not attempts, because no request was sent.
+// If the account cannot be decrypted, the task is tried again until the deadline, because this daemon may lack a master
+// key. The daemon may still receive the master key, or another daemon may have it. These tries are not attempts,
+// because no request was sent.
 func (r Rules) Settle(v Snapshot, a Attempt, id string, empty bool) Change {
 	if a.Unopened != nil {
 		return decision{r, v, v.Task.unopened(a.Sent), a, id}.pending()
@@ -59,8 +59,8 @@ func (r Rules) Exhausted(v Snapshot) bool {
 // GiveUp ends an exhausted task without a call of the connector.
 func (r Rules) GiveUp(v Snapshot, id string) Change { return Fail(v, "no attempt is left", id) }
 
-// Fail ends the snapshot's open task as a task without attempts left, and records the note. The slot becomes
-// suspect if an attempt may have had an effect, and free otherwise.
+// Fail ends the snapshot's open task as if no attempt were left, and records the note. The slot becomes suspect if an
+// attempt may have had an effect, and free otherwise.
 func Fail(v Snapshot, note, id string) Change {
 	result := Attempt{Result: ConnectorResult{Note: note}}
 	d := decision{view: v, task: v.Task.withLostLeases(), Attempt: result, id: id}
@@ -183,8 +183,8 @@ func (d decision) event(cause EventType) Event {
 	return e
 }
 
-// KeyAfter returns the key after the ended task. The username and the address come from the result of the last attempt.
-// The address of the task's plan replaces a missing address.
+// KeyAfter returns the key after the task has ended. The username and the address come from the result of the last
+// attempt. The address of the task's plan replaces a missing address.
 func (t Task) KeyAfter(key keys.Key, at time.Time, a ConnectorResult) keys.Key {
 	message := t.Message()
 	if t.Outcome == Success {

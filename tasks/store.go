@@ -144,7 +144,7 @@ const (
 	EventRestored   EventType = "restored" // no longer revoked
 	EventReset      EventType = "reset"
 	EventRepaired   EventType = "repaired" // a repair of inconsistent data; the note describes it
-	EventArchived   EventType = "archived" // replaces archived events; has the outcome and the slot of a task that was not archived
+	EventArchived   EventType = "archived" // replaces archived events; has the outcome and the slot of a task that stays in the store
 )
 
 // An Event is one change of a key, a task or a slot, as the key's history records it. It contains no login and no

@@ -17,10 +17,10 @@ type Job struct {
 
 // A Report describes the result of a job, for logs and metrics.
 type Report struct {
-	Task     Task            // as after the change; as before the change if Err is set
+	Task     Task            // the task after the change; if Err is set, the task before the change
 	Result   ConnectorResult // the result of the connector
 	Unopened error           // the reason why the account cannot be decrypted, or its login cannot be counted; then the connector was not called
-	Limited  bool            // the login or the key had too many tests; then the connector was not called
+	Limited  bool            // the login had too many tests, or the key too many logins; then the connector was not called
 	Took     time.Duration   // the duration of the connector call; 0 without a call
 	Again    time.Duration   // the time until the task is due again, if it is still open
 	Err      error           // the reason why no change was written; [ErrFenced] if the lease was lost
@@ -137,9 +137,9 @@ func (e Engine) reread(ctx context.Context, job Job) (Job, error) {
 	return Job{v, taken}, nil
 }
 
-// testLogin returns the test of a login that a task makes, or nil without a limit. Before the first attempt of the task it
-// counts the test. If the login must not be tested now, the result settles the attempt. If the test cannot be counted, the
-// result has the effect None, and err is the reason. Otherwise the result is zero.
+// testLogin returns the [LoginTest] of a task, or nil if logins are not limited. Before the first attempt of the task,
+// testLogin also counts the test. If the limit is reached, r has the effect [Settled]. If the test cannot be counted, r
+// has the effect [None], and err is the reason. Otherwise r is zero, and the connector may be called.
 func (e Engine) testLogin(ctx context.Context, t Task, a Account) (test *LoginTest, r ConnectorResult, err error) {
 	if e.Logins == nil || e.Rules.KeyTasks <= 0 {
 		return nil, r, nil
@@ -159,8 +159,8 @@ func (e Engine) testLogin(ctx context.Context, t Task, a Account) (test *LoginTe
 	return test, r, nil
 }
 
-// releaseLogin takes back the test of a task that has ended, unless the outcome is that the login failed. After an
-// error the test stays counted until the test expires.
+// releaseLogin removes the test of an ended task from the counts, unless the login failed. After an error the test
+// stays counted until the test expires.
 func (e Engine) releaseLogin(ctx context.Context, t Task, test *LoginTest) {
 	if test == nil || t.Open() || t.Outcome.loginFailed() {
 		return

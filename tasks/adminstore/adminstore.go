@@ -23,8 +23,9 @@ import (
 // least 1. After an error that is not documented here, it is unknown whether the call had an effect.
 type AdminStore interface {
 	// ImportKeys adds all the keys or none of them, each with a history entry. The store sets Version, Task, NextTaskAt
-	// and FailedLogins. If the sequence yields an error, ImportKeys returns it. The error is a [RowError] if a code
-	// exists already or occurs twice. The error is [ErrBatch] if a batch with this id was imported before.
+	// and FailedLogins. If the sequence yields an error, ImportKeys returns it. The error is a [RowError] if a code is
+	// stored already or occurs twice in the sequence. The error is [ErrBatch] if a batch with this id was imported
+	// before.
 	ImportKeys(ctx context.Context, b ImportBatch, all iter.Seq2[keys.Key, error]) error
 
 	// Batch lists the keys of a batch, in the order of their codes' bytes.
@@ -35,17 +36,19 @@ type AdminStore interface {
 	// at most, because a store may limit the time of a call.
 	EditPlans(ctx context.Context, edits []stock.PlanEdit) error
 
-	// Keys lists a page of the keys that match the filter, each with its latest task.
-	// [KeyFilter.Position] is the order.
+	// Keys lists a page of the keys that match the filter, each with its latest task. The list is ordered by
+	// [KeyFilter.Position].
 	Keys(ctx context.Context, f KeyFilter, p Page) (List, error)
 
-	// Plans lists up to n plans in the order of import. It starts after the given Seq, or with the first plan for 0.
+	// Plans lists up to n plans whose Seq is greater than after, in the order of import. If after is 0, the list starts
+	// with the first plan.
 	Plans(ctx context.Context, after int64, n int) ([]stock.Plan, error)
 
 	// PlansByID reads the plans with the given ids, in the order of import. The result has no entry for an unknown id.
 	PlansByID(ctx context.Context, ids []string) ([]stock.Plan, error)
 
-	// Tasks lists a page of the tasks that match the filter, each with its key. [TaskFilter.Position] is the order.
+	// Tasks lists a page of the tasks that match the filter, each with its key. The list is ordered by
+	// [TaskFilter.Position].
 	Tasks(ctx context.Context, f TaskFilter, p Page) (List, error)
 
 	// Search finds keys, tasks and plans. It returns up to s.Limit of each kind.
@@ -57,7 +60,7 @@ type AdminStore interface {
 	// History lists the events of a key, the oldest first.
 	History(ctx context.Context, code keys.Code) ([]tasks.Event, error)
 
-	// QueueStats counts the open tasks, all at one moment during the call.
+	// QueueStats counts the open tasks, as of one moment during the call.
 	QueueStats(ctx context.Context) (stats.Queue, error)
 }
 
@@ -112,14 +115,14 @@ type Search struct {
 }
 
 // The end of a code is its last EndLen characters: the last group of a generated code. A search by the end finds only
-// codes of MinEndCode characters or more. Where a code is masked, its end stays visible.
+// codes of MinEndCode characters or more. A list with masked codes still shows this end of such a code.
 const (
 	EndLen     = 5
 	MinEndCode = 20
 )
 
-// Found is the result of a search. Each list is in the order of the bytes of the texts that match. So an exact match
-// comes before the longer texts that begin with the searched text.
+// Found is the result of a search. Each list is sorted by the matching text, byte by byte. So an exact match comes
+// before longer texts that begin with the searched text.
 type Found struct {
 	Codes     []tasks.Snapshot // keys whose code matches
 	Orders    []tasks.Snapshot // keys whose order matches
@@ -128,9 +131,9 @@ type Found struct {
 	Plans     []stock.Plan
 }
 
-// ParseSearch reads a text that a person typed or pasted. A part of a code may be written in the spellings of
-// [keys.Parse]. If prefixes is true, the search also finds codes by their beginning. Pass true only for a client that
-// may list whole codes, because any other client could find out a code character by character.
+// ParseSearch reads a text that a person typed or pasted. The text may be a code or a part of a code, in any spelling
+// that [keys.Parse] accepts. If prefixes is true, the search also finds codes by their beginning. Pass true only for a
+// client that may list whole codes, because any other client could find out a code character by character.
 func ParseSearch(text string, prefixes bool, limit int) Search {
 	text = keys.Trim(strings.TrimPrefix(keys.Trim(text), "…"))
 	s := Search{Text: text, Limit: limit}
@@ -180,7 +183,7 @@ func (s Search) In(allKeys, allTasks []tasks.Snapshot, plans []stock.Plan) Found
 	}
 }
 
-// matches returns the first n elements whose text matches, in the order of the texts.
+// matches sorts the elements with a matching text by that text, and returns the first n.
 func matches[T any](all []T, n int, text func(T) string, match func(string) bool) (found []T) {
 	for _, v := range all {
 		if match(text(v)) {

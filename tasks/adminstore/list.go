@@ -14,7 +14,8 @@ import (
 // An Order is the order of a list.
 type Order string
 
-// The orders. The zero Order is [Oldest], but the order of the codes' bytes for a list of keys without a filter.
+// The orders. The zero Order means [Oldest]. There is one exception: a list of keys without a filter is then sorted by
+// the bytes of the codes.
 const (
 	Oldest Order = "oldest" // the oldest entry first
 	Newest Order = "newest" // the newest entry first
@@ -22,7 +23,7 @@ const (
 
 // A Position is the place of an entry in a list. Entries are ordered by At, and then by the bytes of ID.
 type Position struct {
-	At time.Time // see [KeyFilter.Position] and [TaskFilter.Position]
+	At time.Time // the time that [KeyFilter.Position] or [TaskFilter.Position] returns
 	ID string    // a key's code, or the id of a task or of another entry
 }
 
@@ -52,9 +53,9 @@ type ListOf[T any] struct {
 	Next    Position // the value of [Page.After] for the next page in the same direction; zero: this is the last page
 }
 
-// Neighbors returns the positions of the pages around a page p. To read the next page, set After to next. To read the
-// previous page, set After to previous, and Back. The zero Position means that there is no such page. If l is empty,
-// p.After takes the place of its first and last entries.
+// Neighbors returns the values of [Page.After] for the two pages around l, which was read with p. To read the next
+// page, set After to next. To read the previous page, set After to previous and Back to true. The zero Position means
+// that there is no such page. If l is empty, Neighbors returns p.After instead of the position of an entry.
 func (l ListOf[T]) Neighbors(p Page, position func(T) Position) (next, previous Position) {
 	first, last := p.After, p.After
 	if n := len(l.Entries); n > 0 {
@@ -69,7 +70,8 @@ func (l ListOf[T]) Neighbors(p Page, position func(T) Position) (next, previous 
 	return l.Next, first
 }
 
-// Each yields the entries of a list. It reads page after page with the given size. An error ends the sequence.
+// Each yields the entries of a list. It calls read for page after page, starting with p, each of up to p.Limit entries.
+// An error ends the sequence.
 func Each[T any](p Page, read func(Page) (ListOf[T], error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for p := p; ; {
@@ -91,7 +93,8 @@ func Each[T any](p Page, read func(Page) (ListOf[T], error)) iter.Seq2[T, error]
 	}
 }
 
-// Cut returns a page of the given entries, which need no order. It is for stores that keep everything in memory.
+// Cut returns a page of the given entries, which may be in any order. Cut sorts the slice in place. It is for stores
+// that keep everything in memory.
 func Cut[T any](all []T, position func(T) Position, p Page) (l ListOf[T]) {
 	compare := func(x, y Position) int {
 		if (p.Order == Newest) != p.Back {
@@ -182,7 +185,7 @@ func (TaskFilter) Position(v tasks.Snapshot) Position { return Position{v.Task.C
 
 // A KeyFilter selects the keys that have all the given properties. The zero KeyFilter selects all keys.
 type KeyFilter struct {
-	OrderID      *string       // nil: any order or none
+	OrderID      *string       // the order of the shop; "": keys without an order; nil: all keys
 	Statuses     []keys.Status // any of these; an empty list: any status
 	Used         *bool
 	Revoked      *bool
@@ -207,7 +210,7 @@ func (f KeyFilter) Match(v tasks.Snapshot) bool {
 		(f.Country == "" || f.Country == v.Task.Country) && (f.Plan == "" || f.Plan == v.Task.Plan.ID))
 }
 
-// MatchKey is [KeyFilter.Match] without the properties of the latest task.
+// MatchKey reports whether the key has all properties of the filter, except those of its latest task.
 func (f KeyFilter) MatchKey(k keys.Key) bool {
 	bought := k.PurchaseDate
 	return (f.OrderID == nil || *f.OrderID == k.OrderID) &&
@@ -221,7 +224,7 @@ func (f KeyFilter) MatchKey(k keys.Key) bool {
 // and then by their codes. A key without a purchase date is the oldest. Two lists have another order:
 //
 //   - With a filter by country or plan, the position is that of the key's latest task.
-//   - The list without filter and order is by code, so At is zero.
+//   - A list without a filter and without an [Order] is sorted by code, so At is zero.
 func (f KeyFilter) Position(o Order, v tasks.Snapshot) Position {
 	switch {
 	case f.ByTask():

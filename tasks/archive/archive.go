@@ -1,5 +1,5 @@
 // Package archive moves finished tasks and their history out of a store. [Decide] makes a [Plan] of the rows that one
-// key no longer needs, and an [Archiver] carries out the plan. The counts of slots stay the same.
+// key no longer needs, and an [Archiver] carries out the plan. The history still gives the same counts of slots.
 package archive
 
 import (
@@ -25,7 +25,7 @@ type Archiver interface {
 	// [tasks.ErrConflict]. A plan with ErrConflict has had no effect. The reasons for ErrConflict are:
 	//
 	//   - the key's history has more or fewer entries than the plan says;
-	//   - an entry of the key is not routed to the subscribers yet, or a delivery about the key is still queued;
+	//   - the outbox has not routed an entry of the key yet, or a delivery about the key is still queued;
 	//   - an earlier plan of the same call archives the same key;
 	//   - a concurrent change of the key, although such a change does not always cause the error.
 	Archive(ctx context.Context, plans []Plan, keep func(Rows) error) ([]error, error)
@@ -117,7 +117,7 @@ func summary(t tasks.Task, at time.Time) tasks.Event {
 
 func hasSlot(t tasks.Task) bool { return t.Slot != "" && t.Slot != stock.Free }
 
-// note describes for an operator the number of removed rows and the time of the last removed entry.
+// note returns a text for operators: the number of removed rows, and the time of the last removed entry.
 func (p Plan) note(gone []tasks.Event) string {
 	until := ""
 	if len(gone) > 0 {

@@ -7,8 +7,8 @@
 //	    ├───── CounterFix
 //	    └───── LevelAudit: the sums of a country and of its plans
 //
-// A repair is a decision like any other: it reads a [Record] and returns a [tasks.Change] for [tasks.Store].
-// Only counters and sums need ports of their own, [Inspector.FixCounters] and [Inspector.FixLevel].
+// A repair is a pure function that reads a [Record] and returns a [tasks.Change] for [tasks.Store]. Only counters and
+// sums need methods of their own: [Inspector.FixCounters] and [Inspector.FixLevel].
 package audit
 
 import (
@@ -41,8 +41,8 @@ type Inspector interface {
 	// [stock.ErrSlotState] if the plan has fewer slots than the correction needs.
 	FixCounters(ctx context.Context, c CounterFix) error
 
-	// LevelAudits compares the sums that the store keeps for each country with its plans, as of one moment.
-	// A store that keeps no sums returns no audit.
+	// LevelAudits returns two sums for each country, as of one moment: the stored sums and the sums over the country's
+	// plans. A store that keeps no sums returns no audit.
 	LevelAudits(ctx context.Context) ([]LevelAudit, error)
 
 	// FixLevel sets the stored sums of a country to the sums over its plans.
@@ -57,8 +57,8 @@ type LevelAudit struct {
 }
 
 // LevelSums are the numbers of a country's plans and of their slots, as a store keeps them. Free counts the free slots
-// of the plans that were in stock when the store last updated it. A reader of the sums must deduct the plans that have
-// expired since then.
+// of the plans that were in stock when the store last updated Free. A reader of the sums must deduct the plans that
+// have expired since then.
 type LevelSums struct{ Plans, Size, Free, Held, Spent, Suspect int }
 
 // String returns the sums as a text for people.
@@ -125,8 +125,8 @@ type PlanAudit struct {
 	Moves stock.SlotCounts // the sum of the transfers in the history
 }
 
-// A CounterFix adds the difference between the history's transfers and a plan's counters to the counters. Its event is
-// about the plan, not about a key. The event transfers no slot.
+// A CounterFix corrects the counters of a plan, so that they equal the sum of the transfers in the history. Its event
+// is about the plan, not about a key. The event transfers no slot.
 type CounterFix struct {
 	ID    string           // identifies the write, like the id of a [tasks.Change]
 	Add   stock.SlotCounts // added to the counters; negative for a counter that is too high

@@ -9,8 +9,8 @@ import (
 )
 
 // The repairs are decisions on an inconsistent [Record]. The first event of each repair has the type
-// [tasks.EventRepaired] and the note. A repair that ends a task also has an event of the type [tasks.EventEnded]. Every
-// transfer of a slot is recorded in one of the events.
+// [tasks.EventRepaired] and the argument note as its note. A repair that ends a task also has an event of the type
+// [tasks.EventEnded]. Every transfer of a slot is recorded in one of the events.
 
 // repair returns a change of the record's key or task, or of both, with the event of the repair.
 func (r Record) repair(key *keys.Key, task *tasks.Task, note, id string) tasks.Change {
@@ -23,8 +23,8 @@ func (r Record) repair(key *keys.Key, task *tasks.Task, note, id string) tasks.C
 }
 
 // RepairLatestTask makes [Record.ExpectedLatest] the key's latest task. The key becomes in_queue if that task is open.
-// If the task has ended and the key is in_queue, the key gets the status that the end of the task gives it. If there is
-// no task and the key is in_queue, the key gets the status after a failed task.
+// If the task has ended and the key is in_queue, the key gets the status that follows from the outcome of the task. If
+// there is no task and the key is in_queue, the key gets the status after a failed task.
 func (r Record) RepairLatestTask(note, id string) tasks.Change {
 	key, latest := r.Key, r.ExpectedLatest()
 	switch {
@@ -94,8 +94,8 @@ func (r Record) FailTask(t tasks.Task, note, id string) tasks.Change {
 	return c
 }
 
-// CloseHold moves the slot that an ended task still holds out of held. The slot becomes spent if the task
-// succeeded. Otherwise it becomes suspect, because its real state is unknown.
+// CloseHold repairs an ended task that still holds its slot. The slot becomes spent if the task succeeded. Otherwise it
+// becomes suspect, because its real state is unknown.
 func (r Record) CloseHold(t tasks.Task, note, id string) tasks.Change {
 	to := stock.Suspect
 	if t.Outcome == tasks.Success {
@@ -128,8 +128,8 @@ func (r Record) ExpireLease(t tasks.Task, note, id string) tasks.Change {
 //     of the plans match the history.
 //   - Otherwise it adds the missing transfers to the history.
 //
-// There is one exception. Only open upgrades hold a slot, and each open upgrade holds one. If the task or the history
-// breaks this rule, RepairSlot follows the other of the two.
+// There is one exception. Only open upgrades hold a slot, and each open upgrade holds one. If only the task or only the
+// history breaks this rule, RepairSlot changes that one.
 func (r Record) RepairSlot(t tasks.Task, counted bool, note, id string) tasks.Change {
 	history := r.SlotHistory(t.ID)
 	fixed, fits := withSlotOf(t, history)
@@ -162,7 +162,8 @@ func withSlotOf(t tasks.Task, history SlotHistory) (tasks.Task, bool) {
 	return t, holdsSlotRightly(t)
 }
 
-// holdsSlotRightly reports whether the task follows the rule that each open upgrade holds a slot, and no other task.
+// holdsSlotRightly reports whether the task follows this rule: each open upgrade holds a slot, and no other task holds
+// one.
 func holdsSlotRightly(t tasks.Task) bool {
 	return (t.Slot == stock.Held) == (t.Open() && t.Kind == tasks.Upgrade)
 }

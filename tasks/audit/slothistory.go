@@ -13,7 +13,7 @@ import (
 // A SlotHistory is the history of one task's slot.
 type SlotHistory struct {
 	sums   map[slotLocation]int // the sum of all transfers for each location, without zeros
-	broken bool                 // since the last repair, a transfer began where the slot was not
+	broken bool                 // since the last repair, a transfer began at a location at which the slot was not
 	at     slotLocation
 }
 
@@ -23,8 +23,8 @@ type slotLocation struct {
 	state stock.State
 }
 
-// SlotHistory reads the record's events about the slot of the given task. After the event of a repair,
-// earlier transfers in the wrong order no longer count as broken.
+// SlotHistory reads the record's events about the slot of the given task. [SlotHistory.OutOfOrder] ignores the
+// transfers before the last repair.
 func (r Record) SlotHistory(id string) SlotHistory {
 	t := SlotHistory{sums: map[slotLocation]int{}}
 	for _, e := range r.Events {
@@ -70,7 +70,8 @@ func newSlotLocation(plan string, s stock.State) slotLocation {
 	return slotLocation{plan, s}
 }
 
-// OutOfOrder reports whether a transfer began where the slot was not. For example, the slot was held twice.
+// OutOfOrder reports whether a transfer began at a location at which the slot was not. For example, the history holds a
+// slot that is held already.
 func (t SlotHistory) OutOfOrder() bool { return t.broken }
 
 // Matches reports whether the transfers lead to the plan and the state of the slot that the task has.
@@ -89,7 +90,8 @@ func (t SlotHistory) String() string {
 	return cmp.Or(strings.Join(texts, ", "), "nothing")
 }
 
-// place returns the location of the slot according to the sums, and false if the sums mean neither one slot nor none.
+// place returns the location of the slot according to the sums, and true if the sums are one slot or no slot. It
+// returns false for any other sums.
 func (t SlotHistory) place() (slotLocation, bool) {
 	if len(t.sums) > 1 {
 		return slotLocation{}, false
@@ -100,15 +102,15 @@ func (t SlotHistory) place() (slotLocation, bool) {
 	return slotLocation{}, true
 }
 
-// missingMoves returns the transfers that the history lacks. With these transfers, the sum is the location of the slot
-// in the task. The returned events have only Plan, From and To.
+// missingMoves returns the transfers that the history lacks. Together with them, the history leads to the location of
+// the slot that the task has. The returned events have only Plan, From and To.
 func (t SlotHistory) missingMoves(task tasks.Task) []tasks.Event {
 	missing := map[slotLocation]int{}
 	for at, n := range t.sums {
 		missing[at] = -n
 	}
 	add(missing, newSlotLocation(task.Plan.ID, task.Slot), 1)
-	begins, ends := map[string][]stock.State{}, map[string][]stock.State{} // by plan: the states of the transfers
+	begins, ends := map[string][]stock.State{}, map[string][]stock.State{} // for each plan, the states in which the missing transfers begin and end
 	for at, n := range missing {
 		begins[at.plan] = append(begins[at.plan], slices.Repeat([]stock.State{at.state}, max(-n, 0))...)
 		ends[at.plan] = append(ends[at.plan], slices.Repeat([]stock.State{at.state}, max(n, 0))...)

@@ -1,5 +1,6 @@
-// Package outbox has the port that queues events for external subscribers, for example for webhooks. An [Outbox] knows
-// how far each subscriber has received the history of each key. The package daemon/webhooks sends the deliveries.
+// Package outbox has the port that queues events for external subscribers, for example for webhooks. An [Outbox] stores
+// the last history entry of each key that each subscriber has received. The package daemon/webhooks sends the
+// deliveries.
 package outbox
 
 import (
@@ -53,10 +54,12 @@ type Outbox interface {
 	// number of keys with such events, and 0 for an unknown subscriber.
 	Replay(ctx context.Context, r Replay) (int, error)
 
-	// Resume enables a disabled subscriber again. The error is [ErrNoSubscriber].
+	// Resume enables a disabled subscriber again. The error is [ErrNoSubscriber] if there is no subscriber of that
+	// name.
 	Resume(ctx context.Context, name string) error
 
-	// Unsubscribe removes a subscriber and its queue. The error is [ErrNoSubscriber].
+	// Unsubscribe removes a subscriber and its queue. The error is [ErrNoSubscriber] if there is no subscriber of that
+	// name.
 	Unsubscribe(ctx context.Context, name string) error
 
 	// Subscribers lists the registered subscribers, sorted by name.
@@ -85,7 +88,7 @@ type QueuedDelivery struct {
 	Country    stock.Country
 
 	DeliveredSeq   int64 // the Seq of the last entry that is delivered completely
-	DeliveredEvent int   // the number of delivered events of the next entry
+	DeliveredEvent int   // the number of delivered events of the entry after DeliveredSeq, which can have several
 	LastSeq        int64
 	Attempts       int       // the number of failed attempts to deliver the next event
 	Since          time.Time // when the delivery was queued
@@ -93,7 +96,7 @@ type QueuedDelivery struct {
 	Lease          string
 
 	At      time.Time            // the store's clock
-	Entries []tasks.HistoryEntry // of a key: the entries after DeliveredSeq, in order, at most [MaxEntries]; empty only if they were archived
+	Entries []tasks.HistoryEntry // the key's entries after DeliveredSeq, in order, at most [MaxEntries]; empty for a country, and if the entries were archived
 }
 
 // MaxEntries is the maximum number of history entries in one [QueuedDelivery].

@@ -12,9 +12,10 @@ import (
 
 // TaskStats counts tasks over time, for operators that monitor a shop. A store need not implement TaskStats.
 type TaskStats interface {
-	// CountByHour counts the tasks that match the filter and were accepted in each of the n hours from the given time
-	// on, all at one moment during the call. It leaves out hours after the first [MaxHours]. The result has no entry
-	// for a count of 0. It is sorted by hour, then kind, then outcome.
+	// CountByHour counts the tasks that match the filter, for each of the n hours from the given time on. A task counts
+	// in the hour in which it was accepted. The counts are as of one moment during the call. CountByHour leaves out
+	// hours after the first [MaxHours]. The result has no entry for a count of 0. It is sorted by hour, then kind, then
+	// outcome.
 	CountByHour(ctx context.Context, from time.Time, n int, f Filter) ([]HourCount, error)
 
 	// CountSold counts the delivered slots of each of the countries, in their order: the upgrades that were accepted at
