@@ -37,7 +37,7 @@ type Key struct {
 	Username      string // of the account in the plan, "" if the provider did not report it
 	VerifyAddress string // of the plan that has the account
 
-	Invite  string // the invite of a legacy key, which was last used with the old system; "" for all other keys
+	Invite  string // the invite of a legacy key, which was last used with the system before keyseat; "" for all other keys
 	Address string // the address of the plan that Invite is for
 
 	OrderID      string // of the seller's order, "" if the order is not known
@@ -62,7 +62,8 @@ func Issue(random [EntropyBytes]byte, orderID string, at time.Time) Key {
 // Exists reports whether the key is stored. A revoked key exists too.
 func (k Key) Exists() bool { return k.Version > 0 }
 
-// Legacy reports whether the key was last used with the old system. Its holder joins a plan manually, with the invite.
+// Legacy reports whether the key was last used with the system before keyseat. Its holder joins a plan manually, with
+// the invite.
 func (k Key) Legacy() bool { return k.Invite != "" }
 
 // Apply returns the key after the transition m, with the given message. An unknown transition changes nothing.
@@ -119,7 +120,8 @@ func (k Key) Restore() Key {
 // An InfoShape is one of the five forms of the info response.
 type InfoShape uint8
 
-// The shapes, in the order in which [Key.InfoShape] checks for them. After the colon, a comment lists the fields.
+// The shapes, in the order in which [Key.InfoShape] checks for them. After its colon, the comment of each shape lists
+// the fields of the response.
 const (
 	NotFound  InfoShape = iota // the key does not exist, or is revoked
 	Reusable                   // an upgrade failed or a renew succeeded: status, message and dates
@@ -219,7 +221,7 @@ type transitionRule struct {
 
 var transitions = map[Transition]transitionRule{
 	Queue:       {to: InQueue},
-	Upgraded:    {to: Success, used: new(true), clearsAccount: true}, // [Key.Upgrade] then sets those of the new account
+	Upgraded:    {to: Success, used: new(true), clearsAccount: true}, // [Key.Upgrade] then sets the username and address of the new account
 	NotUpgraded: {to: FailedUpgrade, used: new(false)},
 	Renewed:     {to: SuccessRenew, used: new(false), clearsAccount: true},
 	NotRenewed:  {to: Failed, used: new(true)},

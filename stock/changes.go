@@ -30,8 +30,9 @@ type Claim struct {
 // does the counting. The store must load these plans:
 //
 //   - every plan that a transfer names;
-//   - for each claimed country, the oldest available plans with a free slot: one plan for each claim, each exclusion
-//     and each transfer in that country. Transfers count, because a transfer can take a plan out of stock with a fault.
+//   - for each claimed country, the oldest available plans with a free slot. The number of these plans is the sum
+//     of the claims, the exclusions and the transfers in that country. Transfers count, because a transfer with a
+//     fault takes its plan out of stock.
 //
 // An Allocator is not safe for concurrent use.
 type Allocator struct {
@@ -84,7 +85,7 @@ func (a *Allocator) move(m Transfer) (Plan, error) {
 	return p.transfer(m.From, m.To)
 }
 
-// claim takes a slot of the oldest available plan with a free slot. The plan moved is the result of the transfer.
+// claim takes a slot of the oldest available plan with a free slot. The argument moved is the plan after the transfer.
 func (a *Allocator) claim(c Claim, moved Plan) (Plan, error) {
 	for _, id := range a.order[c.Country] {
 		p := a.plans[id]

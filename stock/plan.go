@@ -137,7 +137,7 @@ func (c *SlotCounts) counter(s State) *int {
 		return &c.Spent
 	case Suspect:
 		return &c.Suspect
-	case Free: // not counted: the remaining slots are free
+	case Free: // has no counter, because all remaining slots are free
 	}
 	return new(int)
 }
