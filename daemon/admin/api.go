@@ -41,7 +41,7 @@ type API struct {
 	Log        *slog.Logger   // includes the audit log; nil: no log
 	Activity   activity.Store // stores the entries of the audit log, and lists them; nil: no entries
 
-	unknownTokens     *ratelimit.Limiter // made at the first unknown token
+	unknownTokens     *ratelimit.Limiter // made when the first unknown token arrives
 	unknownTokensOnce sync.Once
 
 	unauthorized loglimit.Limiter // limits log lines about clients without a token
@@ -84,8 +84,9 @@ func (r route) isChange() bool { return r.role == Write || r.role == Support }
 // A mutation returns the change that an admin action makes to a snapshot. The argument id is the id of the change.
 type mutation func(v tasks.Snapshot, id string) (tasks.Change, error)
 
-// mutate applies an admin action, with the name of the token in each event that has no note. It returns the snapshot
-// after the action. It does not read the snapshot again, because a failed read would hide that the change was made.
+// mutate applies an admin action. An event without a note gets a note with the name of the token. mutate returns the
+// snapshot after the action. It does not read the snapshot again, because a failed read would hide that the change was
+// made.
 func (c *call) mutate(read func(context.Context) (tasks.Snapshot, error), decide mutation) (after tasks.Snapshot, err error) {
 	err = c.Engine.Update(c.r.Context(), read, func(v tasks.Snapshot, id string) (tasks.Change, error) {
 		change, err := decide(v, id)

@@ -144,7 +144,8 @@ const (
 	maxLimit     = 1000
 )
 
-// listParams are the parameters with several values: with commas between them, or as a repeated parameter.
+// listParams are the parameters that can have several values. A client separates the values by commas, or repeats the
+// parameter.
 var listParams = []string{"status", "outcome"}
 
 // A query has the parameters of a request for a list. A parameter may be given only once, except for [listParams]. A query

@@ -112,8 +112,7 @@ func (c *call) planID() (string, error) {
 	return c.pathParam, nil
 }
 
-// edit applies one edit. If the plan does not allow the edit, the error contains the reason, because operators may see the
-// reason.
+// edit applies one edit. If the plan does not allow the edit, the error contains the reason for the operator.
 func (c *call) edit(e stock.PlanEdit) error {
 	err := c.AdminStore.EditPlans(c.r.Context(), []stock.PlanEdit{e})
 	row, isRow := errors.AsType[adminstore.RowError](err)

@@ -30,7 +30,7 @@ func okResponse(body any, err error) (response, error) {
 var errorHeaders = map[int]map[string]string{
 	http.StatusUnauthorized:       {"WWW-Authenticate": `Bearer realm="keyseat"`},
 	http.StatusForbidden:          {"WWW-Authenticate": `Bearer realm="keyseat", error="insufficient_scope"`},
-	http.StatusTooManyRequests:    {"Retry-After": "60"}, // the window of the limit of unknown tokens
+	http.StatusTooManyRequests:    {"Retry-After": "60"}, // the limit on unknown tokens is per minute
 	http.StatusServiceUnavailable: {"Retry-After": "2"},
 }
 

@@ -100,7 +100,7 @@ func allowedMethods(matching []route) (all []string) {
 	return all
 }
 
-// The documents are not generated. The tests check every response against them.
+// The OpenAPI documents are written by hand. The tests check every response against them.
 var (
 	//go:embed openapi.json
 	adminDocument []byte

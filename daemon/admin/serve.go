@@ -97,9 +97,9 @@ func (c *call) authenticate() (Token, error) {
 func (c *call) client() netip.Addr { return ratelimit.ClientAddress(c.r, c.Proxies) }
 
 // log writes a log line about the request. Two kinds of requests belong to the audit log: a write that a client with a
-// token has tried, and a request whose response has whole codes. The line about such a request has the level info, or error
-// if the store failed. The line contains the name of the token, the action, its target and the number of whole codes. It is
-// also stored as an entry of [API].Activity.
+// token has tried, and a request whose response has whole codes. The line about such a request has the level info, or
+// error if the store failed. The line contains the name of the token, the action, its target and the number of whole
+// codes. [API].Activity stores an entry with the same content.
 //
 // The lines about other requests that were refused or failed are limited, because clients may repeat these requests without
 // end: a client without a token at any time, and every client while the store fails.

@@ -14,7 +14,7 @@ func (c *call) disclose(n int) {
 	c.logAttrs = append(c.logAttrs, slog.Int("count", n))
 }
 
-// discloseList records that a list has n entries, each with a whole code, if the client may list whole codes.
+// discloseList records that the response lists n whole codes. It records nothing for a client that gets masked codes.
 func (c *call) discloseList(n int) {
 	if c.token.Role.Allows(Export) {
 		c.disclose(n)

@@ -22,7 +22,7 @@ import (
 //	change anything else, issue keys                      x
 //	list whole codes                                             x
 //
-// A masked code is the end of the code. A client of any role can find a key by its whole code. A client that
+// Of a masked code, only the end is visible. A client of any role can find a key by its whole code. A client that
 // issues keys gets their whole codes.
 type Role string
 
@@ -89,7 +89,7 @@ func (l TokenList) Find(text string) (found Token, err error) {
 }
 
 const (
-	minToken      = 16         // the minimum length of a token, in bytes; long, because its hash is fast to compute
+	minToken      = 16         // the minimum length of a token, in bytes; long, because a short token can be guessed from its hash
 	hashPrefix    = "sha256:"  // the prefix of a hash, which a line can contain instead of the token itself
 	expiresPrefix = "expires:" // the prefix of the time at which a token expires
 )

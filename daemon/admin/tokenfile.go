@@ -41,7 +41,7 @@ func (f TokenFile) Load() (TokenList, error) {
 // 0600. Only the hash of the token is stored.
 func (f TokenFile) Add(t Token) error { return f.append(t, false) }
 
-// Renew appends another token of a name that is in the file, with the same role. The old token and the new one both work.
+// Renew appends another token with the name and role of a token in the file. Both tokens work.
 func (f TokenFile) Renew(t Token) error { return f.append(t, true) }
 
 func (f TokenFile) append(t Token, renew bool) error {
