@@ -70,7 +70,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Client makes the four calls of the API. It is safe for concurrent use.
+// A Client makes the four calls of the API: info, stock, upgrade and renew. It is safe for concurrent use.
 type Client struct{ transport *transport }
 
 // maxResponse is the maximum size of a response of the API, in bytes. The response of stock with every
@@ -84,8 +84,8 @@ func New(base string, o Options) (*Client, error) {
 	return &Client{t}, err
 }
 
-// Info returns the state of a key. The code can be as its holder typed it. If the key does not exist or is
-// revoked, the error is [tasks.UnknownKey].
+// Info returns the state of a key. The code may have any spelling that its holder typed. If the key does not exist or
+// is revoked, the error is [tasks.UnknownKey].
 func (c *Client) Info(ctx context.Context, code keys.Code) (info Info, err error) {
 	err = c.transport.send(ctx, formRequest(url.Values{"info": {string(code)}}), func(r response) error {
 		info, err = parseInfo(r.body)

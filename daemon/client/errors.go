@@ -32,7 +32,7 @@ var errRequest = errors.New("client: the request cannot be encoded")
 
 // A RetryLaterError is a response that asks the client to retry later.
 type RetryLaterError struct {
-	Status     int           // 429: too many requests; 503: the database is away, or the daemon is stopping
+	Status     int           // 429: too many requests; 503: the database is unavailable, or the daemon is stopping
 	RetryAfter time.Duration // the time to wait; 0: the response does not say
 }
 
@@ -74,8 +74,8 @@ func (r *RefusedError) Unwrap() error {
 	return r.Refusal
 }
 
-// noResponse returns [ErrNoResponse] with the reason. The text of the reason is the package's own, because an
-// error of net/http may quote the URL or received data.
+// noResponse returns [ErrNoResponse] with the reason. noResponse does not copy the text of err, because an error of
+// net/http may quote the URL or received data.
 func noResponse(ctx context.Context, err error) error {
 	errno, isErrno := errors.AsType[syscall.Errno](err)
 	fault := httpclient.ServerFault(err)
@@ -149,7 +149,7 @@ func statusErr(r response) error {
 		return err
 	}
 	var b statusBody
-	_ = json.Unmarshal(r.body, &b) // a body of any other kind has no message
+	_ = json.Unmarshal(r.body, &b) // if the body is not a statusBody, the message is empty
 	return &StatusError{r.status, b.Message}
 }
 

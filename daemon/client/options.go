@@ -14,7 +14,7 @@ import (
 type Options struct {
 	Timeout   time.Duration // for one attempt, from the dial to the last byte; 0: [DefaultTimeout]
 	Repeats   int           // the number of further attempts where a repetition is safe; 0: [DefaultRepeats]; negative: no repetition
-	MaxWait   time.Duration // the longest pause before a repetition that a daemon can request; 0: [DefaultMaxWait]
+	MaxWait   time.Duration // the longest pause that a daemon can request before a repetition; 0: [DefaultMaxWait]
 	Plaintext bool          // allow http:// to a host that is not loopback
 
 	// Transport sends the requests; nil: a transport of the client's own. It must support net/http/httptrace, as the
@@ -24,7 +24,7 @@ type Options struct {
 
 // The defaults of [Options].
 const (
-	DefaultTimeout = 15 * time.Second // longer than the 4s and 10s in which a daemon answers a call of the public and of the admin API
+	DefaultTimeout = 15 * time.Second // longer than a daemon needs: up to 4s for a call of the public API, up to 10s for the admin API
 	DefaultRepeats = 3
 	DefaultMaxWait = 5 * time.Second
 )
