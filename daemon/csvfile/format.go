@@ -13,7 +13,7 @@ import (
 // decode returns the text of a file as UTF-8 without a byte order mark. The result wide reports whether the file is in
 // UTF-16. decode also detects UTF-16 without a byte order mark, because every second byte of column names is then zero.
 func decode(in *bufio.Reader) (text *bufio.Reader, wide bool, err error) {
-	first, _ := in.Peek(4) // a short file has fewer bytes
+	first, _ := in.Peek(4) // an error means that the file has fewer bytes
 	order := unicode.LittleEndian
 	switch {
 	case bytes.HasPrefix(first, []byte("PK\x03\x04")):
@@ -115,14 +115,15 @@ func spreadsheetDamage(cell string, exported bool) string {
 // spreadsheets skip before a formula.
 const formulaPrefixes = "=+-@\t\r\n＝＋－＠"
 
-// The cells that spreadsheets read as a number or a date, and the short numbers that spreadsheets keep unchanged.
+// numeric matches the cells that spreadsheets read as a number or a date. Of these, short matches the numbers that
+// spreadsheets keep unchanged.
 var (
 	numeric = regexp.MustCompile(`^[\d.,][\d.,:/ eE+-]*$`)
 	short   = regexp.MustCompile(`^(0|[1-9]\d{0,10})$`)
 )
 
-// needsEscape reports whether a spreadsheet would change the cell: a formula, a number with leading zeros or many digits,
-// or a date. In a copy for spreadsheets, an apostrophe protects the cell.
+// needsEscape reports whether a spreadsheet would change the cell, because the cell is a formula, a date, or a number
+// with leading zeros or many digits. In a copy for spreadsheets, an apostrophe protects the cell.
 func needsEscape(cell string) bool {
 	return strings.IndexAny(cell, formulaPrefixes) == 0 || numeric.MatchString(cell) && !short.MatchString(cell)
 }

@@ -124,7 +124,8 @@ func (f *Reader) DryRun(ctx context.Context, w io.Writer, find Finder) error {
 // error, the check ends with that error. If find is nil, no key counts as stored.
 //
 // EachResult keeps a page of rows in memory, and a 64-bit hash of each code instead of the code. The hashes take a few
-// dozen bytes per row. In one of thirty million files of a million rows, two rows have the same hash by chance.
+// dozen bytes per row. In a file of a million rows, the probability that two codes have the same hash is about one in
+// thirty million.
 func (f *Reader) EachResult(ctx context.Context, find Finder, report func(Result[keys.Key]) error) error {
 	d := &dryRun{report: report, find: find, seed: maphash.MakeSeed(), lines: map[uint64]uint32{}}
 	for row, err := range f.CheckKeys() {

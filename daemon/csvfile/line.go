@@ -52,13 +52,13 @@ func (m *lineMap) lineOf(row int) int {
 // ErrRowTooLong is the error of a row of more than 64 KiB.
 var ErrRowTooLong = fmt.Errorf("the row is longer than %d KiB: shorten it, or close the quote that an earlier cell opens", maxRow>>10)
 
-// maxRow is the maximum length of a row, in bytes. A row can have every column at [MaxText] bytes with each byte quoted.
-// The bound keeps memory constant if a quote is never closed.
+// maxRow is the maximum length of a row, in bytes. A row fits if each cell has [MaxText] bytes, even if each byte is a
+// quote, which CSV doubles. The bound keeps memory constant if a quote is never closed.
 const maxRow = 64 << 10
 
 // A rowLimitReader limits how many bytes the CSV reader gets for one row, and then returns io.EOF. It returns no other
-// error, because only after io.EOF does the error of the CSV reader contain the line on which the row began. One call of
-// Read returns at most one line. Therefore all bytes that Read has returned since the last row belong to the current row.
+// error, because the CSV reader reports the line on which the row began only after io.EOF. One call of Read returns at
+// most one line. Therefore all bytes that Read has returned since the last row belong to the current row.
 type rowLimitReader struct {
 	from    *bufio.Reader
 	left    int  // the number of bytes that the current row may still have

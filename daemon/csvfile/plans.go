@@ -25,7 +25,7 @@ func PlanColumns() []string { return slices.Clone(planColumns) }
 const MaxID = 128
 
 // Plans reads plans, and returns for each plan the edit that imports it. If the file lacks a column, the edits do not
-// change that value. The error of an invalid row is a [LineError].
+// change the value of that column. The error of an invalid row is a [LineError].
 func (f *Reader) Plans() (edits []stock.PlanEdit, _ error) {
 	for edit, err := range values(f.CheckPlans()) {
 		if err != nil {
@@ -52,8 +52,9 @@ const (
 	planUnchanged = "unchanged"
 )
 
-// PlanEffect describes the effect of an import on a plan, in words for people. The arguments are the plan before the
-// import, or the zero Plan if the plan is new, the plan after the import, and the current time.
+// PlanEffect describes the effect of an import on a plan, in words for people. The argument before is the plan before
+// the import, or the zero Plan for a new plan. The argument after is the plan after the import. The argument at is the
+// current time.
 func PlanEffect(before, after stock.Plan, at time.Time) string {
 	switch {
 	case before.ID == "":
@@ -191,7 +192,7 @@ func (f *Reader) StorePlans(ctx context.Context, s PlanStore, edits []stock.Plan
 
 // A PartError is the error of an import that has stored some of its plans.
 type PartError struct {
-	Stored, All int // numbers of plans; more than Stored are stored if the connection broke after a commit
+	Stored, All int // numbers of plans; if the connection broke after a commit, the store has more plans than Stored says
 	Err         error
 }
 
@@ -247,7 +248,7 @@ func PreviewPlans(
 	return nil
 }
 
-// inFile converts the row number of an [adminstore.RowError] from the row within a part to the row within the file. The
+// inFile returns an [adminstore.RowError] about a row of a part with the number of that row in the whole file. The
 // argument before is the number of rows before the part. Row 0 means that the store does not know the row.
 func inFile(err error, before int) error {
 	if row, is := errors.AsType[adminstore.RowError](err); is && row.Row > 0 {

@@ -87,8 +87,8 @@ func (f *Reader) LineOf(err error) error {
 	return LineError{f.lines.lineOf(row.Row), row.Err}
 }
 
-// begin reads the header. The header may name only the given columns, and must name those in need.
-func (f *Reader) begin(columns, need []string) (*row, error) {
+// begin reads the header. The header may name only the given columns, and must name the required ones.
+func (f *Reader) begin(columns, required []string) (*row, error) {
 	if f.started {
 		return nil, ErrAlreadyRead
 	}
@@ -103,7 +103,7 @@ func (f *Reader) begin(columns, need []string) (*row, error) {
 	if err != nil {
 		return nil, err
 	}
-	header, err := parseHeader(cells, columns, need)
+	header, err := parseHeader(cells, columns, required)
 	if err != nil {
 		return nil, LineError{line, err}
 	}
@@ -156,14 +156,14 @@ func (f *Reader) read() ([]string, int, error) {
 type Result[T any] struct {
 	Line  int // the line on which the row begins
 	Value T
-	Err   error // nil: the row is valid; without the line, so never a [LineError]
+	Err   error // nil: the row is valid; never a [LineError], because Line has the line
 }
 
 // check reads the rows of a file and continues after an invalid row, whose [Result] has the error. If the sequence itself
 // yields an error, the sequence ends.
-func check[T any](f *Reader, columns, need []string, read func(*row) T) iter.Seq2[Result[T], error] {
+func check[T any](f *Reader, columns, required []string, read func(*row) T) iter.Seq2[Result[T], error] {
 	return func(yield func(Result[T], error) bool) {
-		r, err := f.begin(columns, need)
+		r, err := f.begin(columns, required)
 		for err == nil {
 			var result Result[T]
 			if err = f.next(r); err == nil {

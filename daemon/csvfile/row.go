@@ -30,9 +30,9 @@ func CheckText(s string) error {
 // CheckLines checks a text as [CheckText] does, but allows line breaks, which addresses have.
 func CheckLines(s string) error { return CheckText(strings.ReplaceAll(s, "\n", " ")) }
 
-// parseHeader returns the position of each column. The header may name only the given columns, and must name those in
-// need.
-func parseHeader(cells, columns, need []string) (map[string]int, error) {
+// parseHeader returns the position of each column. The header may name only the given columns, and must name the
+// required ones.
+func parseHeader(cells, columns, required []string) (map[string]int, error) {
 	if slices.Contains(cells, copyColumn) {
 		return nil, fmt.Errorf("the column %s marks a copy for spreadsheets, whose cells may be changed: "+
 			"import a file that was exported without --spreadsheet", copyColumn)
@@ -53,7 +53,7 @@ func parseHeader(cells, columns, need []string) (map[string]int, error) {
 		}
 		header[name] = i
 	}
-	for _, name := range need {
+	for _, name := range required {
 		if _, found := header[name]; !found {
 			return nil, fmt.Errorf("the column %s is missing", name)
 		}
@@ -83,7 +83,7 @@ type row struct {
 	line    int
 	err     error
 
-	canonical bool // the header is that of a file of [WriteKeys], in the same order and not for spreadsheets
+	canonical bool // the header has exactly the columns that [WriteKeys] writes if spreadsheet is false
 }
 
 // fail records an error, unless the row already has one.

@@ -24,9 +24,9 @@ var keyColumns = []string{
 // KeyColumns lists the columns of a file of keys, in the order in which [WriteKeys] writes them. Only code is required.
 func KeyColumns() []string { return slices.Clone(keyColumns) }
 
-// WriteKeys writes keys with all their columns. [Reader.Keys] reads the same keys from the file, and WriteKeys writes
-// these keys to the same bytes again. A file cannot hold an open task: WriteKeys writes a key with an open task as
-// active, and does not change whether it is used. WriteKeys stops at the first error of the sequence or of w.
+// WriteKeys writes keys with all their columns. [Reader.Keys] reads the same keys from the file. If WriteKeys writes
+// these keys again, the file has the same bytes. A file cannot hold an open task: WriteKeys writes a key with an open
+// task as active, and does not change whether it is used. WriteKeys stops at the first error of the sequence or of w.
 //
 // If spreadsheet is true, the file is a copy that is safe to open in a spreadsheet. Cells that the spreadsheet would read
 // as formulas, numbers or dates begin with an apostrophe. An empty last column marks a copy, and [Reader.Keys] rejects
