@@ -38,7 +38,7 @@ type Run struct {
 	Before   time.Time
 	Folder   string                  // the folder of the files; created if it does not exist
 	NewID    func() string           // returns a new id for a write
-	Healthy  func(audit.Record) bool // a key that is not healthy is skipped: its repair needs the history
+	Healthy  func(audit.Record) bool // reports whether a key has no findings; other keys are skipped, because their repair needs the history
 	Progress func(keys int)          // receives the number of keys that were read since its last call; nil: not called
 
 	files  files

@@ -15,7 +15,7 @@ import (
 type examination struct {
 	audit.Record
 	sealer tasks.Sealer  // nil: secrets are not checked
-	stale  time.Duration // how long a lease must have been expired to be a finding
+	stale  time.Duration // a lease is a finding if it expired longer ago than this
 	found  []Finding
 }
 
@@ -113,7 +113,7 @@ func (x *examination) upgradedOnce() {
 		switch {
 		case e.Type == tasks.EventAccepted:
 			latest = e.Task
-		case e.Type == tasks.EventArchived && madeUsed(e, latest): // the history was checked before it was archived
+		case e.Type == tasks.EventArchived && madeUsed(e, latest): // no pair with an earlier upgrade, because archiving checks the history first
 			using = e.Task
 		case e.Type == tasks.EventReleased:
 			pairs = slices.DeleteFunc(pairs, func(p [2]string) bool { return p[0] == e.Task || p[1] == e.Task })
@@ -215,7 +215,7 @@ func checkPlan(t audit.PlanAudit) (found []Finding) {
 	count, none := t.Plan.Counts(), stock.SlotCounts{}
 	switch {
 	case t.Plan.Seq == 0 && t.Tasks == none && t.Moves == none:
-		return nil // the plan is not stored, but every slot of it was given back
+		return nil // the plan is not stored, but no task and no history entry still has a slot of it
 	case t.Plan.Seq == 0:
 		add(PlanMissing, "there is no such plan, but its tasks have %s, and its moves add up to %s", t.Tasks, t.Moves)
 		return found

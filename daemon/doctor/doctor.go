@@ -36,7 +36,7 @@ type Store interface {
 type Doctor struct {
 	Store  Store
 	Sealer tasks.Sealer  // opens secrets to check them; nil: secrets are not checked
-	Stale  time.Duration // how long a lease must have been expired to be a finding
+	Stale  time.Duration // a lease is a finding if it expired longer ago than this
 	NewID  func() string // returns a new id for a change
 	Actor  string        // the name of the person that repairs, for the history; may be empty
 }

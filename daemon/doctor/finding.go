@@ -22,14 +22,14 @@ const (
 	TaskUnnamed   Code = "task_unnamed"    // a task is open that the key does not name
 	QueueEmpty    Code = "queue_empty"     // the key is in the queue, but no task is open
 	QueueLeft     Code = "queue_left"      // the latest task is open, but the key is not in the queue
-	StatusUsed    Code = "status_used"     // the status does not agree with the use or with the latest task
+	StatusUsed    Code = "status_used"     // the status does not agree with Used or with the latest task
 	UpgradedTwice Code = "upgraded_twice"  // two upgrades succeeded with no renew or reset between them
 	SecretLeft    Code = "secret_left"     // an ended task still has its secret
 	SecretMissing Code = "secret_missing"  // an open task has no secret
 	SecretSealed  Code = "secret_sealed"   // the secret of an open task cannot be opened
 	LeaseStale    Code = "lease_stale"     // a lease expired long ago, and no daemon took the task over
 	SlotHistory   Code = "slot_history"    // a task's slot and the moves in its history do not agree
-	SlotOrder     Code = "slot_order"      // the history moves a slot from a state in which it was not
+	SlotOrder     Code = "slot_order"      // the history moves a slot from a state that the slot did not have
 	SlotHeld      Code = "slot_held"       // an ended task still holds its slot
 )
 

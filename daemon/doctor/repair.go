@@ -12,7 +12,7 @@ import (
 
 const (
 	maxPasses  = 4  // the maximum number of passes over the store; a repair may make another repair possible
-	maxRepairs = 32 // the maximum number of repairs of one record in a pass, with the repairs that failed
+	maxRepairs = 32 // the maximum number of repairs of one record in a pass, including failed repairs
 )
 
 // Repair repairs the findings for which there is a safe repair. It returns each repaired finding, and then the findings
@@ -83,7 +83,7 @@ func (d Doctor) countersMatch(ctx context.Context) (map[string]bool, error) {
 // repairRecord repairs the findings of a record one at a time, because each change is based on the
 // result of the change before. It returns the repaired findings first, then the others.
 func (d Doctor) repairRecord(ctx context.Context, r audit.Record, countersMatch map[string]bool) (repaired []Finding, err error) {
-	failed := map[Finding]bool{} // findings that cannot be repaired
+	failed := map[Finding]bool{} // findings whose repair the store has rejected
 	for range maxRepairs {
 		found, err := d.classifyMissing(ctx, d.check(r))
 		if err != nil {
@@ -158,7 +158,7 @@ func (d Doctor) fixLevels(ctx context.Context) ([]Finding, error) {
 	return found, err
 }
 
-// attributed returns the note of a repair, followed by the actor in parentheses.
+// attributed returns the note of a repair with the name of the actor, if there is one.
 func (d Doctor) attributed(note string) string {
 	switch {
 	case d.Actor == "":

@@ -23,7 +23,7 @@ type column struct {
 	width     int // in the current page
 }
 
-// parseColumns parses the header of a table: NAME~ is a truncated column, NAME? is an optional one.
+// parseColumns parses the header of a table. "NAME~" is a truncated column, and "NAME?" is an optional one.
 func parseColumns(header string) (all []column) {
 	for name := range strings.FieldsSeq(header) {
 		all = append(all, column{

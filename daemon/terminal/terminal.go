@@ -51,9 +51,9 @@ func Printable(s string) string {
 
 // Wrap breaks a text between words into lines of up to width columns. A width of 0 means one line.
 //
-// Each line but the first starts with indent. The first line leaves as much room, so that the caller can write a label of
-// the same width as indent before it. A word that is too long gets a line of its own. Text between backquotes counts as
-// one word, because users copy this text.
+// Each line but the first starts with indent. The first line is shorter by the width of indent, so that the caller can
+// write a label of that width before it. A word that is too long gets a line of its own. Text between backquotes counts
+// as one word, because users copy this text.
 func Wrap(s string, width int, indent string) string {
 	var b strings.Builder
 	left := width - len(indent)

@@ -188,8 +188,8 @@ func (f facts) leftovers(advice *strings.Replacer) (all []string) {
 	return all
 }
 
-// expand replaces the names in braces with facts. A value that starts with a connecting word, such as
-// "since", is empty if the fact is missing.
+// expand replaces the names in braces with facts. If a fact is missing, its value is "", without connecting words such
+// as ", since".
 func (f facts) expand(text string) string {
 	failure, _ := f.failureReason()
 	text = strings.ReplaceAll(text, "{why}", failure.text)

@@ -83,7 +83,7 @@ func (f facts) usedSlot() int {
 	return -1
 }
 
-// releasedText returns a text with the time at which the slot of a task was given back, or "" if it was not.
+// releasedText returns a text with the time at which the slot of a task was released, or "" if it was not released.
 func (f facts) releasedText(t tasks.Task) (text string) {
 	for _, e := range f.history {
 		if e.Type == tasks.EventReleased && e.Task == t.ID {

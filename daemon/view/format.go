@@ -37,8 +37,8 @@ func quoted(text string) string {
 	return "“" + strings.NewReplacer("“", `"`, "”", `"`).Replace(withoutMarks(text)) + "”"
 }
 
-// withoutMarks returns a text from outside without backquotes, because backquotes mark a command, and without
-// format characters.
+// withoutMarks returns a text of the provider or of an import without format characters. It replaces backquotes,
+// because backquotes mark a command.
 func withoutMarks(text string) string { return strings.ReplaceAll(visible(text), "`", "'") }
 
 // visible returns a text without format characters (Unicode Cf). Such a character is invisible, and can change the
