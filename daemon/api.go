@@ -25,8 +25,8 @@ import (
 type API struct {
 	Engine            tasks.Engine
 	UnknownKeyLimiter *ratelimit.Limiter // limits calls with unknown keys; nil: DefaultUnknownKeys; NoUnknownKeyLimit: no limit
-	Proxies           []netip.Prefix     // trusted proxies, whose X-Forwarded-For is used; if empty, all clients of a proxy count as one
-	PostOnly          bool               // upgrade and renew only by POST, with the secrets in the body
+	Proxies           []netip.Prefix     // proxies whose X-Forwarded-For is trusted; if empty, all clients behind one proxy share one limit
+	PostOnly          bool               // accept upgrade and renew only as POST, with login, pwd, newemail and newpwd in the body
 	HTTPStatus        HTTPStatus         // HTTP statuses of the responses; "": RealStatus
 	Timeout           time.Duration      // for one request; 0: 4s
 	MaxInFlight       int                // requests carried out simultaneously; further ones get a 503; 0: DefaultMaxInFlight; NoLimit: no limit
@@ -46,15 +46,16 @@ type API struct {
 // Register mounts the API in a mux at both its paths, /API and everything below /API/. With /API/ alone the mux would
 // redirect a request for /API. The redirect would repeat the query in the header Location, with the password.
 //
-// In a router of another kind, mount both paths as well. Below a prefix use [http.StripPrefix]. An [http.ServeMux]
-// redirects every path that is not clean, such as //API/, and such a redirect repeats the query too.
+// In a router of another kind, mount both paths as well. Below a prefix use [http.StripPrefix]. An [http.ServeMux] also
+// redirects a path such as //API/, and repeats the query. A [Server] avoids this redirect, because it calls the API
+// without a mux.
 func (a *API) Register(mux *http.ServeMux) {
 	mux.Handle("/API", a)
 	mux.Handle("/API/", a)
 }
 
-// Stop makes the API answer further requests with a 503, because the daemon is stopping. Requests
-// with an invalid path, method or size still get their own error.
+// Stop makes the API answer further requests with a 503, because the daemon is stopping. A request with an invalid
+// path, method or size still gets the error for that, such as a 404.
 func (a *API) Stop() { a.stopping.Store(true) }
 
 // ServeHTTP implements [http.Handler].
@@ -70,8 +71,8 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.logRequest(r, id, o, resp)
 }
 
-// respond returns the response to a request, and the name of its call, or "none". A panic becomes a
-// 503. The value of the panic is not logged, because it could contain submitted data.
+// respond returns the response to a request, and the name of its call. The name is "none" if no call was parsed, or
+// after a panic. A panic becomes a 503. The value of the panic is not logged, because it could contain submitted data.
 func (a *API) respond(r *http.Request) (call string, resp response) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -123,8 +124,8 @@ func (a *API) serve(ctx context.Context, r *http.Request, q request) response {
 	return a.withKey(ctx, r, q, func(code keys.Code) response { return a.accept(ctx, q, code) })
 }
 
-// withKey carries out a call that names a key, within the limit on unknown keys. The limit does not apply to codes of
-// keyseat's own format, because nobody can guess such a code. It does not apply to an empty code either.
+// withKey carries out a call that names a key, within the limit on unknown keys. The limit does not apply to a code in
+// the format that keyseat generates, because nobody can guess such a code. It does not apply to an empty code either.
 func (a *API) withKey(ctx context.Context, r *http.Request, q request, call func(keys.Code) response) response {
 	typed := q.values.Get(q.Call)
 	code, err := keys.ParseTyped(typed)
@@ -142,8 +143,8 @@ func (a *API) withKey(ctx context.Context, r *http.Request, q request, call func
 }
 
 // withUnknownKeyLimit carries out a call, and counts the call if its key does not exist. The limit is checked before
-// the call and again after the call, because simultaneous guesses would all pass the first check. The second check
-// leaves out a call that was accepted, because its client must learn that.
+// the call and again after the call, because simultaneous guesses would all pass the first check. After an accepted
+// upgrade or renew there is no second check, because the client must learn that its task exists.
 func (a *API) withUnknownKeyLimit(ctx context.Context, client netip.Addr, call func() response) response {
 	limiter := a.limiter()
 	wait := limiter.Blocked(client)
@@ -175,7 +176,8 @@ func (a *API) limiter() *ratelimit.Limiter {
 }
 
 // TaskAge returns how long the open task of a key has waited, by the clock of the database. The page for holders shows
-// this age. TaskAge does not limit unknown keys, so call it only after an info response for the same key.
+// this age. TaskAge does not limit how many unknown keys a client tries. Therefore call it only after an info response
+// for the same key.
 func (a *API) TaskAge(ctx context.Context, key string) (age time.Duration, open bool) {
 	code, err := keys.ParseTyped(key)
 	if err != nil {
@@ -245,7 +247,8 @@ func (a *API) logRequest(r *http.Request, id string, o Observation, resp respons
 	}
 }
 
-// level returns error for an error of this daemon, info for an accepted task or a client over its limit, else debug.
+// level returns the log level of a response. It is error if this daemon failed, info for an accepted task or a client
+// over its limit, and otherwise debug.
 func (resp response) level(r *http.Request, o Observation) slog.Level {
 	switch {
 	case resp.clientGone(r):

@@ -1,7 +1,7 @@
 // Package daemon serves the API of keyseat over HTTP.
 //
 //   - [API] is a handler that mounts in any mux.
-//   - [Server] runs the API and a worker pool on its own listeners, and stops them in order.
+//   - [Server] runs the API and a worker pool on its own listeners, and drains them before it stops.
 //   - [NewEngine] combines a store and a connector into the engine that an API and a worker pool use.
 //
 // This is the path of a request:
@@ -61,9 +61,8 @@ var NoUnknownKeyLimit = new(ratelimit.Limiter)
 // fingerprint key. If several processes must make the same fingerprints, set the field Fingerprints of each engine.
 //
 // If the store is a [tasks.LoginCounter], the engine limits how often a login may be tested at the provider. It hashes
-// logins with the sealer's method Hash, which [keyring.Ring] has, or else with a random key of this engine.
-//
-// [keyring.Ring]: https://pkg.go.dev/github.com/keyseat/keyseat/adapters/keyring#Ring
+// logins with the sealer's method Hash, which [keyring.Ring] has. For a sealer without that method, it hashes them with
+// a random key of this engine.
 func NewEngine(store tasks.Store, connector tasks.Connector, sealer tasks.Sealer, rules tasks.Rules) tasks.Engine {
 	logins, _ := store.(tasks.LoginCounter)
 	return tasks.Engine{

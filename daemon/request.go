@@ -18,7 +18,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// The calls of the API. A parameter with the name of a call selects the call. Its value is the key, except for stock.
+// The calls of the API. A parameter with the name of a call selects the call. The value of that parameter is the key.
+// The call stock has no key.
 const (
 	callInfo    = "info"
 	callRenew   = string(tasks.Renew)
@@ -26,14 +27,15 @@ const (
 	callStock   = "stock"
 )
 
-// The parameters of all calls. Other parameters are ignored.
+// The parameters of all calls together. The API ignores every other parameter.
 var (
 	calls        = []string{callInfo, callRenew, callUpgrade, callStock}
 	knownParams  = append(slices.Concat(calls, secretParams), "country")
 	secretParams = []string{"login", "pwd", "newemail", "newpwd"}
 )
 
-// maxSize is the maximum size of a URL, of the headers of a request together, and of a body, in bytes.
+// maxSize is the maximum size in bytes of a URL. It is also the maximum of all headers of a request together, and of a
+// body.
 const maxSize = 16 << 10
 
 // precheck checks a request before it is parsed. It returns nil, or the response to an invalid request.
@@ -230,7 +232,7 @@ func (c jsonErrorConn) writeError(code int) error {
 		text = "The header Expect can only be 100-continue"
 	}
 	status := code
-	if c.status == DocumentedStatus { // the path is unknown, so it counts as a path below /API/
+	if c.status == DocumentedStatus { // net/http has not parsed the path, so this code assumes a path below /API/
 		status = http.StatusOK
 	}
 	var rec httpclient.Recorder

@@ -27,7 +27,7 @@ type response struct {
 	key        keys.Code     // "" if the request named no key
 }
 
-// The values of the field status that are not statuses of a key.
+// The values of the field status that do not come from a key. An info response has the status of its key instead.
 const (
 	statusNotExist = "not_exist"
 	statusError    = "error"
@@ -59,7 +59,8 @@ func unavailable(err error) response {
 	return resp
 }
 
-// taskResponse returns the response for the result of an upgrade or renew. Only here an error becomes an HTTP status.
+// taskResponse returns the response to an upgrade or renew. The error is the result of [tasks.Engine.Accept]: nil if
+// the task was accepted.
 func taskResponse(kind tasks.Kind, err error) response {
 	var refusal tasks.Refusal
 	var limited tasks.RateLimited
@@ -100,8 +101,8 @@ func infoResponse(k keys.Key) response {
 	return response{code: http.StatusOK, status: string(k.Status), body: body}
 }
 
-// The values of the headers that every response has. All responses share these slices. A handler that appends to one of
-// them gets a copy, because the length of each slice is equal to its capacity.
+// The values of the headers that every response has. All responses share these slices. If a handler around the API
+// appends to one of them, append makes a copy, because the length of each slice is equal to its capacity.
 var (
 	jsonText   = []string{"application/json; charset=utf-8"}
 	noStore    = []string{"no-store"}
@@ -140,8 +141,8 @@ const (
 
 type realStatusKey struct{}
 
-// WithRealStatus makes an [API] answer a request of that context with [RealStatus], whatever the API is
-// set to. It is for a handler that calls the API in the same process and reads the status.
+// WithRealStatus returns a context for requests to an [API] in the same process. The API answers such a request with
+// [RealStatus], whatever its field HTTPStatus says. It is for a handler that calls the API and reads the status.
 func WithRealStatus(ctx context.Context) context.Context {
 	return context.WithValue(ctx, realStatusKey{}, true)
 }
@@ -198,7 +199,7 @@ func needsNoEscape(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' })
 }
 
-// marshal encodes a value as one line of JSON, the fields of a struct in their order.
+// marshal encodes a value as one line of JSON. The fields of a struct keep their order.
 func marshal(value any) []byte {
 	text, err := jsoncodec.Marshal(value)
 	if err != nil {

@@ -18,8 +18,8 @@ import (
 	"github.com/keyseat/keyseat/daemon/worker"
 )
 
-// A Server runs an API and a worker pool on its own listeners, and stops them in order. Set its fields before Run,
-// which is called once. A field without a comment is required.
+// A Server runs an API and a worker pool on its own listeners. [Server.Run] describes how it stops them. Set its fields
+// before Run, which is called once. A field without a comment is required.
 type Server struct {
 	API      *API
 	Page     http.Handler // at / of the public listener; nil: no page
@@ -29,7 +29,7 @@ type Server struct {
 	Metrics  http.Handler                // at /metrics on the admin listener; nil: not served
 	AdminAPI http.Handler                // at /admin/v1/ on the admin listener; nil: not served
 	Console  http.Handler                // at / and /console/ on the admin listener; nil: not served
-	Ready    func(context.Context) error // returns why no request can be served, for /readyz; required with Admin
+	Ready    func(context.Context) error // checks for /readyz whether requests can be served; returns nil if they can; required with Admin
 	TLS      *tls.Config                 // of the public listener; nil: plain HTTP
 	Drain    time.Duration               // how long a stop waits for attempts in progress; closing the connections then takes up to shutdownGrace
 	// MaxConns is the maximum number of connections of each listener. Past this limit, the server closes the connection
@@ -37,7 +37,7 @@ type Server struct {
 	MaxConns int
 	Log      *slog.Logger
 
-	repeated loglimit.Limiter // limits log lines about readiness and listeners, which load balancers and clients can repeat
+	repeated loglimit.Limiter // limits log lines about readiness and listeners, because load balancers and clients can cause the same line again and again
 }
 
 // The limits of a connection. Answers are small and quick, so a client that needs longer is broken or malicious.
@@ -62,8 +62,9 @@ var http2Config = http.HTTP2Config{
 	WriteByteTimeout:              headerTimeout,
 }
 
-// Run serves until ctx ends, and then drains. It reports that it is not ready, refuses new requests, waits for calls
-// that were sent to the provider, and closes. If a listener fails, Run drains as well.
+// Run serves until ctx ends, or until a listener fails. Then the server drains: it reports at /readyz that it is not
+// ready, and the API refuses new requests. Run waits for calls that were sent to the provider, and then closes the
+// listeners and connections.
 //
 // The error is nil if no listener failed and every task in progress was settled.
 func (s *Server) Run(ctx context.Context) error {
@@ -133,7 +134,8 @@ func (s *Server) newServer(handler http.Handler) *http.Server {
 		MaxHeaderBytes:    maxHeaderBytes,
 		Protocols:         protocols,
 		HTTP2:             &http2Config,
-		// OPTIONS * is refused like any other path that does not exist.
+		// Without this, net/http answers "OPTIONS *" with a 200. The handler answers it with a 404, like any unknown
+		// path.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     log.New(errorLog{s}, "", 0),
 	}
@@ -166,7 +168,7 @@ func (*Server) shutdown(ctx context.Context, servers ...*http.Server) error {
 	for _, server := range servers {
 		err := server.Shutdown(ctx)
 		if errors.Is(err, context.DeadlineExceeded) {
-			err = server.Close() // net/http waits 5 s for the first request of a new connection
+			err = server.Close() // Shutdown waits up to 5 s for the first request of a new connection, so it can reach the deadline
 		}
 		errs = append(errs, err)
 	}

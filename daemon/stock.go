@@ -80,7 +80,7 @@ type cached struct {
 
 const (
 	maxAge    = 500 * time.Millisecond // how long a shared body is used after its read began
-	crowdSize = 64                     // number of requests during one read that makes its result shared
+	crowdSize = 64                     // if this many requests are in progress during one read, later requests share its result
 )
 
 // get returns the response body. It reads the store unless a shared body is available.
