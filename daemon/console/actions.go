@@ -13,7 +13,7 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// An action changes one key, plan or task. It is an operation of the admin API that the operator confirms first.
+// An action is an operation of the admin API that changes one key, plan or task. The operator confirms it first.
 type action struct {
 	Noun, Verb   string // as in the path /admin/v1/{noun}s/{id}/{verb} of the admin API
 	Button       string
@@ -28,7 +28,7 @@ var actions = []action{
 	{"key", "revoke", "Revoke", "Revoke this key?", "For its holder, the key no longer exists. An open task continues to its end. You can restore the key.", "The key is revoked.", true, admin.Write},
 	{"key", "restore", "Restore", "Restore this key?", "The key gets the state that it had before it was revoked.", "The key is restored.", false, admin.Write},
 	{"key", "reset", "Reset", "Reset this key?", "The key becomes usable again, whatever its state. The data of its last use is deleted, its history stays.", "The key is reset.", true, admin.Write},
-	{"plan", "edit", "Edit", "", "", "The plan is saved.", false, admin.Write}, // has a form of its own
+	{"plan", "edit", "Edit", "", "", "The plan is saved.", false, admin.Write}, // asks no question, because an edit has a form of its own
 	{"plan", "restock", "Put back", "Put this plan back into stock?", "Its free slots are sold again. If the provider still refuses the plan, it leaves the stock again.", "The plan is back in stock.", false, admin.Write},
 	{"plan", "retire", "Retire", "Retire this plan?", "No more slots of the plan are sold. Held and spent slots stay as they are. You can put the plan back.", "The plan is retired.", true, admin.Write},
 	{"task", "retry", "Retry now", "Make the next attempt of this task now?", "The task becomes due now, and a daemon calls the provider for it.", "The task is due now.", false, admin.Support},
@@ -44,7 +44,7 @@ func findAction(noun, verb string) (action, bool) {
 	return actions[i], true
 }
 
-// allowedActions returns the actions on a noun whose verb is true in wanted, if the operator's role allows them.
+// allowedActions returns the actions on a noun for which wanted[verb] is true, and which the operator's role allows.
 func (r *request) allowedActions(noun string, wanted map[string]bool) (all []action) {
 	for _, a := range actions {
 		if a.Noun == noun && wanted[a.Verb] && r.token.Role.Allows(a.role) {
@@ -78,7 +78,7 @@ func (a action) back(id string) string {
 // A confirmation is the content of the page that asks the operator to confirm an action.
 type confirmation struct {
 	action
-	ID       string // as in the form: a reference to a key, or an id
+	ID       string // a reference to a key, or an id: the value of the form field [action.IDParam]
 	Subject  string // the id, or the end of the key's code
 	Allowed  bool   // the role of the operator allows the action
 	Back     string
@@ -145,14 +145,15 @@ func (r *request) doAction() error {
 	return nil
 }
 
-// act performs an action, through the admin API, on the object whose id or code is target. Only resolve has an outcome.
+// act performs an action through the admin API. The argument target is the id of a plan or task, or the code of a key.
+// The argument outcome is only used to resolve a task.
 func (r *request) act(a action, target, outcome string) error {
 	body := map[string]string{}
 	if a.Verb == "resolve" {
 		body["outcome"] = outcome
 	}
 	if a.Verb == "restock" {
-		return r.callAdmin(http.MethodPut, objectPath(a.Noun+"s", target), body, nil, nil) // every edit puts the plan back into stock
+		return r.callAdmin(http.MethodPut, objectPath(a.Noun+"s", target), body, nil, nil) // an edit without new values, because every edit puts the plan back into stock
 	}
 	return r.callAdmin(http.MethodPost, objectPath(a.Noun+"s", target, a.Verb), body, nil, nil)
 }
@@ -170,12 +171,12 @@ func (r *request) target(a action, id string) (target, subject string, err error
 	return string(code), string(view.Mask(code)), nil
 }
 
-// keyActions returns the actions that the rules and the role of the operator allow on the key of v.
+// keyActions returns the actions on the key v.Key that the rules and the operator's role allow.
 func (r *request) keyActions(v tasks.Snapshot) []action {
 	return r.allowedActions("key", map[string]bool{"revoke": !v.Key.Revoked, "restore": v.Key.Revoked, "reset": allowed(tasks.Reset, v)})
 }
 
-// taskActions returns the actions that the rules and the role of the operator allow on the task of v.
+// taskActions returns the actions on the task v.Task that the rules and the operator's role allow.
 func (r *request) taskActions(v tasks.Snapshot) []action {
 	return r.allowedActions("task", map[string]bool{
 		"retry":   allowed(tasks.RetryNow, v),
@@ -190,10 +191,10 @@ func allowed(decide func(tasks.Snapshot, string) (tasks.Change, error), v tasks.
 	return err == nil
 }
 
-// A bulkForm is the part of a list's form that acts on several objects of the list.
+// A bulkForm has the buttons of a list page that act on several objects of the page.
 type bulkForm struct {
 	PageIDs string   // the ids of the page's objects, or the references to its keys, with commas between them
-	Bulk    []action // empty: the list has no such form
+	Bulk    []action // the action of each button; empty: the page has no such buttons
 }
 
 func (r *request) newBulkForm(noun string, ids []string, verbs map[string]bool) bulkForm {
@@ -244,7 +245,7 @@ func (r *request) bulkAction() error {
 		b.IDs = strings.Split(form.Get("page"), ",")
 	}
 	if a.Verb == "resolve" {
-		b.Outcomes = tasks.Outcomes(tasks.Upgrade) // only an upgrade has a slot
+		b.Outcomes = tasks.Outcomes(tasks.Upgrade) // resolve settles the slot of a task, and only an upgrade has a slot
 	}
 	status := http.StatusOK
 	switch {

@@ -34,13 +34,13 @@ var outcomeGroups = []outcomeGroup{
 	{"open", "open", []tasks.Outcome{""}},
 }
 
-// A chartRange is a period that the chart can cover, up to now.
+// A chartRange is a period that ends now and that the chart can show.
 type chartRange struct {
 	Name, Label string
 	hours, step int           // length of the period, and length of one column, in hours
-	part        string        // the part of a column's time that the script shows as its label
+	part        string        // the part of a column's start time that the script shows as its label: date, time or datetime
 	layout      string        // the layout of the label if the script does not run
-	maxAge      time.Duration // how long the charts are reused; longer for a longer period, because its read takes longer
+	maxAge      time.Duration // how long the charts are reused; longer for a longer period, because reading it takes longer
 }
 
 var chartRanges = []chartRange{
@@ -66,7 +66,8 @@ func (r chartRange) start(now time.Time) time.Time {
 	return now.Truncate(time.Hour).Add(time.Duration(1-r.hours) * time.Hour)
 }
 
-// An hour is a column of the chart. It counts the tasks that were accepted in that time, per outcome group.
+// An hour is one column of the chart. It covers the step hours from the time From on, and counts the tasks accepted in
+// them, per outcome group.
 type hour struct {
 	chartRange
 	From   time.Time

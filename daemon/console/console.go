@@ -64,7 +64,7 @@ type Options struct {
 type Console struct {
 	Options
 	sessions  *sessions          // the least recently used session ends if there are too many
-	guesses   *ratelimit.Limiter // wrong tokens per client address
+	guesses   *ratelimit.Limiter // limits wrong tokens per client address
 	deniedLog loglimit.Limiter   // limits the log lines about wrong tokens
 	failedLog loglimit.Limiter   // limits the log lines about pages that failed
 	cache     overviewCache

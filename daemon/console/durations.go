@@ -8,14 +8,15 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// maxDurations is the number of the newest ended tasks whose durations the console reads.
+// maxDurations is the maximum number of ended tasks that the console reads for the chart of durations. It reads the
+// newest tasks.
 const maxDurations = 2000
 
 // A durationChart shows how long attempts took.
 type durationChart struct {
 	Kinds   []kindDurations
 	Buckets []durationBucket
-	Tasks   int  // number of attempts in the chart
+	Tasks   int  // number of tasks in the chart, each with one attempt
 	Limited bool // there may be older tasks that were not read
 }
 
@@ -58,7 +59,8 @@ func newDurationChart(ended []tasks.Snapshot) durationChart {
 	return chart
 }
 
-// quantile returns the shortest duration that is not exceeded by the given percentage of sorted durations.
+// quantile returns a percentile: the shortest duration that is at least as long as the given percentage of the sorted
+// durations.
 func quantile(sorted []time.Duration, percent int) time.Duration {
 	return sorted[(len(sorted)*percent+99)/100-1]
 }
@@ -71,8 +73,8 @@ type connectorStats struct {
 	Bars              []bucketBar
 }
 
-// A bucketBar is the bar of a bucket of a histogram. X is the index of the bucket. Height is the count of the bucket in
-// percent of the largest count, and Top is 100 minus Height.
+// A bucketBar is the bar that shows one bucket of a histogram. X is the index of the bucket. Height is the count of the
+// bucket in percent of the largest count, and Top is 100 minus Height.
 type bucketBar struct{ X, Top, Height float64 }
 
 func newConnectorStats(all []metrics.ConnectorStats) (stats []connectorStats) {

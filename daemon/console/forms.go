@@ -31,7 +31,8 @@ func (r *request) showOrder(status int, o order) error {
 	return r.render(status, page{"issue", "Issue keys", "issue", o})
 }
 
-// submitOrder handles the form of all three steps. It asks for confirmation, issues the keys, or sends them as a file.
+// submitOrder handles the forms that issue keys. The field step selects what it does. It asks for confirmation, issues
+// the keys and shows them, or sends them as a file.
 func (r *request) submitOrder() error {
 	form := r.req.PostForm
 	o := order{
@@ -89,7 +90,8 @@ type planForm struct {
 	Error                                          string
 }
 
-// showPlanForm shows the form of a new plan or of a plan to edit. For another verb it asks for confirmation.
+// showPlanForm shows the form of a new plan or of a plan to edit. For any other verb in the path, such as "retire", it
+// asks the operator to confirm that action.
 func (r *request) showPlanForm() error {
 	f := planForm{New: true, Slots: "5"}
 	switch r.req.PathValue("verb") {
@@ -133,7 +135,7 @@ func (r *request) findPlan(id string) (stock.Plan, error) {
 	return found[0], nil
 }
 
-// savePlan adds or edits a plan through the admin API, which then also puts the plan into stock.
+// savePlan adds or edits a plan through the admin API. The admin API also puts the plan into stock.
 func (r *request) savePlan() error {
 	form := r.req.PostForm
 	f := planForm{
@@ -153,8 +155,8 @@ func (r *request) savePlan() error {
 	return nil
 }
 
-// putPlan sends the plan of a form to the admin API. The error is an [apiError] if the form is not valid, or if a plan
-// with the id of a new plan exists already.
+// putPlan sends the plan of a form to the admin API. The error is an [apiError] if the form is not valid, or if a new
+// plan has the id of an existing plan.
 func (r *request) putPlan(f planForm) error {
 	refused := func(detail string) error {
 		return apiError{http.StatusUnprocessableEntity, "The plan is not valid", detail}

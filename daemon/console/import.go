@@ -31,7 +31,7 @@ type fileImport struct {
 	Noun    string // plan or key
 	Columns string
 	Text    string // the checked file in base64, "" before it is checked
-	ID      string // the idempotency key of the import, so that a file of keys is imported once
+	ID      string // the idempotency key of the import: a file of keys is not imported again with the same ID
 	Rows    []verdict
 	Counts  []verdictCount
 	Invalid int // number of invalid rows
@@ -54,8 +54,8 @@ func (r *request) showImport(status int, f fileImport) error {
 	return r.render(status, page{"import", "Import " + f.Noun + "s", f.Noun + "s", f})
 }
 
-// importFile handles both steps of an import. For an invalid file, it shows the verdicts again and stores nothing. If
-// only a part of a file of plans was stored, the error is a [csvfile.PartError].
+// importFile handles both steps of an import. If the second step finds the file invalid, it stores nothing and shows
+// the verdicts. If only a part of a file of plans was stored, the error is a [csvfile.PartError].
 func (r *request) importFile(f fileImport, check func(*fileImport, []byte) error, store func(fileImport, []byte) (int, error)) error {
 	if !r.token.Role.Allows(admin.Write) {
 		return r.showImport(http.StatusForbidden, f)
@@ -92,7 +92,7 @@ func (r *request) submittedFile() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = file.Close() }() // it was only read
+	defer func() { _ = file.Close() }() // an error has no effect, because the file was only read
 	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
 	if len(text) > maxFile {
 		return nil, nil
@@ -148,7 +148,7 @@ func (r *request) storeKeys(f fileImport, text []byte) (n int, _ error) {
 // A verdict describes what the import does with a row.
 type verdict struct {
 	Line    int
-	ID      string // of the plan, or the end of the key's code
+	ID      string // the id of the plan, or the end of the key's code
 	Country stock.Country
 	Verdict string
 	Invalid bool

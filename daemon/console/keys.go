@@ -107,8 +107,8 @@ type keyPage struct {
 	Latest    taskPage // empty if the key never had a task
 }
 
-// showKey shows the explanation of a key. It shows the whole code only if the role of the operator allows that, and
-// then records this in the audit log. A refresh of an open page gets no code, because the page keeps the code.
+// showKey shows the page of a key. If the role of the operator allows it, the page has the whole code, and the audit
+// log records that. When an open page is refreshed, the response has no code, because the open page still has it.
 func (r *request) showKey() error {
 	code, err := r.codeOfPage()
 	if err != nil {
@@ -168,7 +168,7 @@ type searchResults struct {
 	Plans    []planRow
 	Number   int  // number of all results
 	Acts     bool // the operator may change plans
-	bulkForm      // empty; the templates of the rows read it
+	bulkForm      // has no buttons; the templates of the rows need this field
 }
 
 // A keyGroup holds the keys that match in the same way.
@@ -176,7 +176,7 @@ type keyGroup struct {
 	Name     string
 	Keys     []keyRow
 	Full     bool // there may be more keys that match in this way
-	bulkForm      // empty; the templates of the rows read it
+	bulkForm      // has no buttons; the templates of the rows need this field
 }
 
 // search finds keys, tasks and plans by the text of the form. If the only result is a key or a task, it redirects to

@@ -36,8 +36,8 @@ type selection[T any] struct {
 	position func(T) adminstore.Position
 }
 
-// page reads the part of the list that the cursor of the request selects, and sets the links to the other parts. An
-// invalid cursor selects the first part.
+// page reads the page of the list that the cursor of the request selects, and sets the links to its neighbors. An
+// invalid cursor selects the first page.
 func (s *selection[T]) page(r *request) ([]T, error) {
 	if s.err != nil {
 		return nil, s.err
@@ -77,7 +77,7 @@ func (s *selection[T]) all() (all []T, _ error) {
 	return all, nil
 }
 
-// A listing is the frame of a list: its filters, and the links to its other pages.
+// A listing is everything on the page of a list except the rows: the filters, and the links to the neighboring pages.
 type listing struct {
 	Path     string // of the page with the list
 	Fields   []filterField
@@ -108,9 +108,9 @@ var (
 	untilField   = filterField{Name: "until", Label: "Until", Hint: "2026-11-30"}
 )
 
-// newListing returns the frame of the list at a path. From the query it reads the values of the fields, and of the
-// parameters whose names are in kept. The links to other pages have all these values. The link without filters has only
-// the parameters in kept.
+// newListing returns the listing of the page at path. It reads the values of the fields from the query. It also reads
+// the parameters whose names are in kept, which are not filters. The links to other pages contain all these values. The
+// link Clear contains only the parameters in kept.
 func (r *request) newListing(path string, kept []string, fields ...filterField) (l listing) {
 	query, all, tab := r.req.URL.Query(), url.Values{}, url.Values{}
 	l.Path, l.First = path, query.Get("after") == "" && query.Get("before") == ""
@@ -213,7 +213,8 @@ func toOptions[T ~string](all []T) []option {
 func (r *request) exportsCodes() bool { return r.token.Role.Allows(admin.Export) }
 
 // export sends the list as a file, in JSON or in the CSV that the function write makes. The function row returns the
-// JSON row and the CSV row of an entry. If it has whole codes, export records the number of rows in the audit log.
+// JSON row and the CSV row of an entry. If hasCodes is true and the operator's exports contain codes, export records
+// the number of rows in the audit log.
 func export[T, J, C any](
 	r *request, s selection[T], name string, hasCodes bool, row func(T) (J, C), write func(io.Writer, iter.Seq2[C, error]) error,
 ) error {

@@ -21,7 +21,7 @@ type overview struct {
 	Recent     taskList // the newest tasks
 	Filters    listing  // of the chart of outcomes
 	Connector  []connectorStats
-	FirstSteps []firstStep // of a shop that has had no task
+	FirstSteps []firstStep // what to do first in a new shop; empty after the first task of the shop
 }
 
 type firstStep struct {
@@ -55,7 +55,7 @@ func (r *request) showOverview() (err error) {
 	return r.render(http.StatusOK, page{"overview", "Overview", "overview", o})
 }
 
-// firstSteps returns the steps to the first task, or none if the shop has had a task.
+// firstSteps returns the steps that lead to the first task of a new shop. It returns none if the shop has had a task.
 func (r *request) firstSteps(o overview) ([]firstStep, error) {
 	if len(o.Recent.Tasks) > 0 {
 		return nil, nil
@@ -72,7 +72,8 @@ func (r *request) firstSteps(o overview) ([]firstStep, error) {
 	return steps, err
 }
 
-// readCached returns the data of the overview and its charts. It reads the store if they are not cached or too old.
+// readCached returns the data of the overview and its charts. For each of the two, it reads the store unless a recent
+// copy is cached.
 func (c *Console) readCached(ctx context.Context, s chartSelection) (overviewData, charts, error) {
 	c.cache.mu.Lock()
 	defer c.cache.mu.Unlock()
@@ -147,9 +148,9 @@ func (c *Console) readUnavailablePlans(ctx context.Context, d *overviewData) err
 	return nil
 }
 
-// readCharts reads the numbers of tasks in a period and in the period before. It also reads the durations of the
-// attempts of all daemons. The store has the times of a task's first attempt and of its end. So it knows the duration
-// of an attempt only if the task ended with its first attempt.
+// readCharts reads the data of both charts. The chart of outcomes counts the tasks of a period and of the period
+// before. The chart of durations has the attempts of all daemons, but only of tasks with a single attempt. The reason
+// is that the store knows only when a task's first attempt began and when the task ended.
 func (c *Console) readCharts(ctx context.Context, s chartSelection, now time.Time) (read charts, err error) {
 	from := s.start(now)
 	if c.TaskStats != nil {

@@ -38,8 +38,8 @@ type frame struct {
 	Token      admin.Token // has no role if nobody is signed in
 	FormSecret string      // the session's secret, included in every form
 	Note       string      // a message about the last action
-	CanWrite   bool        // the operator may make every change
-	Simulated  bool        // the connector delivers nothing
+	CanWrite   bool        // the operator's role allows [admin.Write]
+	Simulated  bool        // the connector is the simulator, and the page says so
 	ByProxy    bool        // a proxy has authenticated the operator
 }
 
@@ -75,8 +75,8 @@ func (f frame) Parent() *menuEntry {
 //go:embed pages/*.html
 var pageFiles embed.FS
 
-// templates has the template of each page, parsed together with the frame and the shared parts. They are parsed for the
-// first page, because most commands of the program show no page.
+// templates has the template of each page, parsed together with the frame and the shared parts. They are parsed when
+// the first page is shown, because most commands of keyseatd show no page.
 var templates = sync.OnceValue(func() map[string]*template.Template {
 	all := map[string]*template.Template{}
 	for _, name := range []string{"signin", "error", "overview", "keys", "key", "plans", "plan", "import", "stock", "search", "bulk", "tasks", "task", "activity", "issue", "issued", "confirm"} {
@@ -105,7 +105,7 @@ func (r *request) render(status int, p page) error {
 	return nil
 }
 
-// The charts are drawn by uPlot. Its licence is in the same folder.
+// The folder assets contains uPlot, which draws the charts, and its licence.
 //
 //go:embed assets
 var assetFiles embed.FS
@@ -209,7 +209,8 @@ func formatDuration(d time.Duration) string {
 // timePattern matches a time in an explanation.
 var timePattern = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
 
-// formatProse formats a sentence of an explanation: the names of buttons, which are between backquotes, and the times.
+// formatProse formats a sentence of an explanation as HTML. The names of buttons, which are between backquotes, become
+// bold. Each time becomes an element that the script can show in the zone of the browser.
 func formatProse(sentence string) template.HTML {
 	var b strings.Builder
 	for i, text := range strings.Split(template.HTMLEscapeString(sentence), "`") {
@@ -227,7 +228,7 @@ func formatProse(sentence string) template.HTML {
 	}))
 }
 
-// cssClasses maps a status, outcome or state to a CSS class, which gives the word a color. An outcome such as
+// cssClasses maps a status, outcome or state to the CSS class that gives its name a color. An outcome such as
 // invalid_credentials has no class, because no operator has to act on it.
 var cssClasses = map[string]string{
 	"live": "good", "success": "good", "settled": "good", "success_renew": "good",

@@ -67,7 +67,8 @@ func (r *request) sendFile(name, contentType string, write func(io.Writer) error
 
 func (r *request) client() netip.Addr { return ratelimit.ClientAddress(r.req, r.Proxies) }
 
-// audit writes a line and an entry of the audit log about an action with a token. The admin API logs its own changes.
+// audit logs an action of the operator that the token names, as a line of the log and as an entry of the audit log. It
+// is not used for changes through the admin API, which logs them itself.
 func (r *request) audit(action string, token admin.Token, others ...slog.Attr) {
 	attrs := []slog.Attr{slog.String("action", action), slog.String("token", token.Name), slog.String("client", r.client().String())}
 	log := auditlog.Log{Lines: r.Log, Entries: r.Activity, Errors: r.Log, Limiter: &r.failedLog}
@@ -125,8 +126,9 @@ func (r *request) setCookie(id string, seconds int) {
 	})
 }
 
-// encrypted reports whether the browser uses TLS, with the daemon or with a proxy. It trusts X-Forwarded-Proto. A
-// client that forges this header only marks its own cookie as Secure, so its browser does not send the cookie back.
+// encrypted reports whether the browser uses TLS. The daemon or a proxy may terminate the TLS. The console trusts
+// X-Forwarded-Proto. A client that forges this header only marks its own cookie as Secure, so its browser does not send
+// the cookie back.
 func (r *request) encrypted() bool {
 	return r.req.TLS != nil || strings.EqualFold(r.req.Header.Get("X-Forwarded-Proto"), "https")
 }
@@ -183,7 +185,7 @@ func (r *request) callAdmin(method, path string, body any, into any, header http
 		}
 		return e
 	}
-	if into == nil { // the response may have no body
+	if into == nil { // a response that the caller does not need may be empty, and empty text is not JSON
 		return nil
 	}
 	return json.Unmarshal(response.Body.Bytes(), into)
@@ -201,7 +203,7 @@ const (
 	sessionMaxIdle = 2 * time.Hour
 )
 
-// isFormSecret compares in constant time.
+// isFormSecret reports whether form is the session's form secret. It compares in constant time.
 func (s *session) isFormSecret(form string) bool {
 	return subtle.ConstantTimeCompare([]byte(form), []byte(s.formSecret)) == 1
 }
@@ -214,8 +216,8 @@ func (c *Console) startSession(token string) *session {
 	return started
 }
 
-// findSession returns the session with the given id. It returns nil if the session does not exist or has expired. A
-// request that no person has caused does not prolong the session.
+// findSession returns the session with the given id. It returns nil if the session does not exist or has expired. If
+// byPerson is false, a script caused the request, and the session is not prolonged.
 func (c *Console) findSession(id string, byPerson bool) *session {
 	found, is := c.sessions.Get(sha256.Sum256([]byte(id)))
 	if !is {

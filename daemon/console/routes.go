@@ -94,7 +94,7 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Security-Policy", contentPolicy)
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Referrer-Policy", "same-origin") // with no-referrer a browser sends "Origin: null" with our own forms
+	h.Set("Referrer-Policy", "same-origin") // with no-referrer, a browser sends "Origin: null" with the forms of the console, as if they came from another site
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
@@ -149,7 +149,7 @@ func (r *request) authenticate() error {
 		return err
 	}
 	found := r.cookieSession()
-	if found == nil || found.proxyUser != "" { // such a session needs the proxy
+	if found == nil || found.proxyUser != "" { // a session that a proxy started is valid only while the proxy names its operator
 		return nil
 	}
 	token, err := r.Tokens.Find(found.token.Reveal())

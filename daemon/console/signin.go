@@ -38,7 +38,7 @@ func (r *request) proxyToken() (admin.Token, error) {
 	}
 	for _, g := range r.ProxyUsers.Roles {
 		if slices.Contains(groups, g.Group) {
-			return admin.Token{Name: "proxy:" + names[0], Role: g.Role}, nil // no token of the file has such a name
+			return admin.Token{Name: "proxy:" + names[0], Role: g.Role}, nil // cannot be the name of a token in the file, because such names have no colon
 		}
 	}
 	which := "the proxy named no group of yours"

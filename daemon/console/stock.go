@@ -53,7 +53,7 @@ type stockTable struct {
 	Countries int        // number of all countries that have plans
 	Empty     int        // number of countries that have plans but no free slot
 	Sum       stockBar   // the total of all countries
-	LowAt     bool       // at least one country has a threshold
+	LowAt     bool       // at least one of the countries has a threshold, so the table shows the thresholds
 	DaysLeft  bool       // the rate of the sales is known
 	Sales     bool       // show the rate of the sales, and a link to the outcomes of each country
 }
@@ -135,8 +135,8 @@ func (r *request) showStock() error {
 	return r.render(http.StatusOK, page{"stock", "Stock", "overview", table})
 }
 
-// The rate of the sales covers the slots that were sold in the last soldPeriod, but not more than the newest maxSold of
-// them. A rate that was read is reused for soldMaxAge.
+// The rate of the sales counts the slots of a country that were sold in the last soldPeriod. It counts only the newest
+// maxSold sales of each country. A rate that was read is reused for soldMaxAge.
 const (
 	soldPeriod = 7 * 24 * time.Hour
 	maxSold    = 200
@@ -199,7 +199,8 @@ func (r *request) listPlans() error {
 	return r.render(http.StatusOK, page{"plans", "Plans", "plans", l})
 }
 
-// newPlanRow returns the row of a plan. If the plan has expired, "Put back" opens its form for a later expiry.
+// newPlanRow returns the row of a plan. An expired plan needs a later expiry before it can be put back. Therefore its
+// button "Put back" opens the form that edits the plan.
 func (r *request) newPlanRow(p stock.Plan) planRow {
 	now := r.Now()
 	expired := p.HasExpired(now)

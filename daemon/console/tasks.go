@@ -49,7 +49,7 @@ func (r *request) selectTasks() (s selection[tasks.Snapshot]) {
 		State: state, Plan: s.value("plan"), Country: s.country(),
 		Outcomes: valuesOf(&s.listing, "outcome", tasks.AllOutcomes()),
 		Since:    s.time("since", csvfile.ParseTime),
-		Until:    s.time("until", csvfile.ParseEnd), // a date includes its whole day, as on the command line
+		Until:    s.time("until", csvfile.ParseEnd), // a date stands for the end of that day
 	}
 	s.order, s.position = taskOrder(state), f.Position
 	s.read = func(p adminstore.Page) (adminstore.List, error) { return r.AdminStore.Tasks(r.req.Context(), f, p) }
