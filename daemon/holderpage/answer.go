@@ -12,7 +12,7 @@ type Answer struct {
 	Do      string `json:"-"` // the call: info, upgrade or renew
 	Key     string `json:"-"` // the key as the reader typed it
 	Code    int    `json:"-"` // the HTTP status
-	Wait    string `json:"-"` // seconds until the next call is useful, "" if the API does not say
+	Wait    string `json:"-"` // seconds until the reader should send the next call, "" if the API does not say
 	Status  string // the status as the API documents it
 	Message string // the sentence as the API documents it
 	Text    string `json:"-"` // the sentence in the reader's language
@@ -25,7 +25,7 @@ type Answer struct {
 	Username      string // of the account in the plan
 	VerifyAddress string `json:"verify_address"` // the address of the plan
 
-	Used         int        // 1: the key is in use
+	Used         int        // 1: the key is in use; 0: it is not in use
 	PurchaseDate *time.Time `json:"purchase_date"` // nil: not known
 	UsedDate     *time.Time `json:"used_date"`     // nil: never used, or not known
 }
@@ -43,7 +43,7 @@ const (
 	stateAccepted    = "accepted" // the API accepted an upgrade or renew
 	stateRefused     = "refused"  // the API refused the call, for a documented reason
 	stateLegacy      = "legacy"   // the holder of the key joins the plan manually, with an invite
-	stateUsed        = "used"     // the key is active, and counts as used
+	stateUsed        = "used"     // the key is active, and Used is 1
 	stateLimited     = "limited"  // the client has sent too many requests
 	stateUnavailable = "away"     // the API cannot answer now
 	stateInvalid     = "wrong"    // the request was not a valid call
@@ -137,7 +137,7 @@ func (a Answer) Delay() *Delay {
 // Link reports whether the invite is a URL that a browser can open.
 func (a Answer) Link() bool { return strings.HasPrefix(a.Invite, "https://") }
 
-// sampleAnswers returns answers in all states.
+// sampleAnswers returns an answer in each state, for [Page.selfTest].
 func sampleAnswers() []Answer {
 	var all []Answer
 	for _, status := range []string{stateActive, stateInQueue, stateSuccess, stateFailedUpgrade, stateSuccessRenew, stateFailed, stateNotExist, "error"} {

@@ -25,15 +25,17 @@ type form struct {
 	Country string // the country code
 
 	partial bool // the client wants only the answer, not the whole page
-	open    bool // the client wants the form with this key, and no call of the API
+	open    bool // the client wants the form of the call Do, with this key in it; the API is not called
 }
 
-// maxFormSize is the maximum size of a form, in bytes. The API accepts less.
+// maxFormSize is the maximum size of a form, in bytes. The API has a smaller limit, so a longer form gets the error of
+// the API.
 const maxFormSize = 64 << 10
 
 // parseForm converts the request of a form into a call of the API. A form has one field for the call and one field for
 // the key, but the API has one parameter for both. If parseForm cannot parse a form, it passes the form to the API
-// unchanged, and the API returns the error. If a form only opens another form, parseForm returns no request.
+// unchanged, and the API returns the error. If a form only requests another form for the same key, parseForm returns no
+// request.
 func parseForm(r *http.Request) (form, *http.Request) {
 	text, err := io.ReadAll(io.LimitReader(r.Body, maxFormSize))
 	values, malformed := url.ParseQuery(string(text))
@@ -55,8 +57,8 @@ func parseForm(r *http.Request) (form, *http.Request) {
 	return f, call
 }
 
-// apiRequest returns a request to the API on behalf of the client that sent r. It uses nothing of the page's URL. The
-// API answers such a request with the real HTTP status, on which the page depends.
+// apiRequest returns a request to the API on behalf of the client that sent r. It keeps the headers and the address of
+// r, but not its URL. The API answers such a request with the real HTTP status, on which the page depends.
 func apiRequest(r *http.Request, method, query string, body io.Reader) *http.Request {
 	call := r.Clone(daemon.WithRealStatus(r.Context()))
 	call.Method, call.Body = method, io.NopCloser(body)

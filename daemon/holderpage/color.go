@@ -10,7 +10,7 @@ import (
 // A color has the parts red, green and blue, each from 0 to 1.
 type color [3]float64
 
-// The backgrounds on which the style puts text in the accent color. contrast_test.go compares them with the style.
+// The backgrounds on which the style sheet puts text in the accent color.
 var (
 	white            = color{1, 1, 1}
 	black            = color{}
@@ -22,9 +22,10 @@ var (
 // minContrast is the minimum contrast of text by WCAG 2.2, level AA.
 const minContrast = 4.5
 
-// Accent returns the shades of a color that the page uses for buttons and links, in its light and in its dark
-// style. A shade is the color itself if all text in it, and on it, has a contrast of at least 4.5:1. Otherwise
-// it is the nearest darker or lighter shade with that contrast. The color has the form #rrggbb or #rgb.
+// Accent returns the shades of a color that the page uses for buttons and links, in its light and in its dark style. A
+// shade is the color itself if the color has enough contrast, as text and as a background of text. Enough is a contrast
+// of at least 4.5:1. Otherwise it is the nearest darker or lighter shade with that contrast. The color has the form
+// #rrggbb or #rgb.
 func Accent(hex string) (light, dark string, err error) {
 	c, err := parseColor(hex)
 	if err != nil {
@@ -34,7 +35,7 @@ func Accent(hex string) (light, dark string, err error) {
 	return l.String(), d.String(), nil
 }
 
-// style returns the style that sets the accent color.
+// style returns the CSS rules that set the accent color.
 func (c color) style() string {
 	const rule = ":root { --accent: %s; --accent-deep: %s; --on-accent: %s; --tint: %s; }"
 	l, d := c.lightShade(), c.darkShade()
@@ -73,7 +74,7 @@ func (c color) until(toward color, good func(color) bool) color {
 func (c color) readable(backgrounds []color) bool {
 	for _, background := range backgrounds {
 		x, y := c.luminance(), background.luminance()
-		if (max(x, y)+.05)/(min(x, y)+.05) < minContrast+.05 { // the rounding in String may lose .05
+		if (max(x, y)+.05)/(min(x, y)+.05) < minContrast+.05 { // String rounds the color, which can reduce the contrast by .05
 			return false
 		}
 	}

@@ -40,7 +40,7 @@ type texts struct {
 	place     map[string]int    // the place of each country in the order of these names
 }
 
-// dictionaries have the names of countries. A language that is not here shows the English names.
+// dictionaries have the names of countries. A language without a dictionary shows the English names.
 var dictionaries = map[string]*display.Dictionary{
 	"de": display.German, "es": display.Spanish, "fr": display.French, "it": display.Italian,
 	"pt": display.Portuguese, "tr": display.Turkish, "pl": display.Polish,
@@ -110,7 +110,8 @@ var refusalFields = map[tasks.Refusal]string{
 	tasks.UpgradeOpen: "", tasks.RenewOpen: "", tasks.KeyUsed: "", tasks.KeyUnused: "", tasks.KeyLegacy: "",
 }
 
-// sentences maps each sentence that the API documents to a code. The text "message-CODE" translates the sentence.
+// sentences maps each sentence that the API documents to a name. The text "message-NAME" of a language translates the
+// sentence.
 var sentences = sync.OnceValue(func() map[string]string {
 	all := map[string]string{"Too many requests, try again later": "limited"}
 	for _, kind := range tasks.Kinds() {
@@ -143,8 +144,8 @@ func (t *texts) funcs() template.FuncMap {
 	}
 }
 
-// state renders the text for the state of an answer: state "headline" renders "headline-active". It returns
-// "" for a state without such a text.
+// state renders the text for the state of an answer. For example, {{state "headline" .}} renders the template
+// "headline-active" for an answer in the state active. It returns "" for a state without such a text.
 func (t *texts) state(kind string, a Answer) (template.HTML, error) {
 	found := t.templates.Lookup(kind + "-" + a.State())
 	if found == nil {

@@ -65,7 +65,7 @@ func New(api http.Handler, o Options) (*Page, error) {
 	}
 	p := &Page{api, t}
 	if o.Files == nil {
-		return p, nil // a test renders the files of the package
+		return p, nil // the files of the package need no self-test, because a test of the package renders them
 	}
 	return p, p.selfTest()
 }
@@ -117,7 +117,8 @@ type pageData struct {
 // Invalid reports whether the answer is about this field of the form.
 func (d pageData) Invalid(field string) bool { return d.Answer != nil && d.Answer.Field == field }
 
-// showForm shows the page without an answer. Without the stock, the answer is the error of the API.
+// showForm shows the page without an answer. If the API does not return the stock, the page shows the API's error as
+// the answer.
 func (p *Page) showForm(w http.ResponseWriter, r *http.Request, t *texts, f form) {
 	stock, response := p.stock(r, t)
 	data := pageData{Stock: stock, Form: f}
@@ -166,8 +167,8 @@ type taskAger interface {
 }
 
 // openTask returns the kind of the key's open task, and how long the task has waited. If the key is used, the task is a
-// renew, because an upgrade needs a key that is not used. Before openTask reads the age, the API has answered for this
-// key, so the limits on unknown keys apply.
+// renew, because an upgrade needs a key that is not used. It reads the age only for a key that the API has just
+// answered for. Therefore the limit on unknown keys applies.
 func (p *Page) openTask(ctx context.Context, a Answer) (kind string, waited *Delay) {
 	switch a.State() {
 	case stateAccepted:

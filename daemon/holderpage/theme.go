@@ -19,16 +19,16 @@ import (
 //go:embed files
 var embedded embed.FS
 
-// Options change the look of a page. The zero value is the page as it is built in.
+// Options change the look of a page. The zero value is the built-in look.
 type Options struct {
 	Files fs.FS  // files that replace those of the package, as the package documentation describes; nil: none
-	Brand string // the name of the shop; "": the one of the template "brand"
-	Color string // the color of buttons and links, as #rrggbb or #rgb, see [Accent]; "": the one of the style
+	Brand string // the name of the shop; "": the text of the template "brand"
+	Color string // the color of buttons and links, as #rrggbb or #rgb, see [Accent]; "": the color in the style sheet
 }
 
-// A theme has what the files of the page determine.
+// A theme is the look and the languages of a page, as read from its files.
 type theme struct {
-	languages []*Language // English first, then in the order of their files
+	languages []*Language // English first, then the others in the order in which their files were found
 	matcher   language.Matcher
 	policy    string // the Content-Security-Policy
 	style     template.CSS
@@ -241,7 +241,8 @@ func checkNames(name, content string, known map[string]bool) error {
 	return nil
 }
 
-// describe returns the error of a template with the file and the line first, and what to do last.
+// describe returns the error of a template as an error for operators. Its text begins with the file and the line, and
+// ends with advice.
 func describe(err error) error {
 	text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "html/"), "template:")
 	return fmt.Errorf("%s: correct the file, or remove it to use the built-in one", strings.TrimSpace(text))
