@@ -25,10 +25,10 @@ import (
 // ErrPrivate says that an endpoint has an address outside the public Internet.
 var ErrPrivate = errors.New("the address is not public: --webhook-private allows it")
 
-// specialPurpose lists the networks that look public and are not:
+// specialPurpose lists the networks that the other checks of [IsPublic] take for public, although they are not:
 //
 //   - special-purpose networks
-//   - networks whose addresses contain another address
+//   - networks of tunnels to IPv4, whose addresses can contain a private address
 //   - the address at which a cloud provider serves its virtual machines
 var specialPurpose = parsePrefixes(
 	"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15",
@@ -160,7 +160,7 @@ func Send(ctx context.Context, client *http.Client, to Endpoint, e Event) Respon
 	if err != nil {
 		return Response{Note: describe(err)}
 	}
-	defer func() { _ = response.Body.Close() }()                      // an error has no consequence
+	defer func() { _ = response.Body.Close() }()                      // an error needs no action
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // so that the connection can be reused
 	return Response{response.StatusCode, httpclient.RetryAfter(response.Header), ""}
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
-// deliverDue delivers the due events of an endpoint. It stops if no event is due, if all calls of a batch
-// fail, or if the endpoint requests a pause.
+// deliverDue delivers the due events of an endpoint, in batches of up to [maxConcurrent] calls. It stops if no event is
+// due, if all calls of a batch fail, or if the endpoint requests a pause.
 func (d *Dispatcher) deliverDue(ctx, callCtx context.Context, e Endpoint, s *endpointState) {
 	for ctx.Err() == nil {
 		n := maxConcurrent
@@ -80,10 +80,10 @@ func (d *Dispatcher) deliver(ctx context.Context, e Endpoint, q outbox.QueuedDel
 	return response
 }
 
-// nextMessage returns the next event to send. A delivery is about a key or the low stock of a country. If the key
-// cannot be read, nextMessage returns false and postpones the delivery by two polls. If the country is no longer low,
-// it returns false and postpones the delivery by two polls of the stock. In that time a poll removes the country from
-// the queue.
+// nextMessage returns the next event of a delivery, or false if it can send none now. A delivery is about a key or the
+// low stock of a country. If the key cannot be read, the delivery is due again after two intervals of Poll. If the
+// country is no longer low, it is due again after two intervals of StockPoll. By then [Dispatcher.pollStock] has
+// removed it from the queue.
 func (d *Dispatcher) nextMessage(ctx context.Context, e Endpoint, q outbox.QueuedDelivery, now time.Time) (Message, bool) {
 	if q.Code != "" {
 		key, err := d.keyName(ctx, q.Code)
@@ -133,7 +133,7 @@ func (d *Dispatcher) ack(ctx context.Context, q outbox.QueuedDelivery, entry *ou
 				slog.String("endpoint", q.Subscriber), slog.String("error", err.Error()))
 			return
 		}
-		_ = clock.Sleep(ctx, time.Second) // after the end of ctx, one more attempt follows immediately
+		_ = clock.Sleep(ctx, time.Second) // an error means that ctx has ended; then the loop makes one last attempt immediately
 	}
 }
 

@@ -20,20 +20,20 @@ const (
 	routeBatch      = 500                 // history entries in one call of Route
 	maxRouteCalls   = 20                  // calls of Route in one poll
 	subscribeEvery  = time.Hour           // how often the dispatcher subscribes its endpoints again
-	subscriptionTTL = 30 * 24 * time.Hour // how long a subscription lasts, and so how long events are kept while no daemon runs
+	subscriptionTTL = 30 * 24 * time.Hour // how long a subscription lasts; the outbox keeps events for this time while no daemon runs
 	leaseTTL        = 30 * time.Second    // how long a lease lasts; longer than a call and the writing of its result take
 	ackReserve      = 10 * time.Second    // the part of a lease that is reserved for writing the result
-	idleFactor      = 4                   // the longest pause between polls without events, as a multiple of Poll
+	idleFactor      = 4                   // after polls without events, the pause between polls grows to this multiple of Poll
 )
 
 // A Dispatcher routes events to endpoints and calls the endpoints. Any number of dispatchers, in any number of
 // processes, share the work. [New] makes a Dispatcher. Set its exported fields before Run; Stock is required.
 type Dispatcher struct {
 	Outbox       outbox.Outbox
-	Stock        func(context.Context) ([]stock.Level, error)       // the method of a [tasks.Store]; required
+	Stock        func(context.Context) ([]stock.Level, error)       // returns the levels of the stock, as [tasks.Store] does; required
 	Key          func(context.Context, keys.Code) (keys.Key, error) // [tasks.Engine.Info]; nil: events have no order id
 	Fingerprints keys.FingerprintKey                                // makes the fingerprints of keys in events and in the log; default of New: a random one
-	Endpoints    func() ([]Endpoint, error)                         // returns the current endpoints; with an error, the latest valid endpoints
+	Endpoints    func() ([]Endpoint, error)                         // returns the current endpoints, or an error and the latest valid endpoints
 	Client       *http.Client
 	Retry        RetryPolicy
 	Poll         time.Duration         // between polls for events; without events the pause grows to idleFactor times Poll; default of New: 1s
@@ -42,7 +42,7 @@ type Dispatcher struct {
 	Observe      func(outbox.Delivery) // called after each attempt; nil: no observer
 
 	wake          chan struct{} // holds up to one request to poll immediately
-	busy          atomic.Bool   // since the last pause an event was found, or an endpoint failed
+	busy          atomic.Bool   // whether an event was found, or an endpoint failed, since the last pause
 	idlePause     time.Duration // the length of the last pause
 	subscribedAt  time.Time     // when the dispatcher last subscribed the endpoints
 	subscribed    []string      // the names of the endpoints that it subscribed then

@@ -28,7 +28,7 @@ type Endpoint struct {
 	URL     tasks.Secret // secret, because a path or a query may contain a token
 	Secrets []tasks.Secret
 	Types   []Type
-	Low     map[stock.Country]int // the number of free slots, or fewer, at which a country is low; [EveryCountry]: all other countries
+	Low     map[stock.Country]int // per country, its threshold: the country is low if it has this number of free slots or fewer; [EveryCountry]: all other countries
 }
 
 // EveryCountry stands for each country that has plans and no threshold of its own.

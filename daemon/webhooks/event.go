@@ -3,7 +3,7 @@
 //
 //	history ─▶ outbox.Outbox ─▶ Dispatcher ─▶ Events (pure) ─▶ POST, signed ─▶ endpoint
 //	                 ▲             │
-//	                 └── Settle (pure): delivered, failed (retry later), given up, gone
+//	                 └── Settle (pure): delivered, failed (retry later), given up, endpoint gone (HTTP 410)
 //
 // Events come from the history, which every change writes in its own transaction. There is no separate table of events,
 // so no event can be lost after its change was stored.
@@ -133,7 +133,7 @@ func Events(h tasks.HistoryEntry, key KeyName) []Event {
 	return all
 }
 
-// A Message is one event to send, and the queued delivery as it is after that event was sent.
+// A Message is one event to send. Acked is the queued delivery to store after the event was delivered.
 type Message struct {
 	Event Event
 	Seq   int64 // the Seq of the event's history entry; 0: the event comes from no entry
@@ -141,9 +141,9 @@ type Message struct {
 }
 
 // Next returns the next event of a key's queued delivery that the endpoint wants. It returns false if none of the
-// entries in q causes a wanted event. In that case Acked of the message is the queued delivery after all these entries.
+// entries in q causes a wanted event. Then the field Acked of the message marks all these entries as delivered.
 func Next(q outbox.QueuedDelivery, key KeyName, wants func(Type) bool) (Message, bool) {
-	if len(q.Entries) == 0 { // the entries were archived after the delivery was queued again
+	if len(q.Entries) == 0 { // the database no longer has the entries, because they were archived
 		q.DeliveredSeq, q.DeliveredEvent = q.LastSeq, 0
 	}
 	for _, entry := range q.Entries {
@@ -164,7 +164,8 @@ func Next(q outbox.QueuedDelivery, key KeyName, wants func(Type) bool) (Message,
 	return Message{Acked: q}, false
 }
 
-// lowStockEvent returns the event that a country is low. The number occasion makes the id of the event unique.
+// lowStockEvent returns the event that reports a country as low. The number occasion differs each time the country
+// becomes low, and so makes the id of the event unique.
 func lowStockEvent(subscriber string, occasion int64, at time.Time, l lowStock) Event {
 	return Event{ID: id(StockLow, subscriber, string(l.Country), strconv.FormatInt(occasion, 10)), Type: StockLow, At: at, Data: l}
 }
@@ -184,8 +185,8 @@ func Subject(code keys.Code, country stock.Country, k keys.FingerprintKey) strin
 	return k.Fingerprint(code)
 }
 
-// ExampleEvents returns an example of each type of event, in the order of [Types], with made-up data. Each is marked as a
-// test. The name makes their ids unique.
+// ExampleEvents returns an example of each type of event, in the order of [Types], with made-up data. Each event is
+// marked as a test. Its id depends on the argument name, so another name gives other ids.
 func ExampleEvents(name string, at time.Time) []Event {
 	key := KeyName{Fingerprint: "0123456789abcdef", OrderID: "example-order"}
 	entry := func(t tasks.EventType, o tasks.Outcome, to stock.State) []Event {

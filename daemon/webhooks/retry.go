@@ -30,8 +30,8 @@ type Attempt struct {
 	Jitter float64 // in [0,1)
 }
 
-// minAttempts is the minimum number of earlier failures of an event that is given up. An event can be older than
-// MaxAge without any attempt, because no daemon was running.
+// minAttempts is the number of failed attempts that an event must have before the next failure gives it up. Age alone
+// is not enough, because an event can be older than MaxAge without any attempt if no daemon was running.
 const minAttempts = 5
 
 // Settle returns the new state of a leased delivery after an attempt to send its message m, and the log entry of the
@@ -56,7 +56,7 @@ func (p RetryPolicy) Settle(q outbox.QueuedDelivery, m Message, a Attempt) (outb
 	return q, entry
 }
 
-// resetAttempts returns the queued delivery with no attempt at its next event.
+// resetAttempts returns q without failed attempts, and due at the given time, for its next event.
 func resetAttempts(q outbox.QueuedDelivery, at time.Time) outbox.QueuedDelivery {
 	q.Attempts, q.DueAt = 0, at
 	return q

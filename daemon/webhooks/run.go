@@ -39,7 +39,7 @@ func (d *Dispatcher) pause(ctx context.Context) {
 	if d.busy.Swap(false) || d.idlePause == 0 {
 		d.idlePause = d.Poll
 	}
-	less := time.Duration(float64(d.idlePause) * mathrand.Float64() / 5) // so that the daemons do not poll simultaneously
+	less := time.Duration(float64(d.idlePause) * mathrand.Float64() / 5) // subtracted from the pause, so that the daemons do not poll simultaneously
 	if clock.SleepOrWake(ctx, d.idlePause-less, d.wake) {
 		d.busy.Store(true)
 	}
@@ -61,8 +61,8 @@ func (d *Dispatcher) poll(ctx context.Context, all []Endpoint) error {
 	return err
 }
 
-// route routes all unrouted events. If endpoints are subscribed, it stops after a bounded number of calls
-// and requests another poll, so that deliveries do not wait for long.
+// route routes all unrouted events. If endpoints are subscribed, it stops after [maxRouteCalls] calls and requests
+// another poll, so that deliveries do not wait for long.
 func (d *Dispatcher) route(ctx context.Context) error {
 	for i := 0; len(d.subscribed) == 0 || i < maxRouteCalls; i++ {
 		n, err := d.Outbox.Route(ctx, EventTypes(), routeBatch)
