@@ -74,7 +74,7 @@ func (l *Limiter) close(idleElem *list.Element) {
 	l.forget(c)
 	closer := c.net
 	if secure, is := closer.(*tls.Conn); is {
-		closer = secure.NetConn() // without the closing message of TLS, which may take seconds
+		closer = secure.NetConn() // skips the closing message of TLS, which may take seconds
 	}
 	_ = closer.Close() // an error needs no action
 }

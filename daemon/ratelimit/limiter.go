@@ -1,6 +1,7 @@
 // Package ratelimit limits how many wrong keys or tokens clients may try.
 //
-// A [Limiter] counts wrong attempts in windows of one minute, for each block of addresses that contains the client:
+// A [Limiter] counts wrong attempts in windows of one minute, for each block of addresses that contains the client. The
+// limit of a block is a multiple of the limit that is passed to [New]:
 //
 //	block          limit
 //	IPv4 address   1 ×
@@ -62,8 +63,8 @@ type window struct {
 	local int // unknown keys in this daemon
 }
 
-// maxAll is the maximum of the limit of all clients together. It also bounds the memory of a Limiter to about 10 MiB,
-// because one unknown key adds at most three windows.
+// maxAll is the maximum of the limit of all clients together. It also bounds the memory of a Limiter to about 10 MiB.
+// One unknown key adds at most three windows, besides the window of all clients.
 const maxAll = 16384
 
 // New returns a limiter that allows each address the given number of unknown keys per minute. Trusted addresses have no
@@ -75,7 +76,8 @@ func New(limit int, trusted []netip.Prefix, now func() time.Time) (*Limiter, err
 	return &Limiter{limit: limit, trusted: trusted, now: now, windows: map[netip.Prefix]window{}}, nil
 }
 
-// UseShared makes l also count unknown keys in the shared counter c. Call it before any other method of l.
+// UseShared makes l count unknown keys in the shared counter c, together with other daemons. Call it before any other
+// method of l.
 func (l *Limiter) UseShared(c SharedCounter) {
 	l.shared = newCounter(c, l.applyShared)
 }
@@ -107,8 +109,8 @@ func (l *Limiter) Blocked(a netip.Addr) time.Duration {
 	return l.blocked(blocks, limits)
 }
 
-// unlimited reports whether an address has no limit. Callers check this before the blocks of the address, because a
-// trusted address may share a block with a blocked address.
+// unlimited reports whether an address has no limit. Callers check this before they check the blocks of the address,
+// because a trusted address may share a block with a blocked address.
 func (l *Limiter) unlimited(a netip.Addr) bool { return l.limit == 0 || containsAddr(l.trusted, a) }
 
 // allFactor is the limit of all clients together, as a multiple of the limit of one address.
@@ -145,8 +147,8 @@ func (l *Limiter) blocked(blocks []netip.Prefix, limits []int) (wait time.Durati
 // blocked, otherwise 0. Concurrent calls may all have passed [Limiter.Blocked], so Record checks the limits again. It
 // does not count keys of a blocked address, because one address could otherwise use up the limits of larger blocks.
 //
-// With a [SharedCounter], Record waits up to 250 ms for the counts of the other daemons. Without these counts, this
-// daemon allows an equal share of the limits. When these counts begin to fail, all daemons together may allow almost
+// With a [SharedCounter], Record waits up to 250 ms for the counts of all daemons. Without these counts, this daemon
+// allows an equal share of the limits. When the shared counter begins to fail, all daemons together may allow almost
 // twice the limits for a minute.
 func (l *Limiter) Record(ctx context.Context, a netip.Addr) (blocked time.Duration) {
 	if l.unlimited(a) {
@@ -165,7 +167,7 @@ func (l *Limiter) Record(ctx context.Context, a netip.Addr) (blocked time.Durati
 		case err != nil && w.local > limit/l.limit*l.shared.localShare(l.limit):
 			left := w.ends.Sub(l.now())
 			if ctx.Err() == nil { // otherwise the error is that of ctx, and not of the shared counter
-				l.applyShared(blocks[i], limit, left) // so that Blocked also returns this time
+				l.applyShared(blocks[i], limit, left) // so that [Limiter.Blocked] also blocks the address for this time
 			}
 			blocked = max(blocked, left)
 		}
@@ -174,7 +176,7 @@ func (l *Limiter) Record(ctx context.Context, a netip.Addr) (blocked time.Durati
 }
 
 // recordLocal counts an unknown key in this process and returns the windows of the blocks. If a block is already over
-// its limit, it counts nothing and returns how long that lasts.
+// its limit, it counts nothing and returns how long the block stays over its limit.
 func (l *Limiter) recordLocal(blocks []netip.Prefix, limits []int) (windows []window, blocked time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -30,7 +30,7 @@ import (
 
 // A Pool is a worker pool. It leases due tasks and calls the connector for up to Workers of them simultaneously. While
 // results are being settled, up to 2×Workers tasks are in progress. If at least Workers tasks finish per second, it
-// leases up to Workers more tasks in advance.
+// leases up to Workers further tasks, which wait here until a worker is idle.
 //
 // Use [New] to create a Pool. Set its exported fields before Run, which is called once.
 type Pool struct {
@@ -107,8 +107,8 @@ func (p *Pool) idleWorkers() int {
 // prefetch returns how many tasks to lease in advance: Workers if at least Workers tasks finish per second, otherwise
 // 0. So no task waits here for much longer than a second while another daemon has idle workers.
 //
-// If this daemon dies, prefetched tasks count as attempted, because no record shows that the
-// provider was not called. The caller holds mu.
+// If this daemon dies, prefetched tasks count as attempted, because the store cannot know that the provider was not
+// called. The caller holds mu.
 func (p *Pool) prefetch() int {
 	if p.throughput.at(p.Engine.Now()) < p.Workers {
 		return 0

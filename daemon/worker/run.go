@@ -40,12 +40,12 @@ func (p *Pool) pollLoop(ctx, calls context.Context) {
 	p.workers.Go(func() { p.returnLeases(ctx, unused) })
 }
 
-// pollTimeout limits the duration of a poll. The end of ctx does not cancel a poll. Otherwise the
-// store could give leases that the daemon does not know of, and they would have to expire.
+// pollTimeout limits the duration of a poll. The end of ctx does not cancel a poll. A cancelled poll could leave leases
+// in the store that this daemon does not know of. No daemon could work on their tasks until the leases expire.
 const pollTimeout = 5 * time.Second
 
-// poll leases due tasks: one per idle worker, plus the prefetch. If the workers have become slow,
-// it first returns the prefetched tasks.
+// poll leases due tasks: one per idle worker, plus the prefetch. If too few tasks finish per second for a prefetch, it
+// first returns the prefetched tasks.
 func (p *Pool) poll(ctx, calls context.Context) {
 	if p.shouldReturnPrefetched() {
 		p.returnLeases(ctx, p.takeWaiting())
@@ -113,8 +113,8 @@ func (p *Pool) dispatch(ctx, calls context.Context) {
 	}
 }
 
-// work calls the connector, calls release, and settles the task. It returns an error of the store, but not a lost
-// lease.
+// work calls the connector, calls release, and settles the task. It returns the error of the store if the store cannot
+// settle the task. It returns nil if the lease was lost.
 func (p *Pool) work(calls context.Context, j *job, release func()) error {
 	defer j.cancel()
 	defer j.expiry.Stop()
@@ -152,7 +152,7 @@ func (p *Pool) release(ctx, calls context.Context) {
 	p.dispatch(ctx, calls)
 }
 
-// done removes a job and dispatches further jobs, because another task can now be settled.
+// done removes a finished job and dispatches further jobs, because the number of jobs in progress is limited.
 func (p *Pool) done(ctx, calls context.Context, j *job, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -162,7 +162,8 @@ func (p *Pool) done(ctx, calls context.Context, j *job, err error) {
 	p.dispatch(ctx, calls)
 }
 
-// clockSlack is added to the time until a task is due, because this daemon's clock may be that far ahead.
+// clockSlack is added to the time until a task is due, because this daemon's clock may be ahead of the database's clock
+// by that time.
 const clockSlack = 2 * time.Millisecond
 
 // keepAlive sends heartbeats: it extends the leases of all jobs, also of waiting jobs, three times per lease duration.
@@ -185,7 +186,7 @@ func (p *Pool) extendLeases(ctx context.Context) {
 	if len(refs) == 0 {
 		return
 	}
-	start := p.Engine.Now() // before the store reads its clock, so that no lease is assumed to last longer than it does
+	start := p.Engine.Now() // taken before the store reads its clock, so that leasedUntil is never later than the end of the lease in the store
 	ctx, cancel := context.WithTimeout(ctx, p.Lease/3)
 	defer cancel()
 	verdicts, err := p.Engine.Store.Extend(ctx, refs, p.Lease)
