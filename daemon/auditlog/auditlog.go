@@ -32,9 +32,9 @@ type Log struct {
 // recordTimeout limits how long an entry may take to be stored, because the client waits for its response meanwhile.
 const recordTimeout = 2 * time.Second
 
-// Write writes a line with the attributes attrs, and then stores an entry with these attributes and the attributes
-// more. If the entry cannot be stored, Write only logs that, because the action has already happened. It stores an
-// entry even after ctx has ended.
+// Write writes a line with the attributes in attrs. Then it stores an entry with the attributes in attrs and in more.
+// If the entry cannot be stored, Write only logs that, because the action has already happened. It stores an entry even
+// after ctx has ended.
 func (l Log) Write(ctx context.Context, level slog.Level, message string, attrs []slog.Attr, more ...slog.Attr) {
 	if l.Lines != nil {
 		l.Lines.LogAttrs(ctx, level, message, attrs...)
@@ -69,7 +69,8 @@ func entry(attrs []slog.Attr) (e activity.Entry) {
 	return e
 }
 
-// printable returns a text without characters that a database does not store.
+// printable returns a text without control characters and without bytes that are not UTF-8, because a database may
+// refuse them.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -80,7 +81,8 @@ func printable(text string) string {
 }
 
 // actions maps the names of actions in log lines to the actions of entries. The admin API, the console and the commands
-// each have names of their own for an action. A name is left out if it is the [activity.Action] with spaces.
+// each have names of their own for an action. The map leaves out a name that differs from its [activity.Action] only by
+// spaces instead of underscores.
 var actions = map[string]activity.Action{
 	"GET /admin/v1/keys":                 activity.ListKeys,
 	"POST /admin/v1/keys":                activity.IssueKeys,

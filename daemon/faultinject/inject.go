@@ -16,7 +16,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// Store adds crash points before and after every write. ctx ends when the daemon starts to drain.
+// Store adds crash points before and after every write. The argument ctx must end when the daemon starts to drain.
 func Store(ctx context.Context, s tasks.Store) tasks.Store { return store{s, newCrashPoint(ctx)} }
 
 type store struct {
@@ -74,8 +74,8 @@ func (s store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) 
 	return errs, err
 }
 
-// Connector adds crash points before and after every attempt. It panics if a login starts with "panic". The
-// panic's value contains the login. ctx ends when the daemon starts to drain.
+// Connector adds crash points before and after every attempt. It panics if a login starts with "panic". The panic's
+// value contains the login. The argument ctx must end when the daemon starts to drain.
 func Connector(ctx context.Context, c tasks.Connector) tasks.Connector {
 	return connector{c, newCrashPoint(ctx)}
 }
@@ -133,7 +133,8 @@ func newCrashPoint(ctx context.Context) crashPoint {
 	return crashPoint{ctx, name}
 }
 
-// pass kills the process if name is the named crash point, unless [passes] says that the process may still pass it.
+// pass is called at the crash point with the given name. It kills the process if KEYSEAT_CRASH names this point and
+// [passes] is 0. If [passes] is larger, it only reduces [passes] by one.
 func (p crashPoint) pass(name string) {
 	point, onlyDraining := strings.CutPrefix(p.name, "drain.")
 	if name != point || onlyDraining && p.draining.Err() == nil || passes.Add(-1) >= 0 {

@@ -21,7 +21,7 @@ import (
 	"time"
 )
 
-// Window is the time for which the events of a subject are counted and then logged as one line.
+// Window is the time for which a [Limiter] counts the events of a subject, before it logs their number in one line.
 const Window = time.Minute
 
 // MaxSubjects is the maximum number of subjects that have lines of their own simultaneously.
@@ -47,7 +47,7 @@ type subject struct {
 	last           Event
 	unlogged       int       // events since the last line
 	began          time.Time // when the first event happened
-	failing        bool      // the latest call was an event, not a recovery
+	failing        bool      // the subject has had an event since its last recovery
 	recoveryLogged bool      // a recovery was logged in this window
 }
 
@@ -141,8 +141,8 @@ func (s *subject) logCount(ctx context.Context) {
 	s.log.LogAttrs(ctx, s.last.Level, s.last.Message, attrs...)
 }
 
-// Recovered reports that the subject works again. It logs one line if an event of the subject was logged
-// before. It logs at most one line in each window.
+// Recovered records that the operation of a subject works again. If an event of the subject was logged before, it logs
+// a line. It logs at most one such line in each window.
 func (l *Limiter) Recovered(ctx context.Context, name string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

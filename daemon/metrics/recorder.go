@@ -7,7 +7,7 @@
 //	        └─▶ Connector(…) ─▶ the provider ─────┤
 //	Source: queue and stock, read at each scrape ─┘
 //
-// A [Recorder] measures from outside: it wraps the ports of the engine, and the daemon calls its Observe methods.
+// A [Recorder] wraps the ports of the engine, and the daemon calls the Observe methods of the Recorder.
 // Therefore neither the packages of the engine nor an adapter depends on this package.
 //
 // Every name begins with keyseat_, except go_… and process_… (the runtime) and go_sql_… (the database pools).
@@ -137,8 +137,8 @@ func (m *Recorder) WatchPool(name string, db *sql.DB) {
 	m.registry.MustRegister(collectors.NewDBStatsCollector(db, name))
 }
 
-// WatchMasterKey exports the age of the master key that encrypts, and the period after which that key gets a successor
-// (0: never). If the function age returns false, the age is unknown, and the exported age is infinite.
+// WatchMasterKey exports the age of the master key that encrypts new data, and the period after which a new master key
+// replaces it (0: never). If the function age returns false, the age is unknown, and the exported age is infinite.
 func (m *Recorder) WatchMasterKey(age func() (age time.Duration, known bool), period time.Duration) {
 	m.registry.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -195,7 +195,7 @@ type measuredConnector struct {
 	*Recorder
 }
 
-// Do implements [tasks.Connector]. A call that panics is counted with an unknown effect.
+// Do implements [tasks.Connector]. If the call panics, Do counts it with the effect unknown.
 func (c measuredConnector) Do(ctx context.Context, o tasks.ConnectorRequest) (result tasks.ConnectorResult) {
 	start := time.Now()
 	c.inFlight.Inc()
@@ -221,9 +221,10 @@ type Bucket struct {
 	Count      uint64
 }
 
-// ConnectorStats returns the connector statistics of this daemon. It leaves out a kind and effect without any call.
+// ConnectorStats returns the connector statistics of this daemon. It leaves out each combination of kind and effect
+// that has had no call.
 func (m *Recorder) ConnectorStats() []ConnectorStats {
-	registry := prometheus.NewRegistry() // because a gather of m.registry would also query the database
+	registry := prometheus.NewRegistry() // gathering m.registry would also query the database
 	registry.MustRegister(m.connectorSeconds)
 	families, _ := registry.Gather() // fails only if several collectors contradict each other
 	var all []ConnectorStats

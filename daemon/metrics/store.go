@@ -92,8 +92,8 @@ func (m *Recorder) countEvents(c tasks.Change) {
 	}
 }
 
-// ObserveReport counts the results that could not be stored, and the tasks that a limit on logins ended. Use it as the
-// Observe function of the worker pool.
+// ObserveReport counts the results that could not be stored. It also counts the tasks that ended because their login or
+// key was tested too often. Use it as the Observe function of the worker pool.
 func (m *Recorder) ObserveReport(r tasks.Report) {
 	if r.Err != nil {
 		m.leasesLost.Inc()
@@ -110,7 +110,7 @@ type Source interface {
 }
 
 // Watch reads a source at each scrape, with one query for the queue and one for the stock. If a query fails or takes
-// too long, the scrape lacks the metrics of that query, and its keyseat_database_up is 0.
+// too long, the scrape lacks the metrics of that query, and keyseat_database_up is 0 for that query.
 func (m *Recorder) Watch(source Source, log *slog.Logger) {
 	m.registry.MustRegister(&storeCollector{source: source, log: log})
 }

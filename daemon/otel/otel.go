@@ -54,7 +54,7 @@ type Tracer struct {
 	tasks    *lru.Cache[string, taskSpans] // by the task's id
 
 	mu      sync.Mutex
-	callers map[any][]trace.Span // the spans that wait for a batch, by what they wait for: a code or a changeID
+	callers map[any][]trace.Span // the spans that wait for a batch; the map key is what the batch must contain: a code or a changeID
 }
 
 // A changeID is the id of a change, as a key of [Tracer.callers].
@@ -200,7 +200,8 @@ func idsOf(changes []tasks.Change) []changeID {
 	return ids
 }
 
-// wait records that the span, if recording, waits for a batch with the items. The returned function ends the wait.
+// wait records that the span waits for the batch that will contain the items. It ignores a span that is not recording.
+// The returned function ends the wait.
 func wait[K comparable](t *Tracer, span trace.Span, items []K) (done func()) {
 	if !span.IsRecording() {
 		return func() {}
@@ -224,8 +225,8 @@ func wait[K comparable](t *Tracer, span trace.Span, items []K) (done func()) {
 	}
 }
 
-// waiting returns the spans that wait for a batch with at least one of the items. If several callers wait for the same
-// key, it also returns the callers that wait for the next batch.
+// waiting returns the spans that wait for a batch with at least one of the items. Two batches can contain the same key,
+// so it may also return spans that wait for the next batch.
 func waiting[K comparable](t *Tracer, items []K) (spans []trace.Span) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
