@@ -28,7 +28,7 @@ type activityColumns struct {
 	Error   string          `bun:"error"`
 }
 
-// RecordActivity implements [activity.Store]. In a distributed store the entries are on the coordinator.
+// RecordActivity implements [activity.Store]. In a distributed store all entries are on one server.
 func (s *Store) RecordActivity(ctx context.Context, e activity.Entry) error {
 	_, err := s.execInTx(ctx, query.Args{"e": activityTable.Rows([]activity.Entry{e})}, `
 		WITH @e INSERT INTO keyseat_activity (`+activityTable.Columns.List("%")+`)
@@ -43,8 +43,8 @@ func (s *Store) Activity(ctx context.Context, f activity.Filter, p adminstore.Pa
 	return readList(ctx, s, l, p, f.Position, query.Append)
 }
 
-// activityListing returns the SQL of a list of entries. A subject can be in any of four columns, and each of these
-// columns has an index. So the list merges four ranges.
+// activityListing returns the SQL of a list of activity entries. A subject can be in any of four columns. Each of these
+// columns has an index, so a list by subject merges a range of each index.
 func activityListing(f activity.Filter) listing {
 	l := listing{
 		from: "keyseat_activity a", at: "a.at", id: "a.id", code: "a.id",

@@ -80,7 +80,7 @@ func (s *Store) EditPlans(ctx context.Context, edits []stock.PlanEdit) error {
 }
 
 func (s session) editPlans(ctx context.Context, edits []stock.PlanEdit) error {
-	if !s.isSQLite { // the time limit of the transaction suffices; a statement needs no limit of its own
+	if !s.isSQLite { // no time limit for each statement, because the time limit of the transaction suffices
 		if _, err := s.exec(ctx, `SELECT set_config('statement_timeout', '0', true)`, nil); err != nil {
 			return err
 		}
@@ -101,7 +101,7 @@ func (s session) editPlans(ctx context.Context, edits []stock.PlanEdit) error {
 		return err
 	}
 	for id, p := range plans {
-		if before[id].Country != p.Country { // another transaction has moved or created the plan, so the plan's new country may not be locked
+		if before[id].Country != p.Country { // another transaction has moved or created the plan, so this transaction perhaps does not lock the plan's new country
 			return dberr.ErrRetry
 		}
 	}

@@ -32,7 +32,7 @@ func (s *Store) Apply(ctx context.Context, changes []tasks.Change) (errs []error
 }
 
 // applyInTx applies changes in one transaction on conn. It uses a pipeline if the driver is pgx, otherwise
-// database/sql. The COMMIT has the context life, so the end of ctx does not interrupt the COMMIT.
+// database/sql. The COMMIT uses the context life, so the end of ctx does not interrupt the COMMIT.
 func (s *Store) applyInTx(ctx, life context.Context, conn bun.Conn, changes []tasks.Change) (errs []error, err error) {
 	isPgx, err := pgxconn.With(conn.Conn, s.sql, s.mode(), func(c pgxconn.Conn) (err error) {
 		errs, err = s.applyPipelined(ctx, life, c.Pipeline(), changes)
@@ -53,9 +53,9 @@ func (s *Store) applyInTx(ctx, life context.Context, conn bun.Conn, changes []ta
 //	1  BEGIN, locks, reads
 //	2  writes, COMMIT      the server skips the COMMIT if a write fails
 //
-// If a change is refused, one more round trip looks for an earlier call that made it. The COMMIT of a distributed store
-// is a round trip of its own, and so is the preparation of each statement that is new to the connection. If all changes
-// are refused, a ROLLBACK ends the transaction, because a COMMIT would wait for the disk.
+// If a change is refused, one more round trip looks for an earlier call that made the same change. The COMMIT of a
+// distributed store is a round trip of its own, and so is the preparation of each statement that is new to the
+// connection. If all changes are refused, a ROLLBACK ends the transaction, because a COMMIT would wait for the disk.
 func (s *Store) applyPipelined(ctx, life context.Context, p *pgxconn.Pipeline, changes []tasks.Change) (errs []error, err error) {
 	defer func() {
 		if err != nil {
@@ -96,10 +96,10 @@ func (s session) apply(ctx context.Context, changes []tasks.Change) ([]error, er
 	return errs, s.write(ctx, &cs)
 }
 
-// lockAndCheck locks the rows of the changes, decides on the undecided changes, and checks each change. It returns a
-// changeset with the rows of the accepted changes, which the caller must write, and one error per change. The snapshots
-// and plans to read do not depend on the locked rows, so all queries go in one round trip. Locks and reads are separate
-// statements, because a statement that has waited for a lock still sees the rows from before the wait.
+// lockAndCheck locks the rows of the changes, calls the Decide of each change that has one, and checks each change. It
+// returns a changeset with the rows of the accepted changes, which the caller must write, and one error per change. The
+// snapshots and plans to read do not depend on the locked rows, so all queries go in one round trip. Locks and reads
+// are separate statements, because a statement sees the rows as they were before it waited for a lock.
 func (s session) lockAndCheck(ctx context.Context, run query.Runner, changes []tasks.Change) (changeset, []error, error) {
 	cs := newChangeset()
 	at, plans := time.Time{}, map[string]stock.Plan{}
@@ -133,7 +133,7 @@ func (oneServer) lockQueries(cs *changeset, changes []tasks.Change) []query.Quer
 	return []query.Query{statement("lock", query.Args{"about": about, "country": in}, query.Each(cs.lockedRow))}
 }
 
-// rowsTouched returns the keys and tasks of the changes (about), and the countries of the plans that they need (in).
+// rowsTouched returns the keys and tasks of the changes (about), and the countries in which they need plans (in).
 func rowsTouched(changes []tasks.Change) (about, in query.Rows) {
 	about, in = query.Rows{Columns: "code text, id text"}, query.Rows{Columns: "code text"}
 	for _, c := range changes {
@@ -165,11 +165,12 @@ func plansQuery(at *time.Time, plans map[string]stock.Plan, changes []tasks.Chan
 }
 
 // forgiveApplied sets the error of a refused change to nil if the history has the change's id, because then an earlier
-// call has made the change. This transaction may see the earlier change before a synchronous standby has it. The row
-// locks of this transaction are in the log of the server too, after the earlier change. So the COMMIT of this
-// transaction waits until the standby has both.
+// call has made the change. This transaction may see the earlier change before a synchronous standby has it. But the
+// server writes the row locks of this transaction to its log after the earlier change. Therefore the COMMIT waits until
+// the standby has received both.
 //
-// A distributed store has locked no key yet. There, forgiveApplied first locks the keys of the refused changes.
+// In a distributed store this transaction has locked no key yet, so forgiveApplied first locks the keys of the refused
+// changes.
 func (d dialect) forgiveApplied(ctx context.Context, run query.Runner, changes []tasks.Change, errs []error) error {
 	refused := query.Rows{Columns: "code text, id text"}
 	places := map[taskKey][]int{} // the indexes of the refused changes

@@ -33,8 +33,8 @@ func (s *Store) Archive(ctx context.Context, plans []archive.Plan, keep func(arc
 	return errs, nil
 }
 
-// archive deletes the rows of each key that it can lock and whose history matches its plan. Then it adds the summary of
-// the plan. The error of all other plans is [tasks.ErrConflict].
+// archive deletes the rows of each key that it can lock and whose history matches its [archive.Plan]. Then it adds the
+// summary of this archive plan to the history. For each other archive plan the error is [tasks.ErrConflict].
 func (s session) archive(ctx context.Context, plans []archive.Plan, keep func(archive.Rows) error) ([]error, error) {
 	want, entries := query.Rows{Columns: "code text"}, map[keys.Code]int{}
 	for _, c := range plans {
@@ -92,7 +92,8 @@ func (oneServer) lockArchivable(ctx context.Context, s session, want query.Rows,
 		query.Each(func(code keys.Code) { ours[code] = true }))
 }
 
-// deleteRows deletes and returns the tasks of the argument gone, and the whole history of the keys of the argument cut.
+// deleteRows deletes the tasks that gone lists, and the whole history of the keys that cut lists. It returns the
+// deleted rows.
 func (s session) deleteRows(ctx context.Context, gone, cut query.Rows) (archived archive.Rows, err error) {
 	args := query.Args{"r": query.InlineRows(gone), "gone": gone, "codes": gone.Texts("code")}
 	err = s.run(ctx, nil, statement("delete tasks", args, query.Append(&archived.Tasks)))

@@ -9,8 +9,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A changeset holds the stored versions against which a batch of changes is checked, and the rows to write. Each
-// accepted change updates the versions, so that the next change is checked against the result.
+// A changeset checks a batch of changes against the stored versions, and collects the rows to write. Each accepted
+// change updates the versions, so that the next change is checked against the result.
 type changeset struct {
 	keys         map[keys.Code]int64 // the version of each key
 	tasks        map[taskKey]rowVersion
@@ -19,7 +19,7 @@ type changeset struct {
 	allocator    *stock.Allocator
 	applied      map[taskKey]bool  // the accepted changes, by the key's code and the change's id
 	snapshots    snapshotSet       // the snapshots of the keys of undecided changes
-	readVersions map[taskKey]int64 // the stored versions of tasks, and of keys (with the id ""); only in a [distributed] layout
+	readVersions map[taskKey]int64 // only in a [distributed] layout: the version read of each task, and of each key under the id ""
 
 	rows rowset
 }
@@ -30,7 +30,7 @@ type rowVersion struct {
 	endedAt        time.Time
 }
 
-// A lockedRow is a row of a key, task or country that the statement named lock returns.
+// A lockedRow is a row of a key, task or country in the result of the statement "lock".
 type lockedRow struct {
 	what, code, id string
 	rowVersion
@@ -76,8 +76,8 @@ func (cs changeset) noteTask(code keys.Code, id string, now rowVersion) {
 //   - wanted: per claimed country, the number of candidate plans to load;
 //   - most: the greatest of these numbers.
 //
-// The number of a country counts its claims, the plans that these claims exclude, and its transfers. Transfers count,
-// because a transfer may record a fault of a candidate plan.
+// For each country, the number is the sum of its claims, of the plans that these claims exclude, and of its transfers.
+// Transfers count, because a transfer can take a candidate plan out of stock with a fault.
 func plansNeeded(changes []tasks.Change) (moved, wanted query.Rows, most int) {
 	moved, wanted = query.Rows{Columns: "id text, country text"}, query.Rows{Columns: "country text, n bigint"}
 	claims, candidates := map[stock.Country]bool{}, map[stock.Country]int{}
@@ -98,8 +98,8 @@ func plansNeeded(changes []tasks.Change) (moved, wanted query.Rows, most int) {
 	return moved, wanted, most
 }
 
-// loadPlans creates the allocator with the loaded plans. It leaves out the plans of a country that is not locked,
-// because another transaction, which has added the country since the locks were taken, may change these plans.
+// loadPlans creates the allocator with the loaded plans. It leaves out the plans of a country that is not locked.
+// Another transaction has added this country since the locks were taken, and may change its plans.
 func (cs *changeset) loadPlans(at time.Time, plans map[string]stock.Plan) {
 	loaded := make([]stock.Plan, 0, len(plans))
 	for _, p := range plans {
@@ -132,7 +132,8 @@ func (cs *changeset) apply(c tasks.Change) (err error) {
 	return nil
 }
 
-// validate returns [tasks.ErrConflict] or [tasks.ErrFenced] if the key or task of the change is not as the decision read it.
+// validate checks that the stored key and task still have the versions from which the change was decided. If not, it
+// returns [tasks.ErrConflict] or [tasks.ErrFenced].
 func (cs *changeset) validate(c tasks.Change) error {
 	version, exists := cs.keys[c.Code()]
 	if c.Task != nil {
@@ -191,7 +192,8 @@ func (cs *changeset) write(c tasks.Change) {
 	}
 }
 
-// A taskKey is the primary key of a task. It also identifies a change, by the key's code and the change's id.
+// A taskKey is the primary key of a task. It also identifies a change: then code is the key's code, and id is the
+// change's id.
 type taskKey struct {
 	code keys.Code
 	id   string

@@ -14,7 +14,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/sqlitefile"
 )
 
-// A database has the connection pools of a store.
+// A database has the connection pools of a store, and methods that run statements on them:
 //
 //	reader       single statements, through database/sql
 //	onPgx        frequent statements, on a connection of pgx
@@ -69,7 +69,7 @@ func (d *database) mode() pgxconn.Mode {
 }
 
 // reader returns the session for single statements outside a transaction. Behind a pooler in transaction mode each
-// statement is a transaction of its own, with the settings of [pgxconn.PooledSettings].
+// statement is a transaction of its own, with the settings of [database.mode].
 func (d *database) reader() session {
 	s := d.session(d.read.DB)
 	if d.pooled {
@@ -96,9 +96,9 @@ func (d *database) runInTx(ctx context.Context, all ...query.Query) error {
 	return d.onPgx(ctx, pgxconn.Transaction, pgxconn.IfNotSent, func(run query.Runner) error { return run(ctx, all...) })
 }
 
-// onPgx calls do with a runner on a connection of the pool, without database/sql in between. After an error that the
-// check marks as not started, it tries again on another connection, up to maxTxRetries times in all. If the driver is
-// not pgx, the runner uses database/sql.
+// onPgx calls do with a runner on a connection of the pool, without database/sql in between. If [dberr.NotStarted] is
+// true for the error, for example because check has wrapped it, onPgx tries again on another connection, up to
+// maxTxRetries times in all. If the driver is not pgx, the runner uses database/sql.
 func (d *database) onPgx(ctx context.Context, runner pgxconn.RunnerFor, check pgxconn.RetryCheck, do func(run query.Runner) error) (err error) {
 	for range maxTxRetries {
 		err = d.withConn(ctx, func(conn bun.Conn) error {
@@ -143,8 +143,8 @@ func (d *database) execInTx(ctx context.Context, args query.Args, statements ...
 // retryTx calls run, which must run a transaction on the connection that it gets. After a conflict, or if the
 // connection was dead, retryTx calls run again, up to maxTxRetries times in all.
 //
-// The end of ctx ends the statements of a run, but not its COMMIT, because the result of an interrupted
-// COMMIT would be unknown. The COMMIT has the context life, which ends after [dberr.TxTimeout].
+// The end of ctx ends the statements of a run, but not its COMMIT, because the result of an interrupted COMMIT would be
+// unknown. The COMMIT uses the context life, which ends after [dberr.TxTimeout].
 func (d *database) retryTx(ctx context.Context, run func(life context.Context, conn bun.Conn) error) error {
 	err := retry(ctx, func() error {
 		if d.stmts != nil {
@@ -163,7 +163,7 @@ func (d *database) retryTx(ctx context.Context, run func(life context.Context, c
 // inTx runs do in one transaction on conn. It rolls back after an error of do, otherwise it commits.
 func (d *database) inTx(life context.Context, conn bun.Conn, do func(tx session) error) error {
 	var options sql.TxOptions
-	if d.pooled { // behind a pooler, sessions have no settings, such as the isolation level
+	if d.pooled { // behind a pooler the session does not set the isolation level, so the transaction sets it
 		options.Isolation = sql.LevelReadCommitted
 	}
 	tx, err := conn.BeginTx(life, &options)

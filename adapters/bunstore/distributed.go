@@ -24,7 +24,8 @@ func NewDistributed(db *bun.DB) (*Store, error) {
 }
 
 // Distributed reports whether the rows of keys and tasks may be on many servers, see [Options.Distributed]. While a
-// server is away, a statement about any of its keys fails, and a statement about keys of the other servers succeeds.
+// server cannot be reached, a statement about any of its keys fails, and a statement about keys of the other servers
+// succeeds.
 func (s *Store) Distributed() bool { return s.isDistributed }
 
 // lockArchivable implements [layout]. It waits for transactions that change the same keys.
@@ -51,8 +52,8 @@ func (distributed) lockArchivable(ctx context.Context, s session, want query.Row
 		named, query.Each(func(code keys.Code) { ours[code] = false }))
 }
 
-// distributedTables lists the tables to distribute by their column code. The second and third table are colocated with
-// the first table, so that all rows of one key are on one server.
+// distributedTables lists the tables to distribute. Their column "code" decides the server of each row. The second and
+// third table are colocated with the first table, so that all rows of one key are on one server.
 var distributedTables = []string{keyTable.Name, taskTable.Name, historyTable.Name}
 
 // A Distribution describes distributed tables.
@@ -60,7 +61,7 @@ type Distribution struct {
 	Tables  []string // the tables that [Store.Distribute] has distributed
 	Shards  int      // the number of shards of each table
 	Servers int      // the number of servers with shards
-	Workers int      // the number of these servers without the coordinator
+	Workers int      // the number of these servers, except the coordinator
 }
 
 // shardsPerWorker is the default number of shards per worker. Each statement goes to every shard that has some of its
@@ -76,7 +77,7 @@ func (s *Store) Distribute(ctx context.Context, shards int) (d Distribution, err
 	if s.isSQLite {
 		return d, s.wrap("distribute", errNotPostgres)
 	}
-	if s.write.Stats().MaxOpenConnections == 1 { // the migration lock holds one connection
+	if s.write.Stats().MaxOpenConnections == 1 { // the migration lock holds one connection, and the statements need another
 		return d, s.wrap("distribute", dberr.Public("a pool of one connection is too small"))
 	}
 	err = s.withMigrationLock(ctx, func(ctx context.Context, _ bun.Tx) error {

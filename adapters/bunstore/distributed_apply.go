@@ -59,7 +59,7 @@ func (distributed) lockQueries(cs *changeset, changes []tasks.Change) []query.Qu
 //
 // The history must be written by INSERT … SELECT. Citus commits a transaction with such a statement in two phases.
 // Otherwise, a transaction that writes on only one worker would commit on that worker first, and on the coordinator
-// afterwards. If the coordinator crashed in between, a key would be in the queue, but its slot would not be counted.
+// afterwards. If the coordinator crashed in between, a task would exist, but its plan would not count its slot.
 var (
 	casKeysSQL    = compareAndSetSQL(keyTable, "x.version = r.was")
 	casTasksSQL   = compareAndSetSQL(taskTable, "x.id = r.id AND x.version = r.was AND x.fence = r.fence", "worker = NULL")
@@ -68,8 +68,8 @@ var (
 	addHistorySQL = insertHistoryFrom("@r")
 )
 
-// compareAndSetSQL returns the SQL that updates the stored rows x by the rows of @r, if x still meets the condition.
-// The argument extra has further assignments. The SQL returns the code of each updated row.
+// compareAndSetSQL returns the SQL that overwrites each stored row x with its row in @r, if x still meets the
+// condition. The argument extra has further assignments. The SQL returns the code of each updated row.
 func compareAndSetSQL[T any](t query.Table[T], condition string, extra ...string) string {
 	return "UPDATE " + t.Name + " AS x SET " + strings.Join(assignments(t, "r", extra), ", ") +
 		" FROM @r WHERE x.code = r.code AND " + condition + " AND x.code = ANY (@codes) RETURNING x.code"
@@ -80,7 +80,8 @@ func compareAndSetSQL[T any](t query.Table[T], condition string, extra ...string
 func (distributed) write(ctx context.Context, run, last query.Runner, cs *changeset) error {
 	var all []query.Query
 	want, changed := 0, 0 // the number of rows that the statements must return, and that they have returned
-	// The function add adds a statement if it has rows to write. If counts is true, it must return every row.
+	// The function add adds a statement if it has rows to write. If counts is true, the statement must return each of
+	// these rows.
 	add := func(sql string, rows query.Rows, counts bool) {
 		if len(rows.Values) == 0 {
 			return
@@ -114,7 +115,7 @@ func (distributed) write(ctx context.Context, run, last query.Runner, cs *change
 	return last(ctx)
 }
 
-// withReadVersions returns rows to write. The additional column "was" has the version that was read of each row.
+// withReadVersions returns rows to write. Their additional column "was" has the version that the transaction has read.
 func withReadVersions[T any](cs *changeset, t query.Table[T], rows []T, name func(T) taskKey) query.Rows {
 	b := t.Rows(rows)
 	b.Columns += ", was bigint"

@@ -59,7 +59,7 @@ func (d distributed) chooseCandidates(ctx context.Context, run query.Runner, n i
 }
 
 // takeCandidates leases the chosen tasks that no other transaction has leased or changed, and returns them. The first
-// lease ends at the given time, and each further lease ends one microsecond later, so that the tasks keep their order.
+// lease ends at the time first, and each further lease ends one microsecond later, so that the tasks keep their order.
 func (d distributed) takeCandidates(ctx context.Context, run query.Runner, chosen candidates, worker string, first time.Time) (taken candidates, err error) {
 	rows := query.Rows{Columns: "code text, id text, version bigint, fence bigint, since timestamptz, until timestamptz"}
 	for i := range chosen {
@@ -99,9 +99,10 @@ type candidate struct {
 
 type candidates []candidate
 
-// readCandidates returns up to n candidates: first the late tasks, whose time has come, and then the tasks ahead, whose
-// times come from a clock that was set back later. In each group, the candidate with the earliest time comes first.
-// While a server is away, readCandidates returns late tasks of the other servers.
+// readCandidates returns up to n candidates: first the late tasks, whose time has come, and then the tasks ahead. The
+// time of a task ahead is so far in the future that the clock must have been set back since it was written. In each
+// group, the candidate with the earliest time comes first. While a server cannot be reached, readCandidates returns
+// late tasks of the other servers.
 func readCandidates(ctx context.Context, run query.Runner, n int, times query.Args) (all candidates, err error) {
 	at, ahead := times["at"].(time.Time), times["ahead"].(time.Time)
 	var limits struct{ first, last time.Time }
@@ -119,7 +120,8 @@ func readCandidates(ctx context.Context, run query.Runner, n int, times query.Ar
 	return all, err
 }
 
-// readLate returns up to n late tasks. The error is [dberr.ErrRetry] if other processes lease all of these meanwhile.
+// readLate returns up to n late tasks. The error is [dberr.ErrRetry] if other processes have leased all of them since
+// readLate read their codes.
 func readLate(ctx context.Context, run query.Runner, n int, at time.Time) (candidates, error) {
 	var codes query.TextArray
 	err := run(ctx, statement("late codes", query.Args{"n": n, "at": at}, query.Append((*[]string)(&codes))))
@@ -133,8 +135,8 @@ func readLate(ctx context.Context, run query.Runner, n int, at time.Time) (candi
 	return all, err
 }
 
-// readViews returns the candidates that a statement reads. If a part of a snapshot cannot be read, but the time of the
-// task can, readViews sets the err of that candidate.
+// readViews returns the candidates that a statement reads. If it can read the time of a task, but not a later part of
+// the snapshot, readViews sets the err of that candidate.
 func readViews(ctx context.Context, run query.Runner, name string, args query.Args) (all candidates, err error) {
 	reader := query.NewReader[snapshotRow]()
 	err = run(ctx, statement(name, args, func(r query.Row) error {
@@ -153,8 +155,8 @@ func readViews(ctx context.Context, run query.Runner, name string, args query.Ar
 const lateOnShard = `SELECT json_agg(x.code) FROM (SELECT code FROM %%s WHERE ended_at IS NULL AND coalesce(leased_until, due) <= '%s'
 	ORDER BY coalesce(leased_until, due) LIMIT %d) x`
 
-// readReachable is like [readCandidates], for the late tasks on the servers that can be reached. If no server can be
-// reached, it returns the given error.
+// readReachable returns up to n late tasks of the servers that can be reached. If it cannot reach any server, it
+// returns the error away.
 func readReachable(ctx context.Context, run query.Runner, n int, now time.Time, away error) (candidates, error) {
 	var codes query.TextArray
 	shards := 0

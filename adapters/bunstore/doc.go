@@ -22,8 +22,8 @@
 // If a change was refused, step 3 is one more round trip. In a distributed store COMMIT is a round trip of its own. If
 // the driver of the pool is not pgx, or if the transaction is the caller's, each statement is a round trip of its own.
 //
-// Frequent statements are planned once, perhaps while the tables are empty. Therefore each statement leaves the planner
-// no choice that is good only for empty tables.
+// The server plans a frequent statement once, perhaps while the tables are empty. Therefore each statement is written
+// so that the planner cannot choose a plan that is good only for empty tables.
 //
 // The number of statements does not depend on the size of a batch. Rows travel as arrays on Postgres (a
 // single row as plain arguments), and as JSON on SQLite.
@@ -65,7 +65,7 @@
 //
 //	want (code, place) AS (VALUES ('A', 1), ('B', 2))
 //
-// and elsewhere by a value. For k.*, t.*, p.*, h.* and m.*, the program writes the columns of the models.
+// and elsewhere by a value. The program also replaces k.*, t.*, p.*, h.* and m.* by the columns of the models.
 //
 // On Postgres the clock of the server decides which tasks are due, so that any number of processes agree.
 // On SQLite the clock of the process decides, because one process serves the file ([Store.AcquireServeLock]).

@@ -229,7 +229,7 @@ func (d *database) stageKeys(ctx context.Context, b adminstore.ImportBatch, from
 }
 
 // moveStaged copies the staged keys to keyseat_keys. If a code exists already or comes twice, it returns an
-// [adminstore.RowError] with the first such row.
+// [adminstore.RowError] with the number of the first such row.
 func (s session) moveStaged(ctx context.Context, b adminstore.ImportBatch) error {
 	_, err := s.exec(ctx, `INSERT INTO keyseat_keys (batch_id, `+keyTable.Columns.List("%")+`) SELECT @batch, `+keyTable.Columns.List("%")+
 		` FROM temp.keyseat_staged ORDER BY code`, query.Args{"batch": b.ID})

@@ -52,7 +52,7 @@ func (s *Store) Record(ctx context.Context, code keys.Code) (record audit.Record
 // snapshot calls do in a read-only transaction whose statements all see the data as of one moment. In a distributed
 // store they may not, because the servers share no snapshot.
 func (s *Store) snapshot(ctx context.Context, do func(tx session) error) error {
-	one := &sql.TxOptions{ReadOnly: true} // every transaction of SQLite has such a snapshot
+	one := &sql.TxOptions{ReadOnly: true} // on SQLite every transaction sees the data as of one moment
 	if !s.isSQLite {
 		one.Isolation = sql.LevelRepeatableRead
 	}
@@ -105,7 +105,7 @@ func (s session) tasksOf(ctx context.Context, want query.Rows, at map[keys.Code]
 		WITH @want SELECT `+taskTable.Columns.List("t.%")+` FROM want
 		JOIN keyseat_tasks t ON t.code = want.code `+s.whereCodes("t")+` ORDER BY t.created_at, t.id`, args, func(r query.Row) error {
 		t, err := reader.Read(r)
-		switch one := at[t.Code]; { // the code and the id are readable even if a later column is not
+		switch one := at[t.Code]; { // t has its code and id even if Read could not read a later column
 		case err == nil:
 			one.Tasks = append(one.Tasks, t)
 		case one != nil && t.ID != "":
@@ -159,7 +159,8 @@ func (s session) planAudits(ctx context.Context, id string) (map[string]audit.Pl
 	return all, s.countSlots(ctx, id, now, all)
 }
 
-// countSlots adds the slot counts of the tasks (Tasks) and of the history entries (Moves) to the audits.
+// countSlots counts the slots of each plan in the tasks and in the history. It adds the counts to the fields Tasks and
+// Moves of the audits.
 func (s session) countSlots(ctx context.Context, id string, at time.Time, all map[string]audit.PlanAudit) error {
 	type row struct {
 		Plan   string
@@ -217,12 +218,13 @@ func (s session) fixCounters(ctx context.Context, c audit.CounterFix) error {
 	if err := s.writePlans(ctx, []stock.Plan{plan}, nil); err != nil {
 		return err
 	}
-	return s.insertRouted(ctx, []tasks.HistoryEntry{{Change: c.ID, Event: c.Event}}) // the outbox does not route the event, because it is about no key
+	return s.insertRouted(ctx, []tasks.HistoryEntry{{Change: c.ID, Event: c.Event}}) // the outbox does not route this event, because the event does not concern a key
 }
 
-// DeductExpired subtracts the free slots of plans that have expired from the stored sums of their countries. It changes
-// no result of [Store.Stock], but makes Stock faster, because Stock reads each plan that has expired since the last
-// call of DeductExpired. A daemon calls DeductExpired every minute. It writes nothing if no plan has expired.
+// DeductExpired subtracts the free slots of plans that have expired from the stored sums of their countries.
+// [Store.Stock] returns the same result without it, but more slowly, because Stock must read each plan that has expired
+// since the last call of DeductExpired. A daemon calls DeductExpired every minute. It writes nothing if no plan has
+// expired.
 func (s *Store) DeductExpired(ctx context.Context) error {
 	var countries []stock.Country
 	err := s.reader().runOnce(ctx, s.sqlOf("expired"), nil, query.Append(&countries))

@@ -33,8 +33,8 @@ func (s *Store) Lease(ctx context.Context, worker string, n int, ttl time.Durati
 	return views, s.wrap("lease", err)
 }
 
-// retryConflict calls run, which runs a statement that writes, outside a transaction. Only in a distributed store can
-// the statement conflict with other statements. Therefore [retry] calls run there.
+// retryConflict calls run, which runs a writing statement outside a transaction. In a distributed store this statement
+// can conflict with other statements. Therefore retryConflict calls run through [retry] there.
 func (d *database) retryConflict(ctx context.Context, run func() error) error {
 	if d.isDistributed {
 		return retry(ctx, run)
@@ -120,7 +120,8 @@ func (s *Store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration)
 	return errs, s.wrap("extend", err)
 }
 
-// extendEach extends each lease with its own statement, so that a server that is away affects only its own leases.
+// extendEach extends each lease with its own statement, so that a server that cannot be reached affects only its own
+// leases.
 func (s *Store) extendEach(ctx context.Context, refs []tasks.Ref, ttl time.Duration) []error {
 	errs := make([]error, len(refs))
 	for i := range refs {

@@ -31,7 +31,7 @@ func (s *Store) CountUnknownKeys(ctx context.Context, unknown map[netip.Prefix]i
 		return s.wrap("count unknown keys", err)
 	}
 	for _, r := range rows {
-		block, _ := netip.ParsePrefix(r.Block) // the text of an invalid prefix does not parse, which returns an invalid prefix again
+		block, _ := netip.ParsePrefix(r.Block) // the text of an invalid prefix is invalid too: the error then comes with an invalid prefix
 		report(block, int(r.Unknown), time.Duration(r.Left)*time.Microsecond)
 	}
 	return nil
@@ -74,7 +74,7 @@ func (s *Store) CountLogins(ctx context.Context, tests []tasks.LoginTest) ([]tas
 	if err := retry(ctx, func() error { return s.reader().runCached(ctx, count) }); err != nil {
 		return nil, s.wrap("count logins", err)
 	}
-	for i := len(tests) - 1; i >= 0; i-- { // the last test of a login has its total
+	for i := len(tests) - 1; i >= 0; i-- { // backwards: the last test of a login gets the total, and each earlier test one less
 		t := tests[i]
 		counts[i] = tasks.LoginCounts{Tests: int(logins[t.Login]), Logins: int(codes[t.Code])}
 		logins[t.Login]--

@@ -15,8 +15,9 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// If a condition is outside the ranges of the [listing], the database reads at most maxScanned rows for a page. It
-// reads at most maxLookedUp rows if it must look up the key of each, because a lookup can read the disk.
+// The fields own and rest of a [listing] have conditions that the database checks for each row of the ranges. With own
+// it reads at most maxScanned rows for a page. With rest it reads at most maxLookedUp rows, because it must look up the
+// key of each row, and a lookup can read the disk.
 const (
 	maxScanned  = 2000
 	maxLookedUp = 500
@@ -98,7 +99,8 @@ func (l *listing) scanLimit(n int) int {
 	return n
 }
 
-// rangesSQL returns the query for the positions and codes of the first n rows of the merged ranges, after a position.
+// rangesSQL returns the query that merges the ranges. The query returns the positions and codes of the first n rows
+// that come after the given position.
 func (s *Store) rangesSQL(l *listing, after adminstore.Position, n int) string {
 	at := cmp.Or(l.at, `CAST(NULL AS timestamptz)`)
 	end := fmt.Sprintf(" ORDER BY %s LIMIT %d", l.order("at", "id"), n)
@@ -112,7 +114,7 @@ func (s *Store) rangesSQL(l *listing, after adminstore.Position, n int) string {
 			parts = append(parts, fmt.Sprintf(`SELECT %s AS code, %s AS id, %s AS at, %s AS ok FROM %s WHERE %s%s`, l.code, l.id, at, ok, l.from, r, limits))
 		}
 	}
-	if !s.isSQLite && len(parts) > 1 { // so that the servers of a distributed table send only n rows
+	if !s.isSQLite && len(parts) > 1 { // limit each part too, so that the servers of a distributed table send only n rows of it
 		for i := range parts {
 			parts[i] = "(" + parts[i] + end + ")"
 		}
@@ -120,10 +122,10 @@ func (s *Store) rangesSQL(l *listing, after adminstore.Position, n int) string {
 	return strings.Join(parts, " UNION ALL ") + end
 }
 
-// limits returns alternative conditions on the position of a row. A row belongs to the rest of the list if it satisfies
-// any of them. Each condition requires that the row comes after the given position, and that its time is within the
-// times of the filter. A comparison that follows from another comparison is left out, because a database uses only one
-// comparison to find the first row.
+// limits returns alternative conditions on the position of a row. The rest of the list has the rows that satisfy any of
+// these conditions. Each condition requires that the row comes after the given position, and that its time is between
+// since and until of the listing. A database uses only one comparison to find the first row. Therefore limits leaves
+// out a comparison that another comparison implies.
 func (s *Store) limits(l *listing, after adminstore.Position) []string {
 	since, until, sign := l.since, l.until, ">"
 	if l.desc {
@@ -179,7 +181,7 @@ func where(conditions []string) string {
 	return "WHERE " + strings.Join(conditions, " AND ")
 }
 
-// Search implements [adminstore.AdminStore]. Each condition reads one part of an index.
+// Search implements [adminstore.AdminStore]. Each of its queries reads one part of an index.
 func (s *Store) Search(ctx context.Context, q adminstore.Search) (found adminstore.Found, err error) {
 	if q.Text == "" || q.Limit <= 0 {
 		return found, nil

@@ -28,17 +28,18 @@ type listing struct {
 	code   string   // the column of the key's code
 	ranges []string // the condition of each range
 	own    []string // further conditions on the table of the ranges
-	rest   []string // conditions on the key k and the task t, because of which the database must look up both for each row
+	rest   []string // conditions on the key k and the task t, which the database must look up for each row
 	since  time.Time
 	until  time.Time // since and until are bounds of the column at; zero: no bound
 	desc   bool      // read in descending order
 	args   query.Args
 
 	columns string // the columns of the result
-	join    string // joins the positions (alias page) with the tables of these columns
+	join    string // the JOIN of the positions (alias page) with the tables that have these columns
 }
 
-// boughtAt returns the expression for the purchase date of a key k, as in the indexes. No date is Go's zero time.
+// boughtAt returns the expression for the purchase date of a key k, as in the indexes. For a key without a date it
+// returns Go's zero time.
 func (d dialect) boughtAt() string {
 	return d.either(`coalesce(k.purchase_date, timestamptz '0001-01-01 00:00:00+00')`, `coalesce(k.purchase_date, -62135596800000000)`)
 }
@@ -80,7 +81,8 @@ func statusRanges(f adminstore.KeyFilter) (all []string) {
 	return all
 }
 
-// keyConditions returns the conditions of a filter on the status, used and revoked, for an index without these columns.
+// keyConditions returns the conditions of a filter on the columns "status", "used" and "revoked". It is for an index
+// that does not have these columns.
 func keyConditions(f adminstore.KeyFilter) (all []string) {
 	if len(f.Statuses) > 0 { // leave out unknown statuses, because their texts could have quotes
 		known := slices.DeleteFunc(keys.Statuses(), func(s keys.Status) bool { return !slices.Contains(f.Statuses, s) })
@@ -150,7 +152,7 @@ func taskListing(f adminstore.TaskFilter) listing {
 		for _, o := range outcomes {
 			l.ranges = append(l.ranges, outcomeRange(o, f.Country))
 		}
-		if !open { // the ranges then have all conditions
+		if !open { // without open tasks, the ranges already have all conditions of the filter
 			l.own = nil
 		}
 	}
@@ -187,7 +189,8 @@ func outcomesOf(f adminstore.TaskFilter) []tasks.Outcome {
 	})
 }
 
-// openStates has the conditions of the states of open tasks, as [adminstore.TaskState.Match] has them.
+// openStates has the SQL condition of each state of an open task. [adminstore.TaskState.Match] has the same conditions
+// in Go.
 var openStates = map[adminstore.TaskState]string{
 	adminstore.WaitingTask:  "t.leased_until IS NULL AND t.asked + t.lost = 0",
 	adminstore.RunningTask:  "t.leased_until IS NOT NULL",

@@ -67,8 +67,8 @@ func (s *Store) migrate(ctx context.Context, tx bun.Tx) error {
 	return nil
 }
 
-// has reports whether the database has every table and column that the migration adds. If a process of an older version
-// died after it had committed a migration, the record of the migration may be missing.
+// has reports whether the database has every table and column that the migration adds. Then the migration must not run
+// again. Its record may be missing if a process of an older version died before it wrote the record.
 func (s schema) has(m migration) bool {
 	there := slices.Concat(s.tables, s.columns)
 	made := m.additions()
@@ -93,7 +93,7 @@ func (s *Store) withMigrationLock(ctx context.Context, do func(ctx context.Conte
 			`SET LOCAL statement_timeout = 0`,
 			`SET LOCAL lock_timeout = 0`,
 			`SELECT one FROM keyseat_migrating FOR UPDATE`,
-			`SET LOCAL lock_timeout = '2s'`, // otherwise all users of a table would wait behind a waiting migration
+			`SET LOCAL lock_timeout = '2s'`, // otherwise a migration that waits for a table would make all other users of the table wait too
 		} {
 			if _, err := tx.Tx.ExecContext(ctx, sql); err != nil {
 				return err
@@ -120,7 +120,8 @@ func (s *Store) createLockRow(ctx context.Context) (err error) {
 	return err
 }
 
-// checkMayMigrate returns the reason why this role cannot migrate a schema that is not up to date, or nil if it can.
+// checkMayMigrate returns the reason why this connection cannot migrate a schema that is not up to date, or nil if it
+// can.
 func (s *Store) checkMayMigrate(ctx context.Context, now schema) error {
 	if err := s.checkNotForeign(ctx, now); err != nil || s.isSQLite {
 		return err

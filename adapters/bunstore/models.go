@@ -19,8 +19,8 @@ import (
 //	  │             tags: the columns
 //	  └ table, relations
 //
-// The columns of a model are a struct with the fields of a type of keys, stock, tasks or outbox, in the same order. So
-// Go can convert one to the other, and a missing field does not compile.
+// Each struct of columns, such as keyColumns, has the fields of a type of keys, stock, tasks or outbox, in the same
+// order. So Go can convert one type to the other, and a missing field does not compile.
 //
 // Some names in the database are older than the names in Go:
 //

@@ -95,8 +95,8 @@ const idleTime = 10 * time.Second
 // Timeouts:
 //
 //   - idle_in_transaction_session_timeout ends the transaction of a stopped process, which would keep rows locked.
-//   - lock_timeout ends the wait for a locked row. Transactions are short, so a longer wait means that a process is
-//     stopped, and all changes of a batch wait together.
+//   - lock_timeout ends the wait for a locked row, because all changes of a batch wait together. Transactions are
+//     short, so a longer wait means that a process is stopped.
 //
 // Plans: the server plans a prepared statement once (a generic plan), because planning takes longer than running these
 // statements. The tables may have been empty then, so the settings exclude plans that are good only for empty tables:
@@ -182,9 +182,9 @@ func newPool(to driver.Connector, conns int) *bun.DB {
 	return bun.NewDB(db, sqlitedialect.New())
 }
 
-// dsn returns the data source name: the file and the settings of each connection. A transaction locks the
-// database when it begins. Otherwise another process could write between the first read of a transaction
-// and its first write, and the transaction would fail.
+// dsn returns the data source name: the file and the settings of each connection. A transaction locks the database when
+// it begins. Otherwise another process could write between the first read of a transaction and its first write, and
+// SQLite would then refuse that write.
 func dsn(path string, o Options) string {
 	v := url.Values{}
 	v.Set("_txlock", "immediate")

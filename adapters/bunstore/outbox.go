@@ -74,7 +74,7 @@ func (s *Store) Deliveries(ctx context.Context, subscriber, event string, before
 }
 
 // SetLowStock implements [outbox.Outbox]. It writes nothing if the set of countries has not changed. Two calls for one
-// subscriber write one after the other, because otherwise the countries of both calls could stay.
+// subscriber write one after the other, because otherwise the subscriber could end up with the countries of both calls.
 func (s *Store) SetLowStock(ctx context.Context, subscriber string, countries []stock.Country, mark int64) error {
 	err := s.transact(ctx, func(tx session) error {
 		var known []stock.Country

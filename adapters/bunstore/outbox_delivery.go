@@ -24,8 +24,8 @@ type freshEntry struct {
 // then finds later entries. Therefore two entries of a key are never routed in the wrong order.
 //
 // A distributed store cannot lock history entries. It locks the subscribers instead, which are all on one server, and
-// markRouted checks that the entries are still fresh. The transaction reads only entries of keys that the query before
-// it has found, so that it needs only the servers of these keys.
+// markRouted checks that the entries are still fresh. The query before the transaction finds the keys. The transaction
+// then reads only entries of these keys, so that it needs only their servers.
 func (s *Store) Route(ctx context.Context, types []tasks.EventType, n int) (routed int, err error) {
 	var found []freshEntry
 	err = s.reader().runOnce(ctx, s.sqlOf("fresh"), query.Args{"n": n}, query.Append(&found))
@@ -128,7 +128,7 @@ func (s session) leaseDeliveries(ctx context.Context, named query.Args) ([]outbo
 	return all, s.addEntries(ctx, all)
 }
 
-// addEntries reads the history entries of each queued delivery, up to [outbox.MaxEntries] of each.
+// addEntries reads the history entries of each queued delivery, up to [outbox.MaxEntries] for one delivery.
 func (s session) addEntries(ctx context.Context, all []outbox.QueuedDelivery) error {
 	type row struct {
 		I     int

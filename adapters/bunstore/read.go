@@ -40,8 +40,9 @@ func (s session) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snap
 	return views, s.wrap("view", err)
 }
 
-// snapshotQueries returns queries that read the snapshots of keys. A statement of a distributed store cannot join the
-// wanted codes with the keys of many servers. So it has no rows for unknown keys, and another query reads the time.
+// snapshotQueries returns queries that read the snapshots of keys. On one server, the statement returns a row with the
+// time for each wanted code. In a distributed store, a statement cannot join the wanted codes with the keys of many
+// servers, so it returns no row for an unknown key. Therefore another query reads the time there.
 func (d dialect) snapshotQueries(codes []keys.Code, read *snapshotSet) []query.Query {
 	if d.isDistributed {
 		args := query.Args{"codes": codeTexts(codes)}

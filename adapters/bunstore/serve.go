@@ -48,7 +48,7 @@ func (s *Store) expireLeases(ctx context.Context) error {
 }
 
 // FingerprintKey returns the key for fingerprints of codes. Every store on the database returns the same key: the first
-// call stores the key fresh, and later calls ignore their argument.
+// call stores its argument, and later calls ignore theirs.
 //
 // The key may be in the database, because a reader of the database has the codes anyway.
 func (s *Store) FingerprintKey(ctx context.Context, fresh keys.FingerprintKey) (key keys.FingerprintKey, err error) {
@@ -91,7 +91,8 @@ func (s *Store) Ping(ctx context.Context) error {
 //
 //   - The file was moved, removed or replaced.
 //   - The database does not answer.
-//   - The last write failed, and a write that changes nothing fails too, or the disk is full.
+//   - The last write has failed, and the cause remains: either a write that changes nothing fails too, or the disk is
+//     full.
 func (d *database) pingSQLite(ctx context.Context) error {
 	file := d.disk.File.Load()
 	if file != nil {
@@ -140,11 +141,12 @@ func (d *database) filePath(ctx context.Context) (path string, err error) {
 	if err != nil {
 		return "", err
 	}
-	d.disk.File.CompareAndSwap(nil, file) // [New] does not know the path
+	d.disk.File.CompareAndSwap(nil, file) // a store of [New] has no path until now
 	return file.Path, nil
 }
 
-// A Sealing records the master key with which daemons encrypt. Each file of master keys has one record.
+// A Sealing is a record of the master key with which daemons encrypt. Each file of master keys has one record, for the
+// daemons that use this file.
 type Sealing struct {
 	KeyFile string // the machine and the path of the file of master keys
 	KeyID   string
@@ -212,8 +214,8 @@ func (s *Store) DurabilityRisks(ctx context.Context) ([]DurabilityRisk, error) {
 	return durabilityRisks(set, s.multiHost), nil
 }
 
-// durabilityRisks returns the risks of settings; set maps their names to their values. The argument multiHost is true
-// if the URL names several hosts, which means that the operator expects failovers.
+// durabilityRisks returns the risks of the server's settings. The argument set has the value of each setting, by name.
+// The argument multiHost is true if the URL names several hosts, which means that the operator expects failovers.
 func durabilityRisks(set map[string]string, multiHost bool) (all []DurabilityRisk) {
 	standbys := strings.TrimSpace(set["synchronous_standby_names"]) != ""
 	for _, known := range []struct {

@@ -36,10 +36,11 @@ type session struct {
 // A layout is where the rows of keys, tasks and the history are: on one server ([oneServer]) or on many
 // ([distributed]). It has the methods whose steps differ between these two.
 type layout interface {
-	// lease does the work of [tasks.Store]. The runner write runs each query in a transaction.
+	// lease does the work of the method Lease of [tasks.Store]. It reads with the runner read, and writes with the
+	// runner write.
 	lease(ctx context.Context, read, write query.Runner, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error)
 
-	// lockQueries returns queries that read the rows of the changes into c, and take the locks of the layout.
+	// lockQueries returns queries that read the rows of the changes into c, and take the locks that the layout needs.
 	lockQueries(c *changeset, changes []tasks.Change) []query.Query
 	// write writes the rows of c. It sends its last queries to the runner last, which may also commit the transaction.
 	write(ctx context.Context, run, last query.Runner, c *changeset) error
@@ -56,9 +57,9 @@ type layout interface {
 type oneServer struct{}
 
 // distributed is the layout of a PostgreSQL database with tables on many servers. The rows of keyseat_keys,
-// keyseat_tasks and keyseat_history may be on any server; the key's code decides which. The other tables are on
-// the server that runs the transaction. The layout also suits a database without SKIP LOCKED. A statement about
-// the three tables follows these rules:
+// keyseat_tasks and keyseat_history may be on any server; the key's code decides which. The other tables are on the
+// server that runs the transaction. A database that lacks SKIP LOCKED can use this layout too. A statement about the
+// three tables follows these rules:
 //
 //   - It locks only the rows that it writes. The store reads rows without a lock and writes them by compare-and-set on
 //     version and fence. If another transaction was faster, the store runs its own transaction again.
@@ -71,7 +72,8 @@ type distributed struct {
 	contention *atomic.Int32 // see [contentionTTL]
 }
 
-// distributedSettings sets up a session of a distributed store. Other databases than Citus ignore the last two settings:
+// distributedSettings sets up a session of a distributed store. The last two settings are only for Citus, and other
+// databases ignore them:
 //
 //   - The server plans a statement each time, because Citus needs the arguments to plan a statement on several servers.
 //   - Citus sends SET LOCAL to the workers.
@@ -91,8 +93,9 @@ const (
 // Without the timeout, a locked row would delay all changes of a batch until the context ends.
 const workerSettings = `SET LOCAL lock_timeout = '2s'`
 
-// whereCodes returns AND with a condition because of which Citus reads a table only on the servers that have one of the
-// @codes. A join with the codes would not make Citus skip a server. The result is "" if one server has all rows.
+// whereCodes returns AND with the condition that the code of a row is one of the @codes. This condition makes Citus
+// skip the servers that have none of these codes, which a join with the codes would not. The result is "" if one server
+// has all rows.
 func (s session) whereCodes(table string) string {
 	if !s.isDistributed {
 		return ""
@@ -101,7 +104,7 @@ func (s session) whereCodes(table string) string {
 }
 
 // retryRead calls do with a runner on a connection of the pool. If the connection was dead, it calls do again with
-// another connection. In a session without [database.onPgx], do runs its queries on the conn.
+// another connection. If the session has no onPgx, do runs its queries on the conn of the session.
 func (s session) retryRead(ctx context.Context, runner pgxconn.RunnerFor, do func(run query.Runner) error) error {
 	if s.onPgx == nil {
 		return do(s.runCached)

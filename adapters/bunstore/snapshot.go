@@ -14,7 +14,8 @@ type snapshotSet struct {
 	found map[keys.Code]tasks.Snapshot
 }
 
-// of returns the snapshot of a key. If the set has none, the snapshot has a key that does not exist.
+// of returns the snapshot of a key. If the set does not have the key, the snapshot has the zero Key, which means that
+// the key does not exist.
 func (s *snapshotSet) of(code keys.Code) tasks.Snapshot {
 	v := s.found[code]
 	v.At = s.at

@@ -17,7 +17,7 @@ import (
 var _ stats.TaskStats = (*Store)(nil)
 
 // CountByHour implements [stats.TaskStats]. It counts the tasks in the ranges of [taskListing], which do not overlap.
-// Without a filter it uses one range, which names all outcomes because the index begins with the outcome.
+// Without a filter it uses one range. This range lists all outcomes, because the index begins with the outcome.
 func (s *Store) CountByHour(ctx context.Context, from time.Time, n int, f stats.Filter) (counts []stats.HourCount, err error) {
 	end := from.Add(time.Duration(max(0, min(n, stats.MaxHours))) * time.Hour)
 	l := taskListing(adminstore.TaskFilter{Country: f.Country, Plan: f.Plan})

@@ -20,7 +20,7 @@ import (
 
 // Options control how [Open] opens a database. The zero Options suit most programs.
 type Options struct {
-	Conns int              // the maximum of simultaneous connections to Postgres, or of SQLite readers; 0: 16
+	Conns int              // the maximum number of simultaneous connections to Postgres, or of connections that read from SQLite; 0: 16
 	Busy  time.Duration    // the time that SQLite waits for a transaction of another process; 0: 10 s
 	Now   func() time.Time // on SQLite, the clock by which tasks are due and leases expire; nil: time.Now
 
@@ -60,7 +60,7 @@ const (
 // A Store keeps all data in one database. Multiple goroutines may use it simultaneously.
 type Store struct {
 	database
-	ownsDB     bool // Close closes read and write
+	ownsDB     bool // [Store.Close] closes the pools read and write
 	multiHost  bool // the URL names several servers
 	dedicated  bool // the database is for keyseat only: see [Options.Dedicated]
 	pooler     Pooler
@@ -77,10 +77,10 @@ var (
 
 // New returns a store on a database that the caller has opened. The caller also closes the database.
 //
-//   - Postgres: the driver is the package stdlib of pgx, and the pool allows two connections or more.
-//   - SQLite: the driver is modernc.org/sqlite, with _txlock=immediate, a busy timeout and _pragma=secure_delete(1).
-//     Without secure_delete New returns an error, because SQLite would keep erased secrets in the file. New also
-//     returns an error if other users of the machine can read or write the file.
+//   - Postgres: the driver must be the package stdlib of pgx, and the pool must allow two connections or more.
+//   - SQLite: the driver must be modernc.org/sqlite, with _txlock=immediate, a busy timeout and
+//     _pragma=secure_delete(1). Without secure_delete New returns an error, because SQLite would keep erased secrets in
+//     the file. New also returns an error if other users of the machine can read or write the file.
 func New(db *bun.DB) (*Store, error) {
 	switch db.Dialect().Name() { //nolint:exhaustive // other databases are refused
 	case known.PG:
@@ -122,7 +122,8 @@ func (d *database) checkErasure(ctx context.Context) error {
 	return err
 }
 
-// BehindPooler returns the same store in the mode of [PoolerTransaction]. Use it for a Postgres of your own, see [New].
+// BehindPooler returns the same store in the mode of [PoolerTransaction]. Use it if you have opened the Postgres
+// yourself, see [New].
 func (s *Store) BehindPooler() *Store {
 	pooled := *s
 	pooled.pooler, pooled.pooled = PoolerTransaction, true
@@ -168,6 +169,6 @@ func (s *Store) Close() error {
 // In returns a store that works in a transaction of the caller. The transaction must be on the database of the store.
 // Changes are durable when the caller commits the transaction. The returned store retries nothing.
 //
-// On Postgres, the caller must roll back the transaction after an error. In a distributed store such an error
-// may also mean that other transactions have changed the same rows.
+// On Postgres, the caller must roll back the transaction after an error. In a distributed store, an error can also mean
+// that other transactions have changed the same rows.
 func (s *Store) In(tx bun.Tx) tasks.Store { return s.session(tx.Tx) }

@@ -62,7 +62,8 @@ func (oneServer) write(ctx context.Context, _, last query.Runner, cs *changeset)
 	return err
 }
 
-// writeAllQuery combines all writes into one statement (none without writes). For the writes k and t it has this form:
+// writeAllQuery combines all writes into one statement. Without writes it returns no statement. For two writes with the
+// names k and t, the statement has this form:
 //
 //	WITH @k, k_done AS (UPDATE … RETURNING 1), @t, t_done AS (UPDATE … RETURNING 1)
 //	SELECT 1 / CASE WHEN (SELECT count(*) FROM k_done) + (SELECT count(*) FROM t_done) = @want THEN 1 ELSE 0 END
@@ -90,7 +91,8 @@ func writeAllQuery(writes []tableWrite) []query.Query {
 	}}
 }
 
-// insertRouted inserts history entries that the outbox does not route, unlike the entries of [insertHistoryFrom].
+// insertRouted inserts history entries that the outbox does not route. The SQL of [insertHistoryFrom] inserts entries
+// that the outbox routes.
 func (s session) insertRouted(ctx context.Context, entries []tasks.HistoryEntry) error {
 	rows := historyTable.Rows(entries)
 	_, err := s.execQuery(ctx, query.Query{

@@ -69,7 +69,8 @@ func Wrap(system, operation string, err error) error {
 	return wrapped{d.publicText(system + ", " + operation), d.cause}
 }
 
-// publicErrors lists errors without stored values. An operator reads the field text instead of the error's own.
+// publicErrors lists errors without stored values. An operator reads the field text instead of the text of the error
+// itself.
 var publicErrors = []publicError{
 	{context.Canceled, "the operation was cancelled"},
 	{context.DeadlineExceeded, "no answer in time"},
@@ -129,7 +130,7 @@ func describeDriver(err error, d *description) bool {
 }
 
 // A NotStartedError means that a connection failed, and that the same statements may run again on another connection.
-// Either the server has executed nothing, not even the BEGIN, or it does no harm to execute the statements twice.
+// Either the server has executed nothing, not even the BEGIN, or the statements may run twice.
 type NotStartedError struct{ Err error }
 
 // Error returns the text of the error of the connection.

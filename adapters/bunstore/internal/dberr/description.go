@@ -21,7 +21,7 @@ type description struct {
 	what   string // what happened
 	code   string // the database's name for the error, or ""
 	advice string // what the operator can do, or ""
-	placed bool   // the text of what already names the file or server
+	placed bool   // the field what already names the file or server
 	cause  error  // the field cause of [wrapped]
 }
 
@@ -161,7 +161,7 @@ var sqliteNames = map[int]string{
 
 var (
 	sqliteName = regexp.MustCompile(`\((SQLITE_\w+)\)`)
-	// sqliteSchema matches messages about a table or an index of keyseat, or about a column.
+	// sqliteSchema matches the part of a message that names a table or an index of keyseat, or any column.
 	sqliteSchema = regexp.MustCompile(`no such (?:table|index): (?:main\.)?keyseat_\w+|(?:table|index) keyseat_\w+ already exists|no such column: [\w.]+|duplicate column name: \w+`)
 )
 

@@ -21,8 +21,8 @@ var quotesNothing = []string{
 	pgerrcode.InsufficientPrivilege, pgerrcode.DuplicatePreparedStatement, pgerrcode.DataCorrupted, pgerrcode.IndexCorrupted,
 }
 
-// quotesNames lists codes whose messages name a table or the like. A statement may take such a name from a value
-// ('x'::regclass), so the description shows only names that begin with keyseat_.
+// quotesNames lists codes whose messages name a table or the like. A value of a statement can be such a name, as in
+// 'x'::regclass. Therefore the description shows only names that begin with keyseat_.
 var quotesNames = []string{
 	pgerrcode.UndefinedTable, pgerrcode.UndefinedColumn, pgerrcode.UndefinedFunction, pgerrcode.UndefinedObject,
 	pgerrcode.DuplicateTable, pgerrcode.DuplicateColumn, pgerrcode.DuplicateObject, pgerrcode.DuplicateSchema,
@@ -85,8 +85,8 @@ func describeServer(err *pgconn.PgError) description {
 	return d
 }
 
-// describeConnect describes the last error of each address that pgx tried. With sslmode=prefer pgx tries
-// the same address a second time, without TLS.
+// describeConnect describes, for each address that pgx tried, the last error. With sslmode=prefer pgx tries each
+// address a second time, without TLS.
 func describeConnect(err *pgconn.ConnectError) description {
 	var places []string
 	found := map[string]description{}

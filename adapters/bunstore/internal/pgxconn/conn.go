@@ -21,7 +21,7 @@ type Conn struct {
 	mode    Mode
 }
 
-// A Mode has the settings that each transaction of a connection needs.
+// A Mode describes a connection, and has the settings that each of its transactions needs.
 type Mode struct {
 	Pooled     bool     // the connection leads to a pooler in transaction mode, so nothing is prepared
 	TxSettings []string // statements that set parameters after BEGIN
@@ -127,12 +127,12 @@ func Statements(c Conn) query.Runner {
 	}
 }
 
-// Scans returns a runner for queries that read whole tables. The server plans each query when the query runs. It may
-// use sequential scans, although the session switches them off.
+// Scans returns a runner for queries that read whole tables. The server plans each query when the query runs, and may
+// use sequential scans, which the session otherwise switches off.
 func Scans(c Conn) query.Runner { return c.set(`SELECT set_config('enable_seqscan', 'on', true)`) }
 
 // Ordered returns a runner for queries that read the first rows of an index. The server plans each query when the query
-// runs. It reads in the order of the index and does not sort, even if the statistics promise few rows.
+// runs. The server reads in the order of the index and does not sort, even if its statistics predict few rows.
 func Ordered(c Conn) query.Runner {
 	return c.set(`SELECT set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)`)
 }
@@ -160,8 +160,8 @@ func Transaction(c Conn) query.Runner {
 }
 
 // PooledSettings is the SQL that sets parameters for one transaction behind a pooler in transaction mode, where
-// sessions have no settings. It leaves all kinds of scans on, because PostgreSQL plans unprepared statements with their
-// arguments.
+// sessions have no settings. Unlike the settings of a session, it does not switch off any kind of scan. PostgreSQL
+// plans an unprepared statement each time, with its arguments, so the plan fits the present tables.
 const PooledSettings = `SELECT set_config('lock_timeout', '2s', true),
 	set_config('idle_in_transaction_session_timeout', '10s', true), set_config('jit', 'off', true)`
 
@@ -188,8 +188,8 @@ func (c Conn) Pipeline() *Pipeline { return &Pipeline{Conn: c} }
 
 // Run is a [query.Runner] that sends all queries in one round trip. The first call also sends BEGIN.
 //
-// If the connection is dead at the first call, the error is a [dberr.NotStartedError], because the transaction may run
-// again. Run does not change the errors of later calls.
+// If the connection is dead at the first call, the error is a [dberr.NotStartedError]: no COMMIT was sent, so it is
+// safe to run the transaction again. Run does not change the errors of later calls.
 func (p *Pipeline) Run(ctx context.Context, all ...query.Query) error {
 	if p.started {
 		return p.send(ctx, p.prepare, all...)

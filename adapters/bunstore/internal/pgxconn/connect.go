@@ -16,8 +16,8 @@
 //
 // If a statement fails, the server skips all statements that were sent after it, also the COMMIT.
 //
-// Behind a pooler in transaction mode a connection keeps nothing from one transaction to the next. There nothing is
-// prepared, and each BEGIN is sent with the settings that a session has otherwise.
+// Behind a pooler in transaction mode a connection keeps nothing from one transaction to the next. Therefore nothing is
+// prepared there, and each transaction sends its settings after BEGIN.
 //
 // If a connection of the pool is dead, a [RetryCheck] decides whether the statements may run again on another one.
 package pgxconn
@@ -63,7 +63,7 @@ func Open(ctx context.Context, c *pgx.ConnConfig, pooler, settings string) (Pool
 	multiHost := followPrimary(c)
 	finder := &poolerFinder{pooler, settings}
 	if _, named := c.RuntimeParams["application_name"]; !named {
-		finder.settings += "; SET application_name = keyseat" // not a connection parameter, because a pooler would show it to other clients
+		finder.settings += "; SET application_name = keyseat" // not a startup parameter, because a pooler would show this name to other clients
 	}
 	setStartupParams(c)
 	pool := stdlib.OpenDB(*c, stdlib.OptionAfterConnect(finder.connected))
@@ -101,8 +101,8 @@ func followPrimary(c *pgx.ConnConfig) (multiHost bool) {
 }
 
 // startup holds the parameters with which each connection starts. PgBouncer supports these parameters in every mode,
-// and applies them only to the client that sent them. DateStyle and TimeZone have the spelling that the server reports.
-// With another spelling PgBouncer would set both again for each transaction.
+// and applies them only to the client that sent them. DateStyle and TimeZone are spelled as the server reports them.
+// Otherwise PgBouncer would set them again for each transaction.
 var startup = map[string]string{
 	"client_encoding":             "UTF8",
 	"standard_conforming_strings": "on",
@@ -198,9 +198,9 @@ const (
 )
 
 // holdsSession reports whether connection one keeps its server connection while connection two is in a transaction. It
-// makes several tries, and returns false if one changes its server connection or shares it with two in any of the
-// tries. It also returns false if the pooler gives no second server connection in time. False is the safe result,
-// because [PoolerTransaction] is correct behind every pooler.
+// makes several tries. It returns false if, in any try, connection one changes its server connection or shares it with
+// connection two. It also returns false if the pooler gives no second server connection in time. False is the safe
+// result, because [PoolerTransaction] is correct behind every pooler.
 //
 // Each try reads the process id of the server (pid) in this order:
 //

@@ -19,7 +19,8 @@ import (
 // A column converts one field of a struct to and from a column of the database. NULL reads as the zero value.
 // A stored value of another type is an error, whose text does not quote the value.
 //
-// Each column implements [sql.Scanner]. The methods that take types of pgtype are twice as fast; pgx calls them.
+// Each column implements [sql.Scanner]. The methods that take types of pgtype, such as ScanText, are twice as fast as
+// Scan. So pgx calls these methods.
 type column interface {
 	sql.Scanner
 	value() any // string, int64, bool, time.Time, []byte; or nil for NULL
@@ -174,8 +175,8 @@ func (c bytesCol) Scan(from any) error {
 	return nil
 }
 
-// A listCol is stored as a JSON array, or as "" for an empty slice. Scan only reads the text, because an error of Scan
-// would end the query. Then decode sets the slice.
+// A listCol is stored as a JSON array, or as "" for an empty slice. Scan only stores the text, because an error of Scan
+// would end the query. [Reader.Read] then calls decode, which sets the slice.
 type listCol struct {
 	to   *[]string
 	text string
@@ -205,7 +206,7 @@ func typeError(what string) error {
 	return dberr.Public("a stored value is not " + what)
 }
 
-// A field is a field of a struct that is a column.
+// A field describes a field of a struct that is stored in a column.
 type field struct {
 	name, options string // from the tag of the field for bun
 	kind          string // the type of PostgreSQL
@@ -213,7 +214,7 @@ type field struct {
 	column        func(field reflect.Value) column
 }
 
-// fieldsOf returns the columns of a struct. A nested struct that is not the type of a column is replaced by its fields.
+// fieldsOf returns the columns of a struct. A nested struct is replaced by its fields, unless its type has a [column].
 func fieldsOf(t reflect.Type) []field {
 	if known, found := fieldCache.Load(t); found {
 		return known.([]field)
@@ -225,8 +226,8 @@ func fieldsOf(t reflect.Type) []field {
 
 var fieldCache sync.Map // []field by reflect.Type
 
-// appendFields appends the fields of a struct. The argument index is the place of this struct in the outer struct. The
-// names of its columns begin with the prefix.
+// appendFields appends the fields of the struct type t. The argument index is the index of this struct in the outer
+// struct. The column names begin with the prefix.
 func appendFields(all []field, t reflect.Type, index []int, prefix string) []field {
 	for i := range t.NumField() {
 		f := t.Field(i)

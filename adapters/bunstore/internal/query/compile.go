@@ -45,8 +45,8 @@ type bindParam struct {
 // because bunstore has few texts, and each text compiles to few statements.
 var cache sync.Map // *compiled by cacheKey
 
-// A cacheKey also has the names of the [Rows] without a row (none) and with one row (one), because these compile to
-// shorter SQL.
+// A cacheKey identifies a compiled statement. The field none has the names of the [Rows] without a row, and the field
+// one has the names of the Rows with one row, because these compile to shorter SQL.
 type cacheKey struct{ dialect, sql, none, one string }
 
 // rowSetsOfSize returns the sorted names of the [Rows] that have exactly n rows.
@@ -114,7 +114,7 @@ func (c *compiler) replacement(name string, value any) string {
 	return c.scalarSQL(value, bind)
 }
 
-// ErrInvalidText is the error of a statement that has a text among its arguments that no database stores.
+// ErrInvalidText means that an argument of a statement contains a text that no database can store.
 const ErrInvalidText = dberr.Public("a text is not UTF-8, or has a NUL")
 
 // ValidText reports whether the database stores the texts of an argument unchanged. It returns false for texts that are

@@ -23,16 +23,17 @@ type Dialect interface {
 	nowSQL(bindFunc) string
 	// placeholder returns the SQL of the n-th parameter, counted from 1.
 	placeholder(n int) string
-	// inSQL returns the condition that a column has one of the values of a [TextArray], for which ? stands.
+	// inSQL returns the condition that a column has one of the values of a [TextArray]. In the SQL, "?" stands for the
+	// array.
 	inSQL(column string) string
 	// scalarSQL returns the SQL of a single value.
 	scalarSQL(value any, bind bindFunc) string
-	// rowsSQL returns the SQL for FROM that yields n rows: their columns, and then the position of the row. With
-	// [anyNumber] the SQL is the same for every number of rows.
+	// rowsSQL returns a table expression for FROM. Its n rows have the given columns, and then the position of the row.
+	// If n is [anyNumber], the SQL is the same for every number of rows.
 	rowsSQL(columns Columns, n int, bind bindFunc) string
 }
 
-// For returns the statement for a database, with its named arguments.
+// For returns the statement for a database, in which the arguments are still written as @name.
 func (q Query) For(d Dialect) string { return d.statement(q) }
 
 const anyNumber = -1

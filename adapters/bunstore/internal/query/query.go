@@ -134,7 +134,7 @@ func (c Columns) List(format string) string {
 type Row func(into ...any) error
 
 // A Reader reads rows into a variable. Its type T is the type of a column, or a struct whose fields are the columns in
-// order. A struct in T that is not the type of a column stands for its fields.
+// order. A nested struct is replaced by its fields, unless its type is the type of a column.
 type Reader[T any] struct {
 	row   struct{ Value T } // a struct, so that T can also be the type of a column
 	into  []any
@@ -157,7 +157,7 @@ func NewReader[T any]() *Reader[T] {
 	return r
 }
 
-// Read returns the value of a row. After an error the value has the fields before the field that cannot be read.
+// Read returns the value of a row. After an error the value still has all fields that come before the unreadable field.
 func (r *Reader[T]) Read(row Row) (T, error) {
 	var none T
 	r.row.Value = none

@@ -77,7 +77,8 @@ func NewSelect(d Dialect, on bun.IConn, model any) Select {
 	return Select{db.NewSelect().Conn(boundConn{on, args}).Model(model), args}
 }
 
-// Bind returns an argument of bun that becomes a bind parameter. The types are those of [Args] without rows.
+// Bind returns an argument of bun that becomes a bind parameter. The value must have a type that [Args] lists, except
+// [Rows] and [InlineRows].
 func (q Select) Bind(value any) bun.Safe {
 	if !ValidText(value) {
 		q.args.err = ErrInvalidText

@@ -87,7 +87,7 @@ func Create(path string) error {
 			"put the database back, or run `keyseatd restore`", path, path, walSuffix))
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
-	if errors.Is(err, fs.ErrExist) { // this second call follows a symbolic link, unlike O_EXCL
+	if errors.Is(err, fs.ErrExist) { // O_EXCL does not follow a symbolic link, but this second call does
 		if f, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600); err == nil {
 			err = f.Close()
 		}
@@ -148,7 +148,7 @@ func (f *File) HasRoom() error {
 	return errors.Join(err, probe.Close(), os.Remove(probe.Name()))
 }
 
-// URI returns the URI with which SQLite opens a file. The options v are its query.
+// URI returns the URI with which SQLite opens a file. The values v become the query of the URI.
 func URI(path string, v url.Values) string {
 	path = strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(filepath.ToSlash(path))
 	return "file:" + path + "?" + v.Encode()
@@ -165,7 +165,7 @@ func LinkNew(temp, file string) error {
 }
 
 // WriteNew creates a temporary file in the folder of file and calls write for it. When the content is on disk, it calls
-// place, which must give the file its name. After an error the temporary file is removed.
+// place, which must give temp the name file. After an error the temporary file is removed.
 func WriteNew(file string, mode fs.FileMode, write func(temp *os.File) error, place func(temp, file string) error) error {
 	temp, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*.part")
 	if err != nil {

@@ -154,7 +154,7 @@ const (
 // The times of the wait for a lock.
 const (
 	lockPoll  = 10 * time.Millisecond  // the time between two tries
-	serveWait = 300 * time.Millisecond // the whole wait, which is longer than [isServed] holds the lock
+	serveWait = 300 * time.Millisecond // the whole wait; longer than the time for which [isServed] holds the lock
 )
 
 // ErrServed is the error of a process that wants to serve an SQLite file that another daemon serves.
@@ -169,7 +169,7 @@ func newLock(path, suffix string) (*flock.Flock, error) {
 	}
 	f, err := os.OpenFile(path+suffix, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err == nil {
-		mode = mode&0o660 | 0o600 // no other user, because a process that can read the file can hold the lock
+		mode = mode&0o660 | 0o600 // other users get no access, because a process that can read the file can hold the lock
 		err = errors.Join(f.Chmod(mode), safefile.ChownLike(f, like), f.Close())
 	}
 	if err != nil && !errors.Is(err, fs.ErrExist) {

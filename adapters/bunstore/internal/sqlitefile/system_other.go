@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// linkCount returns 1, because this system does not report the number of names.
+// linkCount returns 1, because this system does not report the number of hard links.
 func linkCount(fs.FileInfo) uint64 { return 1 }
 
 // changedAt returns the time of the last write to a file.

@@ -19,7 +19,7 @@ func linkCount(info fs.FileInfo) uint64 {
 	return uint64(stat.Nlink) //nolint:unconvert // some systems count with fewer bits
 }
 
-// changedAt returns the time at which a file was last written, renamed or copied into.
+// changedAt returns the time (ctime) at which a file was last written or renamed, or its mode or owner was changed.
 func changedAt(path string) (time.Time, error) {
 	var stat unix.Stat_t
 	if err := unix.Stat(path, &stat); err != nil {
