@@ -14,8 +14,9 @@
 // While calls are fast, one call of a kind runs at a time. If a call takes longer than 5 ms, another one may
 // start, up to [Options.MaxReads] or [Options.MaxWrites].
 //
-// If Apply fails and the outcome of a batch is not known, each of its changes is applied again by itself. So a change
-// that the store can never make does not make the other changes fail. The ids of changes make the repetition safe.
+// If Apply fails and the outcome of a batch is not known, each of its changes is applied again in a call of its own. So
+// a change that the store can never make does not make the other changes fail. The ids of changes make the repetition
+// safe.
 //
 // The store batches Snapshots, Find, Apply and Stock. Lease and Extend are batches already.
 package batchstore
@@ -31,16 +32,17 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// Options sets the bounds of batches. A bound that is 0 or less means its default. Calls of one kind run
+// Options sets the bounds of batches. If a bound is 0 or less, its default applies. Calls of one kind run
 // simultaneously only while they are slow, which means that they take longer than 5 ms.
 type Options struct {
 	MaxBatch    int           // the maximum number of keys or changes in one call; default 512
-	MaxReads    int           // the maximum number of simultaneous calls of Snapshots, and also of Find; default 2
+	MaxReads    int           // the maximum number of simultaneous calls, for Snapshots and for Find each; default 2
 	MaxWrites   int           // the maximum number of simultaneous calls of Apply; default 1
 	CallTimeout time.Duration // the timeout of one call; default 10s
 
-	// RetryReads repeats each read of a failed call by itself. It is for a store on several servers, where a server
-	// that is away must not make the reads on the other servers fail. Changes of a failed call are always repeated.
+	// RetryReads repeats each read of a failed call in a call of its own. It is for a store on several servers: while
+	// one server cannot be reached, the reads on the other servers must not fail. Changes of a failed call are always
+	// repeated.
 	RetryReads bool
 
 	// Observe is called before each batch. The argument call is "view" (Snapshots), "find", "apply" or "stock", and
@@ -72,7 +74,8 @@ type inner = tasks.Store
 //
 // A caller whose context ends returns within 50 ms. The running call continues, because a commit must not be
 // interrupted and other callers wait for it. The exception is a single Snapshots or Find with a deadline, which runs in
-// the goroutine of its caller. After a cancellation such a call returns its result, at the latest at the deadline.
+// the goroutine of its caller. A cancellation does not end such a call. It returns its result, at the latest at the
+// deadline.
 type Store struct {
 	inner
 	snapshots *batch.Batcher[keys.Code, tasks.Snapshot]

@@ -147,12 +147,12 @@ func (s *Store) Lease(ctx context.Context, _ string, n int, ttl time.Duration) (
 	return snapshots, nil
 }
 
-// due returns up to n open tasks to lease, the longest due first. Times more than 2×ttl in the future come from a clock
-// that was set back later. A lease that ends that far in the future counts as expired. A task whose newest event is
-// that far in the future counts as due.
+// due returns up to n open tasks to lease, the longest due first. A time more than 2×ttl in the future was written
+// before the clock was set back. A lease that ends that far in the future counts as expired. A task whose newest event
+// is that far in the future counts as due.
 func (s *Store) due(n int, ttl time.Duration) []tasks.Task {
 	now := s.now()
-	latest := now.Add(2 * ttl) // a later time comes from a clock that was set back
+	latest := now.Add(2 * ttl) // a later time was written before the clock was set back
 	var due []tasks.Task
 	for _, t := range s.tasks {
 		if t.Open() && (!t.LeasableAt().After(now) || t.LeasedUntil.After(latest) || t.LeasedUntil.IsZero() && s.lastDecided(t).After(latest)) {
@@ -233,7 +233,7 @@ type deliveryKey struct {
 	country    stock.Country
 }
 
-// A queued delivery has the end of its lease in leasedUntil, which is zero without a lease.
+// A queued holds a queued delivery and the end of its lease. Without a lease, leasedUntil is zero.
 type queued struct {
 	outbox.QueuedDelivery
 	leasedUntil time.Time
