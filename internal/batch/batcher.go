@@ -19,7 +19,7 @@ import (
 //
 //	Do ─▶ queued ─▶ in a batch ─▶ completed ─▶ Do returns
 //	        │           │              ▲
-//	        └───────────┴──────────────┘ its context has ended, as a slow call notices
+//	        └───────────┴──────────────┘ its context has ended (a slow call checks this)
 //
 // The states of a goroutine that sends batches are:
 //
@@ -33,14 +33,14 @@ import (
 // goroutine that sends batches. The caller sends the request inline, and leaves the requests that arrive in the
 // meantime to a new goroutine.
 //
-// A goroutine starts only while no other one is fast and fewer than MaxInFlight run. The fast goroutine takes the
-// queued requests after its call, so no request is forgotten.
+// A goroutine starts only while no other goroutine is fast and fewer than MaxInFlight goroutines run. The fast
+// goroutine takes the queued requests after its call, so no request is forgotten.
 type Batcher[Q, R any] struct {
 	Call              func(ctx context.Context, items []Q) ([]R, error) // returns one result for each item
 	MaxBatch          int                                               // the maximum number of items in one call
 	MaxInFlight       int                                               // the maximum number of simultaneous calls
 	CallTimeout       time.Duration                                     // the timeout of one call
-	RetryIndividually bool                                              // if a batch fails, send each of its items again by itself
+	RetryIndividually bool                                              // if a batch fails, send each of its items again in a call of its own
 	AllowInline       bool                                              // run a single request in the goroutine of its caller
 
 	mu           sync.Mutex
@@ -95,8 +95,9 @@ func (b *Batcher[Q, R]) release() {
 	b.fastInFlight--
 }
 
-// Do sends one item, and returns its result as a slice of length one. If ctx ends first, Do returns the error of
-// ctx within 50 ms. The item may or may not have been sent then.
+// Do sends one item, and returns its result as a slice of length one. If ctx ends first, Do returns the error of ctx
+// within 50 ms. The item may or may not have been sent then. The exception is an inline call (AllowInline), which a
+// cancellation does not end.
 func (b *Batcher[Q, R]) Do(ctx context.Context, item Q) ([]R, error) {
 	r, start := b.enqueue(ctx, item)
 	if start {
@@ -105,8 +106,8 @@ func (b *Batcher[Q, R]) Do(ctx context.Context, item Q) ([]R, error) {
 		}
 		go b.runLoop()
 	}
-	// Do does not select on ctx.Done, which would cost a timer per caller. Instead, a slow call completes the requests of
-	// all callers whose context has ended.
+	// Do does not select on ctx.Done, because a context may create a timer only if Done is called. Instead, a slow call
+	// completes the requests of all callers whose context has ended.
 	got := <-r.done
 	return got.Value, got.Err
 }
@@ -178,13 +179,13 @@ func (b *Batcher[Q, R]) runLoop() {
 }
 
 // takeBatch removes the next batch from the queue. It returns nil, and releases the goroutine, if no request is queued.
-// It does the same if another goroutine is fast too, because that one takes the requests.
+// It does the same if another goroutine is fast too, because the other goroutine takes the queued requests.
 func (b *Batcher[Q, R]) takeBatch() []request[Q, R] {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n := min(len(b.queue), b.MaxBatch)
 	if n == 0 {
-		b.queue = nil // frees the array, which a load peak has made large
+		b.queue = nil // frees the array, which may be large after a load peak
 	}
 	if n == 0 || b.fastInFlight > 1 {
 		b.release()
@@ -196,8 +197,8 @@ func (b *Batcher[Q, R]) takeBatch() []request[Q, R] {
 }
 
 // send sends a batch in one call and completes its requests. It leaves out the requests whose context has ended. If the
-// call fails, its outcome is not known. Then send repeats each request by itself if b.RetryIndividually is set, unless
-// the context of that request has ended by then.
+// call fails, its outcome is not known. If b.RetryIndividually is set, send then repeats each request in a call of its
+// own, unless the context of that request has ended by then.
 func (b *Batcher[Q, R]) send(batch []request[Q, R]) {
 	live := make([]request[Q, R], 0, len(batch))
 	items := make([]Q, 0, len(batch))

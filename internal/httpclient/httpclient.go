@@ -50,7 +50,8 @@ func isLoopback(host string) bool {
 
 // NewTransport returns a transport that uses the proxy that the environment names. It keeps up to maxIdle idle
 // connections to each host, each for the duration idle. The timeout of the dialer also limits the TLS handshake.
-// Response headers have up to 64 KiB. Responses are not compressed, so that size limits apply to what arrives.
+// Response headers have up to 64 KiB. The transport does not decompress responses, because a small compressed response
+// could become very large.
 func NewTransport(dialer *net.Dialer, maxIdle int, idle time.Duration) *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
@@ -191,7 +192,8 @@ func (t *Trace) Reset() {
 
 // A Transport records in the [Trace] of a request what its RoundTripper does.
 //
-// It hides the method CloseIdleConnections, which go-retryablehttp would otherwise call at each failure.
+// A Transport does not have the method CloseIdleConnections, because go-retryablehttp would call that method at each
+// failure.
 type Transport struct{ RoundTripper http.RoundTripper }
 
 // RoundTrip implements [http.RoundTripper].

@@ -17,12 +17,12 @@ func Marshal(value any) ([]byte, error) {
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), err
 }
 
-// ErrObject reports that a text is not one JSON object.
+// ErrObject means that the input is not exactly one JSON object.
 var ErrObject = errors.New("not one JSON object")
 
-// DecodeObject reads one JSON object, and nothing else, from in. For each field of the object it calls the function
-// field with the field's name. The function must decode the field's value from in. If the function returns an error,
-// DecodeObject returns the error immediately.
+// DecodeObject reads one JSON object, and nothing else, from in. For each name in the object it calls the function
+// field, which must decode the value of that name from in. If the function returns an error, DecodeObject returns the
+// error immediately.
 func DecodeObject(in *json.Decoder, field func(name string) error) error {
 	if begin, err := in.Token(); err != nil || begin != json.Delim('{') {
 		return ErrObject

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// A Counter counts tests of logins. A test is a task with a key whose login the provider may have checked. Set the
-// exported fields before the first use. A Counter is safe for concurrent use.
+// A Counter counts tests of logins. A test is a task with a key and with a login that the provider may have checked.
+// Set the exported fields before the first use. A Counter is safe for concurrent use.
 type Counter struct {
 	Now    func() time.Time
 	Window time.Duration // the period in which the tests of a login are counted; it starts with the first test
-	PerKey time.Duration // how long a login is remembered for a key, from its last test
+	PerKey time.Duration // how long the counter remembers a login of a key after the last test of the login with the key
 
 	mu     sync.Mutex
 	logins map[string]window
@@ -50,8 +50,8 @@ func (c *Counter) Count(login, key string) (tests, logins int) {
 	return w.tests, logins
 }
 
-// Release takes back a test of a login with a key. If all is true, it takes back all tests of the login, and removes
-// the login from the logins of the key.
+// Release subtracts a test of a login with a key. If all is true, it deletes the count of all tests of the login, and
+// removes the login from the logins of the key.
 func (c *Counter) Release(login, key string, all bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

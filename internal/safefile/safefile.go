@@ -56,7 +56,8 @@ func CheckOthers(path string, info fs.FileInfo) error {
 	return errReadable
 }
 
-// isClosed reports whether others cannot enter a folder above the file. It resolves links, which protect nothing.
+// isClosed reports whether others cannot enter a folder above the file. It resolves symbolic links first, because only
+// the folders of the real path protect the file.
 func isClosed(path string) bool {
 	path, err := filepath.Abs(path)
 	if err == nil {

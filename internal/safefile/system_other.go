@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// hasModes is false, because Windows makes up the modes of files.
+// hasModes is false, because the modes that Windows reports are not the permissions of the file.
 const hasModes = false
 
 func hasOtherNames(fs.FileInfo) bool { return true }
@@ -19,8 +19,8 @@ func ChownLike(*os.File, fs.FileInfo) error { return nil }
 // SyncFolder does nothing, because folders cannot be synced on this system.
 func SyncFolder(string) error { return nil }
 
-// OpenTemp creates the new file path for [Write]. If another process uses it or has left it, the error is
-// [fs.ErrExist].
+// OpenTemp creates a new file at path for [Write]. If a file exists there, which another process uses or has left, the
+// error is [fs.ErrExist].
 func OpenTemp(path string, _ time.Duration) (temp *os.File, unlock func(), err error) {
 	temp, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	return temp, func() {}, err

@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// hasModes reports whether the modes of files are real permissions.
+// hasModes is true, because the modes of files are real permissions on this system.
 const hasModes = true
 
 // hasOtherNames reports whether the file may have a hard link in another folder.

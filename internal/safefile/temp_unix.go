@@ -15,9 +15,9 @@ import (
 // lockPoll is the time between two attempts to lock a file.
 const lockPoll = 10 * time.Millisecond
 
-// OpenTemp opens the new file path for [Write], and locks it until unlock is called after Write. While another process
-// has the lock, OpenTemp waits for up to the given time, and then returns [fs.ErrExist]. When a process dies, its lock
-// ends. OpenTemp then overwrites the file that the dead process has left.
+// OpenTemp opens a new file at path for [Write], and locks it until the caller calls unlock after Write. While another
+// process has the lock, OpenTemp waits for up to the given time, and then returns [fs.ErrExist]. When a process dies,
+// its lock ends. OpenTemp then overwrites the file that the dead process has left.
 func OpenTemp(path string, wait time.Duration) (temp *os.File, unlock func(), err error) {
 	for deadline := time.Now().Add(wait); ; time.Sleep(lockPoll) {
 		lock, err := tryLock(path)
@@ -35,7 +35,7 @@ func OpenTemp(path string, wait time.Duration) (temp *os.File, unlock func(), er
 // openLocked opens the locked file once more, because [Write] closes temp before the rename, and the lock must last
 // until after the rename.
 func openLocked(lock *os.File, path string) (temp *os.File, unlock func(), err error) {
-	unlock = func() { _ = lock.Close() } // nothing was written with it
+	unlock = func() { _ = lock.Close() } // Close loses nothing, because Overwrite flushes the zeros that it writes
 	if err := Overwrite(lock); err != nil {
 		unlock()
 		return nil, nil, err
@@ -70,7 +70,7 @@ func tryLock(path string) (*os.File, error) {
 }
 
 // checkLocked reports whether path no longer names the locked file, because the last owner of the lock has renamed it.
-// The error is [fs.ErrExist] if the locked file belongs to another user or has another name.
+// The error is [fs.ErrExist] if the locked file belongs to another user or has a second hard link.
 func checkLocked(lock *os.File, path string) (renamed bool, err error) {
 	info, err := lock.Stat()
 	if err != nil {
@@ -98,7 +98,7 @@ func OpenReplaced(path string) (*os.File, error) {
 		return nil, nil //nolint:nilnil // the other name keeps the content
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if errors.Is(err, fs.ErrPermission) && os.Chmod(path, info.Mode().Perm()|0o200) == nil { // the owner's file of mode 0400
+	if errors.Is(err, fs.ErrPermission) && os.Chmod(path, info.Mode().Perm()|0o200) == nil { // the file has mode 0400: its owner may change the mode, and then open it
 		return os.OpenFile(path, os.O_WRONLY, 0)
 	}
 	return f, err
