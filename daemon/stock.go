@@ -69,7 +69,7 @@ type stockCache struct {
 	latest     atomic.Pointer[cached]
 }
 
-// A cached is a response body, and the read of the store from which it was made.
+// A cached value holds a response body, and the result of the read from which the body was made.
 type cached struct {
 	levels     []stock.Level
 	body       []byte

@@ -97,9 +97,10 @@ func (s session) apply(ctx context.Context, changes []tasks.Change) ([]error, er
 }
 
 // lockAndCheck locks the rows of the changes, calls the Decide of each change that has one, and checks each change. It
-// returns a changeset with the rows of the accepted changes, which the caller must write, and one error per change. The
-// snapshots and plans to read do not depend on the locked rows, so all queries go in one round trip. Locks and reads
-// are separate statements, because a statement sees the rows as they were before it waited for a lock.
+// returns a changeset with the rows of the accepted changes, which the caller must write, and one error per change.
+//
+// All queries go in one round trip, because the locked rows do not determine what to read. The reads are statements of
+// their own after the locks. In one statement, they would see the rows as these were before the wait for a lock.
 func (s session) lockAndCheck(ctx context.Context, run query.Runner, changes []tasks.Change) (changeset, []error, error) {
 	cs := newChangeset()
 	at, plans := time.Time{}, map[string]stock.Plan{}

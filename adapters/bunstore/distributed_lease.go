@@ -45,7 +45,8 @@ func (d distributed) lease(ctx context.Context, read, write query.Runner, worker
 	return nil, nil
 }
 
-// chooseCandidates returns up to n candidates, the longest due first. After a collision it chooses at random.
+// chooseCandidates returns up to n candidates, the longest due first. If another daemon has recently leased
+// some of its candidates first, it chooses at random.
 func (d distributed) chooseCandidates(ctx context.Context, run query.Runner, n int, times query.Args) (candidates, error) {
 	if d.contention.Load() <= 0 {
 		return readCandidates(ctx, run, n, times)

@@ -167,7 +167,7 @@ type deliveryQueueModel struct {
 	queueColumns
 }
 
-// queueColumns lack leased_until, because only SQL reads that column.
+// queueColumns lack leased_until, because no Go code reads that column.
 type queueColumns struct {
 	Subscriber string        `bun:"listener,pk"`
 	Code       keys.Code     `bun:"code,pk"`

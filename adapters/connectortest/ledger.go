@@ -30,7 +30,7 @@ type Effect struct {
 	Count   int           `json:"-"`       // how often the work was done: more than once is an error
 }
 
-// A ledger has the requests and the work of a provider.
+// A ledger records the requests that a provider has received, and their effects.
 type ledger struct {
 	mu         sync.Mutex
 	file       *os.File // the file of requests and effects; nil: requests are kept in memory

@@ -172,16 +172,16 @@ func (a reply) readable(kind tasks.Kind) error {
 	return fmt.Errorf("%s: answer 200 with an outcome such as invalid_credentials", a.Note)
 }
 
-// refused returns an error unless the answer is a 4xx that ends a task. The error begins with the text of the argument
-// sent, which describes the request.
-func (a reply) refused(sent string) error {
+// refused returns an error unless the answer is a 4xx that ends a task. The error begins with the description of the
+// request.
+func (a reply) refused(description string) error {
 	if a.Effect == tasks.Refused {
 		return nil
 	}
 	if a.Effect == tasks.Settled {
-		return fmt.Errorf("%s got the outcome %.40q: answer 400", sent, a.Outcome)
+		return fmt.Errorf("%s got the outcome %.40q: answer 400", description, a.Outcome)
 	}
-	return fmt.Errorf("%s got %s, so keyseat would repeat it: answer 400", sent, a.Note)
+	return fmt.Errorf("%s got %s, so keyseat would repeat it: answer 400", description, a.Note)
 }
 
 // login returns the login of the test account whose tasks succeed, or else [TestLogin]. Success is better for a check,

@@ -73,7 +73,7 @@ func requireHA(t testing.TB) string {
 	bin, err := findBinaries()
 	requirePostgres(t, err)
 	for _, program := range []string{"patroni", "etcd"} {
-		// Other systems than Linux have only one loopback address, so CI does not install the programs there.
+		// The test needs several loopback addresses, which only Linux has. So CI installs the programs only on Linux.
 		if _, err := exec.LookPath(program); err != nil && runtime.GOOS != "linux" {
 			t.Skip("SKIPPED, NOTHING WAS TESTED: " + program + " needs Linux here")
 		}

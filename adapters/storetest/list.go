@@ -122,7 +122,7 @@ func (f fixture) shop() {
 	f.plan("de-1", "DE", 9)
 	f.rules.Attempts = 1
 	f.accept(tasks.Upgrade, "b", "US")
-	f.must(f.apply(f.settle(f.lease(), tasks.ConnectorResult{}, false))) // the slot becomes suspect
+	f.must(f.apply(f.settle(f.lease(), tasks.ConnectorResult{}, false))) // so the state of the slot is [stock.Suspect]
 	f.finish(tasks.Upgrade, "B", tasks.WrongAddress)
 	f.finish(tasks.Upgrade, "-", tasks.AlreadyPremium)
 	f.finish(tasks.Upgrade, "B", tasks.Success)

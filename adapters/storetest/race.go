@@ -122,7 +122,7 @@ func (f fixture) race(n int, do func(i int) (verdicts []error, err error), allow
 	return won
 }
 
-// queueUpgrades issues n keys, creates the plan p with n slots, and opens an upgrade of each key.
+// queueUpgrades issues n keys, creates a plan "p" with n slots, and opens an upgrade of each key.
 func (f fixture) queueUpgrades(n int) {
 	f.Helper()
 	codes := numbered("K", n)

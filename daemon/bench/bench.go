@@ -49,7 +49,7 @@ type options struct {
 	keyseatd string   // the path of the program; "": bench builds it from the checkout
 	settings []string // further settings of PostgreSQL
 	profile  string   // the folder for CPU profiles of keyseatd; "": no profiles
-	growth   int      // the number of keys of the larger store; 0: bench measures the rows instead
+	growth   int      // compare a store of this number of keys with a small one; 0: measure the rows
 }
 
 func parseOptions(args []string) (o options, err error) {

@@ -67,7 +67,7 @@ func (b *bench) measureStore(ctx context.Context, n int) []measurement {
 	return g.measurements
 }
 
-// vacuum measures one VACUUM after the upgrades, and then the latency of info while one VACUUM follows another.
+// vacuum measures one VACUUM after the upgrades, and then the latency of the call info while one VACUUM follows another.
 func (g *growth) vacuum(ctx context.Context) {
 	dead := query[int](ctx, g.url, "SELECT sum(n_dead_tup)::bigint FROM pg_stat_user_tables")
 	start := time.Now()

@@ -43,7 +43,7 @@ func respond(w http.ResponseWriter, body []byte, err error) {
 	_, _ = w.Write(body) // the client may have disconnected
 }
 
-// An infoResponse is a response to info with the fields that keyseatd sends for a key in use.
+// An infoResponse is a response to the call info with the fields that keyseatd sends for a key in use.
 type infoResponse struct {
 	Status   string     `json:"status"`
 	Message  string     `json:"message"`

@@ -163,7 +163,7 @@ func (d *delaySetup) measureOther(ctx context.Context, n int) []time.Duration {
 // occupy sends a daemon its first request, and waits until the daemon has leased the task.
 func (d *delaySetup) occupy(ctx context.Context, addr string, next generator) {
 	c := must(dial(ctx, addr))
-	defer func() { _ = c.conn.Close() }() // the measurement is over
+	defer func() { _ = c.conn.Close() }() // the response has been read
 	r := &request{}
 	next(r)
 	check(c.doChecked(r))

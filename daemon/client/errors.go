@@ -99,14 +99,14 @@ const (
 	statusSuccess  = "success"
 )
 
-// refusals lists the refusals that a response reports with statusError. The sentence of the response identifies the
+// refusals lists the refusals that a response reports with statusError. The message of the response identifies the
 // refusal.
 var refusals = []tasks.Refusal{
 	tasks.PasswordMissing, tasks.PasswordWeak, tasks.LoginMissing, tasks.CountryInvalid, tasks.EmailInvalid,
 	tasks.KeyGone, tasks.UpgradeOpen, tasks.RenewOpen, tasks.KeyUsed, tasks.KeyUnused, tasks.KeyLegacy,
 }
 
-// A statusBody is the body of every response except those of info and stock.
+// A statusBody is the body of every response except those to the calls info and stock.
 type statusBody struct {
 	Status  string `json:"status"`
 	Message string `json:"message"`

@@ -157,7 +157,7 @@ func (o outcomeChart) RangeURL(name string) string {
 	return "/?" + query.Encode()
 }
 
-// url returns the path of the list of the tasks of the group since a time.
+// url returns the path of the page that lists the group's tasks since a time.
 func (g outcomeGroup) url(filter stats.Filter, since time.Time) string {
 	query := filterQuery(filter)
 	if g.Name == "open" {

@@ -16,7 +16,7 @@ const maxDurations = 2000
 type durationChart struct {
 	Kinds   []kindDurations
 	Buckets []durationBucket
-	Tasks   int  // number of tasks in the chart, each with one attempt
+	Tasks   int  // number of tasks in the chart: one attempt of each is counted
 	Limited bool // there may be older tasks that were not read
 }
 

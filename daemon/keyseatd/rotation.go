@@ -161,7 +161,7 @@ func masterKeyAge(ring *keyring.Ring) (age time.Duration, known bool) {
 	return max(0, faultinject.Now().Sub(all[0].Created)), true
 }
 
-const oldMasterKey = 7 * 24 * time.Hour // the age at which the doctor warns of a master key
+const oldMasterKey = 7 * 24 * time.Hour // the age at which the command doctor warns that a master key is old
 
 // printMasterKeyAge prints a warning if the ring's first key, which encrypts, is old or has no known age.
 func printMasterKeyAge(ring *keyring.Ring, to io.Writer) {

@@ -46,8 +46,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Tracer makes the decorators, and joins their spans. All decorators of an engine must be of one Tracer. Use [New] to
-// make a Tracer. A Tracer is safe for concurrent use.
+// A Tracer makes decorators of the handler, the store and the connector, and joins their spans. One Tracer must make all
+// decorators of an engine. Use [New] to make a Tracer. A Tracer is safe for concurrent use.
 type Tracer struct {
 	provider trace.TracerProvider
 	tracer   trace.Tracer

@@ -170,8 +170,9 @@ func lowStockEvent(subscriber string, occasion int64, at time.Time, l lowStock) 
 	return Event{ID: id(StockLow, subscriber, string(l.Country), strconv.FormatInt(occasion, 10)), Type: StockLow, At: at, Data: l}
 }
 
-// id derives the permanent id of an event from the change that wrote its history entry. It does not use a sequence
-// number, because the same numbers occur again after a restore from a backup. The id does not reveal a key.
+// id derives the permanent id of an event from its type and from parts that name its cause, such as the id of a
+// change. It does not use a sequence number, because the same numbers occur again after a restore from a backup. The id
+// does not reveal a key.
 func id(t Type, parts ...string) string {
 	sum := sha256.Sum256([]byte(string(t) + "\x00" + strings.Join(parts, "\x00")))
 	return "evt_" + hex.EncodeToString(sum[:16])

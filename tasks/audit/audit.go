@@ -41,8 +41,8 @@ type Inspector interface {
 	// [stock.ErrSlotState] if the plan has fewer slots than the correction needs.
 	FixCounters(ctx context.Context, c CounterFix) error
 
-	// LevelAudits returns two sums for each country, as of one moment: the stored sums and the sums over the country's
-	// plans. A store that keeps no sums returns no audit.
+	// LevelAudits returns the numbers of slots of each country twice, as of one moment: as they are stored, and added up
+	// over the country's plans. A store that keeps no sums returns no audit.
 	LevelAudits(ctx context.Context) ([]LevelAudit, error)
 
 	// FixLevel sets the stored sums of a country to the sums over its plans.

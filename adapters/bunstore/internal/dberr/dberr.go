@@ -46,7 +46,7 @@ type wrapped struct {
 func (e wrapped) Error() string { return e.text }
 func (e wrapped) Unwrap() error { return e.cause }
 
-// A Refusal is an error for the operator. [Wrap] adds nothing to its text.
+// A Refusal is an error whose text is complete as the operator reads it: [Wrap] adds nothing.
 type Refusal string
 
 // Error returns the text.

@@ -21,7 +21,7 @@ type description struct {
 	what   string // what happened
 	code   string // the database's name for the error, or ""
 	advice string // what the operator can do, or ""
-	placed bool   // the field what already names the file or server
+	placed bool   // whether the text in what names the file or server already
 	cause  error  // the field cause of [wrapped]
 }
 

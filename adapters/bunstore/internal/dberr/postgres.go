@@ -21,8 +21,8 @@ var quotesNothing = []string{
 	pgerrcode.InsufficientPrivilege, pgerrcode.DuplicatePreparedStatement, pgerrcode.DataCorrupted, pgerrcode.IndexCorrupted,
 }
 
-// quotesNames lists codes whose messages name a table or the like. A value of a statement can be such a name, as in
-// 'x'::regclass. Therefore the description shows only names that begin with keyseat_.
+// quotesNames lists codes whose messages name a table or the like. A stored value can appear as such a name, as
+// in 'x'::regclass. So that no value is shown, a text has only names that begin with keyseat_.
 var quotesNames = []string{
 	pgerrcode.UndefinedTable, pgerrcode.UndefinedColumn, pgerrcode.UndefinedFunction, pgerrcode.UndefinedObject,
 	pgerrcode.DuplicateTable, pgerrcode.DuplicateColumn, pgerrcode.DuplicateObject, pgerrcode.DuplicateSchema,

@@ -26,8 +26,8 @@ type column interface {
 	value() any // string, int64, bool, time.Time, []byte; or nil for NULL
 }
 
-// columnOfType returns the type of PostgreSQL for a type of Go, and the [column] of a field of that type. It returns
-// nil for a type without a column.
+// columnOfType returns two things for a type of Go: the name of the type in PostgreSQL, and a function that makes the
+// [column] of a field. Both are zero if no column can have the type.
 func columnOfType(t reflect.Type) (kind string, of func(field reflect.Value) column) {
 	switch t {
 	case reflect.TypeFor[time.Time]():
