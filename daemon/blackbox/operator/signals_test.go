@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -239,6 +240,9 @@ func TestSIGHUPInterruptsCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _, _ = in.Close(), silent.Close() }() // nothing was written
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP) // a test that runs under nohup would pass the ignored signal on to the command
+	defer signal.Stop(hup)
 	cmd, stderr := s.Command("keys", "import", "-"), new(harness.LogBuffer)
 	cmd.Stdin, cmd.Stderr = in, stderr
 	if err := cmd.Start(); err != nil {
