@@ -66,9 +66,6 @@ func defaultTo[T int | time.Duration](value, missing T) T {
 	return value
 }
 
-// inner is an alias, so that the field is not exported. A Store has the methods Lease and Extend of this field.
-type inner = tasks.Store
-
 // A Store is a [tasks.Store] around another one. Any number of goroutines may use it simultaneously. It has
 // goroutines of its own only while calls run.
 //
@@ -77,7 +74,7 @@ type inner = tasks.Store
 // the goroutine of its caller. A cancellation does not end such a call. It returns its result, at the latest at the
 // deadline.
 type Store struct {
-	inner
+	inner     tasks.Store
 	snapshots *batch.Batcher[keys.Code, tasks.Snapshot]
 	finds     *batch.Batcher[keys.Code, keys.Key]
 	applies   *batch.Batcher[tasks.Change, error]
@@ -133,6 +130,16 @@ func (s *Store) Apply(ctx context.Context, changes []tasks.Change) ([]error, err
 		return s.inner.Apply(ctx, changes)
 	}
 	return s.applies.Do(ctx, changes[0])
+}
+
+// Lease implements [tasks.Store].
+func (s *Store) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
+	return s.inner.Lease(ctx, worker, n, ttl)
+}
+
+// Extend implements [tasks.Store].
+func (s *Store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
+	return s.inner.Extend(ctx, refs, ttl)
 }
 
 // Stock implements [tasks.Store]. Callers that share a call share the slice, so they must not change it.
