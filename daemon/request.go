@@ -107,16 +107,21 @@ func parse(r *http.Request) (request, *response) {
 	}
 	text := isText(query) && isText(body)
 	maps.Copy(query, body) // no known parameter has values in both
-	named := slices.DeleteFunc(slices.Clone(calls), func(call string) bool { return !query.Has(call) })
+	call, named := "", 0
+	for _, name := range calls {
+		if query.Has(name) {
+			call, named = name, named+1
+		}
+	}
 	switch {
-	case len(named) != 1:
+	case named != 1:
 		return request{}, badRequest("Exactly one of info, renew, upgrade and stock must be named")
 	case !text:
 		return request{}, badRequest("The parameters are not UTF-8 text")
 	case slices.ContainsFunc(knownParams, func(name string) bool { return conflicting(query[name]) }):
 		return request{}, badRequest("A parameter is given twice with different values")
 	}
-	return request{named[0], query}, nil
+	return request{call, query}, nil
 }
 
 func badRequest(text string) *response { return invalid(http.StatusBadRequest, text) }

@@ -202,9 +202,11 @@ func (r *request) checkPlans(f *fileImport, text []byte) error {
 		rows = append(rows, row)
 	}
 	err := csvfile.PreviewPlans(r.req.Context(), r.AdminStore, rows, func(row csvfile.Result[stock.PlanEdit], before, after stock.Plan) error {
-		v := verdict{row.Line, row.Value.ID, after.Country, csvfile.PlanEffect(before, after, r.Now()), row.Err != nil}
+		v := verdict{Line: row.Line, ID: row.Value.ID, Country: after.Country, Invalid: row.Err != nil}
 		if v.Invalid {
 			v.Verdict = row.Err.Error()
+		} else {
+			v.Verdict = csvfile.PlanEffect(before, after, r.Now())
 		}
 		f.add(v)
 		return nil

@@ -226,12 +226,21 @@ type Bucket struct {
 func (m *Recorder) ConnectorStats() []ConnectorStats {
 	registry := prometheus.NewRegistry() // gathering m.registry would also query the database
 	registry.MustRegister(m.connectorSeconds)
-	families, _ := registry.Gather() // fails only if several collectors contradict each other
+	families, err := registry.Gather()
+	if err != nil {
+		return nil
+	}
 	var all []ConnectorStats
 	for _, family := range families {
 		for _, metric := range family.GetMetric() {
-			h, labels := metric.GetHistogram(), metric.GetLabel() // the labels are sorted by name: effect, kind
-			s := ConnectorStats{tasks.Kind(labels[1].GetValue()), labels[0].GetValue(), h.GetSampleCount(), toDuration(h.GetSampleSum()), nil}
+			h, labels := metric.GetHistogram(), map[string]string{}
+			for _, label := range metric.GetLabel() {
+				labels[label.GetName()] = label.GetValue()
+			}
+			s := ConnectorStats{
+				Kind: tasks.Kind(labels["kind"]), Effect: labels["effect"],
+				Count: h.GetSampleCount(), Total: toDuration(h.GetSampleSum()),
+			}
 			for _, b := range h.GetBucket() {
 				s.Buckets = append(s.Buckets, Bucket{toDuration(b.GetUpperBound()), b.GetCumulativeCount()})
 			}
