@@ -21,7 +21,7 @@ type Attempt struct {
 }
 
 // Settle decides how the snapshot's open task continues after an attempt. The task ends, has a later attempt, or
-// continues with another plan. If the change claims a slot and there is none, the caller calls Settle again with empty
+// continues with another plan. If the change claims a slot and no slot is free, the caller calls Settle again with empty
 // = true. The id becomes that of the change.
 //
 // If the account cannot be decrypted, the task is tried again until the deadline, because this daemon may lack a master

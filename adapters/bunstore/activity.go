@@ -29,6 +29,7 @@ type activityColumns struct {
 }
 
 // RecordActivity implements [activity.Store]. In a distributed store all entries are on one server.
+// Without WHERE true, SQLite would read ON CONFLICT as the condition of a join.
 func (s *Store) RecordActivity(ctx context.Context, e activity.Entry) error {
 	_, err := s.execInTx(ctx, query.Args{"e": activityTable.Rows([]activity.Entry{e})}, `
 		WITH @e INSERT INTO keyseat_activity (`+activityTable.Columns.List("%")+`)

@@ -42,7 +42,7 @@ func NewAdmin(base string, token tasks.Secret, o Options) (*Admin, error) {
 
 // The types of the admin API are those of package view, which describes their fields.
 type (
-	// A Time embeds a [time.Time]. The zero Time means that the daemon does not know the time, or that there is none.
+	// A Time embeds a [time.Time]. The zero Time means that the daemon knows no time, or that the event has not happened.
 	Time = view.Time
 	// A Key is a key as an operator sees it. A zero time means that the time is not known. The code is masked, such as
 	// "…GJ5KN", if the role of the token does not show it.

@@ -55,7 +55,7 @@ type chartSelection struct {
 	stats.Filter
 }
 
-// findRange returns the range with the given name, or the first range if there is none.
+// findRange returns the range with the given name, or the first range if no range has the name.
 func findRange(name string) chartRange {
 	i := slices.IndexFunc(chartRanges, func(r chartRange) bool { return r.Name == name })
 	return chartRanges[max(i, 0)]
