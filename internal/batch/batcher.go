@@ -101,7 +101,7 @@ func (b *Batcher[Q, R]) release() {
 func (b *Batcher[Q, R]) Do(ctx context.Context, item Q) ([]R, error) {
 	r, start := b.enqueue(ctx, item)
 	if start {
-		if deadline, has := ctx.Deadline(); has && b.AllowInline && b.takeIfOnly() {
+		if deadline, has := ctx.Deadline(); has && b.AllowInline && b.takeIfOnly(r) {
 			return b.runInline(ctx, deadline, item)
 		}
 		go b.runLoop()
@@ -132,13 +132,14 @@ func (b *Batcher[Q, R]) enqueue(ctx context.Context, item Q) (r request[Q, R], s
 	return r, b.acquire()
 }
 
-// takeIfOnly yields once, so that goroutines that are ready to run can add requests. If the caller's request is
-// still the only one, takeIfOnly removes it from the queue and returns true.
-func (b *Batcher[Q, R]) takeIfOnly() bool {
+// takeIfOnly yields once, so that goroutines that are ready to run can add requests. If the caller's request r is
+// still the only one, takeIfOnly removes it from the queue and returns true. The only request may be another one,
+// because a slow call removes r from the queue when the context of r has ended.
+func (b *Batcher[Q, R]) takeIfOnly(r request[Q, R]) bool {
 	runtime.Gosched()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.queue) != 1 {
+	if len(b.queue) != 1 || b.queue[0].done != r.done {
 		return false
 	}
 	b.queue = nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -80,5 +81,51 @@ func TestDoReturnsWhenItsContextEnds(t *testing.T) {
 		if r := <-b.Start(t.Context(), 2); r.Err != nil || time.Since(start) != 2*time.Second {
 			t.Errorf("%v after %v", r, time.Since(start))
 		}
+	})
+}
+
+// A pausedCtx is a context whose Deadline takes a while, like a goroutine that gets no processor.
+type pausedCtx struct {
+	context.Context
+	pause time.Duration
+}
+
+func (c pausedCtx) Deadline() (time.Time, bool) {
+	time.Sleep(c.pause)
+	return c.Context.Deadline()
+}
+
+// TestInlineCallTakesOnlyItsOwnItem cancels a caller that is about to send its item inline. The slow call removes the
+// item from the queue, and then another caller adds an item. That caller must get its result.
+func TestInlineCallTakesOnlyItsOwnItem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		call := func(_ context.Context, items []int) ([]int, error) {
+			time.Sleep(time.Second)
+			return items, nil
+		}
+		b := &batch.Batcher[int, int]{Call: call, MaxBatch: 9, MaxInFlight: 2, CallTimeout: time.Minute, AllowInline: true}
+		slow := b.Start(t.Context(), 1)
+		time.Sleep(10 * time.Millisecond) // now the call is slow, so another one may start
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		ctx = pausedCtx{ctx, 100 * time.Millisecond}
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, err := b.Do(ctx, 2); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("the cancelled caller: %v", err)
+			}
+		})
+		time.Sleep(80 * time.Millisecond)
+		other := b.Start(t.Context(), 3)
+		wg.Wait()
+		select {
+		case r := <-other:
+			if r.Err != nil || r.Value[0] != 3 {
+				t.Error(r)
+			}
+		case <-time.After(time.Minute):
+			t.Error("the other item was lost")
+		}
+		<-slow
 	})
 }
