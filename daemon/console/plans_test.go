@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/console"
@@ -128,6 +129,20 @@ func TestPlansNeedWrite(t *testing.T) {
 	if s.plan("p").Size != 2 {
 		t.Errorf("%+v", s.plan("p"))
 	}
+}
+
+// TestPlansOutOfStock checks that the overview lists an expired plan with the slots that nobody can buy.
+func TestPlansOutOfStock(t *testing.T) {
+	s := newFixture(t, func(*console.Options) {})
+	s.importPlan("p", 7)
+	if err := s.store.EditPlans(t.Context(), []stock.PlanEdit{{ID: "p", ExpiresAt: s.now}}); err != nil {
+		t.Fatal(err)
+	}
+	*s.now = s.now.Add(time.Minute)
+	page := s.get(200, "/", s.signIn())
+	_, row, _ := strings.Cut(page, `<th scope="row" class="code">p</th>`)
+	row, _, _ = strings.Cut(row, "</tr>")
+	s.expect(row, []string{">expired<", `<td class="n">7</td>`}, nil)
 }
 
 // TestStock checks that the overview shows the ten emptiest countries with their marks, and links to the others.
