@@ -55,3 +55,10 @@ test("a refusal is a ProblemError, and has no secret", async () => {
   const away = await failed(new Client(base, { fetch: page }).stock());
   assert.deepEqual([away.status, away.code, away.retryAfter], [503, undefined, 7]);
 });
+
+// A browser rejects a call of fetch as a method of another object with "Illegal invocation".
+test("fetch is not called as a method of the client", async () => {
+  const strict = function (...args) { assert.equal(this, undefined); return fetch(...args); };
+  await new Client(base, { fetch: strict }).stock();
+  await new Admin(base, token, { fetch: strict }).call("get", "/admin/v1/stock");
+});

@@ -25,7 +25,7 @@ export class Client {
 
   constructor(base, { fetch = globalThis.fetch } = {}) {
     this.#url = join(base, "/API/");
-    this.#fetch = fetch;
+    this.#fetch = (...args) => fetch(...args); // browsers refuse a fetch that is called as a method
   }
 
   async #call(fields) {
@@ -50,7 +50,7 @@ export class Admin {
   constructor(base, token, { fetch = globalThis.fetch } = {}) {
     this.#base = base;
     this.#token = token;
-    this.#fetch = fetch;
+    this.#fetch = (...args) => fetch(...args); // browsers refuse a fetch that is called as a method
   }
 
   // call makes one call, such as call("get", "/admin/v1/keys/{code}", { path: { code } }).
