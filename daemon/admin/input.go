@@ -123,8 +123,11 @@ func (c *call) noBody() error {
 }
 
 // A nullableTime is a field of a body. If the field is not given, at is nil. If the field is null, which means never, at
-// points to the zero time. Otherwise at points to the time in the field.
-type nullableTime struct{ at *time.Time }
+// points to the zero time. Otherwise at points to the time in the field, or err says why the text is not a time.
+type nullableTime struct {
+	at  *time.Time
+	err error
+}
 
 // UnmarshalJSON implements [json.Unmarshaler] for null and for the formats of [csvfile.ParseEnd].
 func (t *nullableTime) UnmarshalJSON(text []byte) error {
@@ -133,9 +136,8 @@ func (t *nullableTime) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &s); err != nil || s == nil {
 		return err
 	}
-	at, err := csvfile.ParseEnd(*s)
-	*t.at = at
-	return err
+	*t.at, t.err = csvfile.ParseEnd(*s)
+	return nil
 }
 
 // The limits on the number of entries in a page.

@@ -69,6 +69,9 @@ func (b planEdit) edit(id string) (stock.PlanEdit, error) {
 	if b.Slots != nil && (*b.Slots < 0 || *b.Slots > stock.MaxSize) {
 		return e, invalid("slots", fmt.Sprintf("must be 0 to %d", stock.MaxSize))
 	}
+	if b.Expires.err != nil {
+		return e, invalid("expires_at", b.Expires.err.Error())
+	}
 	return e, cmp.Or(checkCell("address", b.Address, csvfile.CheckLines), checkCell("invite", b.Invite, csvfile.CheckLines))
 }
 

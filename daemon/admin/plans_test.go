@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/keyseat/keyseat/keys"
@@ -57,6 +58,13 @@ func TestPlans(t *testing.T) {
 	put("p", `{"expires_at":"2020-02-03T04:05:06+02:00"}`, 204)
 	if p := s.plans()["p"]; p.State != "expired" || *p.Expires != "2020-02-03T02:05:06Z" {
 		t.Errorf("%+v", p)
+	}
+	for _, text := range []string{"31.01.2027", "", "2027-02-30"} {
+		r := s.send(http.MethodPut, "/plans/p", `{"expires_at":"`+text+`"}`)
+		s.refused(r, 422, "field_invalid")
+		if !strings.Contains(r.body, "expires_at must be a time such as 2026-11-22T19:37:00Z or a date such as 2026-11-22") {
+			t.Errorf("%q: %s", text, r.body)
+		}
 	}
 	put("p", `{"expires_at":null}`, 204)
 	s.importKeys(keys.Key{Code: "K"})

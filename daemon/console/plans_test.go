@@ -70,6 +70,7 @@ func TestPlanForm(t *testing.T) {
 	s.expect(save(422, "id", "p-1", "country", "USA", "slots", "5"), []string{"must be an ISO 3166-1 alpha-2 code"}, nil)
 	s.expect(save(422, "id", "a b", "new", "yes", "country", "US", "slots", "5"), []string{"printable ASCII characters with no space"}, nil)
 	s.expect(save(422, "id", "p-1", "country", "US", "slots", "many"), []string{"the number of slots is not a number"}, nil)
+	s.expect(save(422, "id", "p-1", "country", "US", "slots", "5", "expires_at", "31.01.2027"), []string{"a date such as 2026-11-22.", `value="31.01.2027"`}, nil)
 
 	s.send("/console/plan/retire", cookie, values("form", form, "id", "p-1"))
 	s.expect(s.get(200, "/console/plans", cookie), []string{"The plan is retired.", `aria-label="Put back plan p-1"`}, []string{"Retire plan"})
