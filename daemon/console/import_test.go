@@ -85,6 +85,12 @@ func TestImportPlans(t *testing.T) {
 	if w := s.upload(path, cookie, form, header+strings.Repeat("x", 2<<20)); w.Code != 422 || !strings.Contains(w.Body.String(), "up to 1 MB") {
 		t.Errorf("2 MiB: %d", w.Code)
 	}
+	if w := s.upload(path, cookie, form, header+strings.Repeat("x", 6<<20)); w.Code != 413 || !strings.Contains(w.Body.String(), "up to 1 MB") {
+		t.Errorf("6 MiB: %d %s", w.Code, w.Body)
+	}
+	if w := s.send("/console/keys", cookie, values("form", form, "q", strings.Repeat("x", 1<<20))); w.Code != 413 {
+		t.Errorf("a search of 1 MiB: %d %s", w.Code, w.Body)
+	}
 }
 
 // TestImportKeys checks the dry run, the import and its history, and that the same form imports keys only once.

@@ -77,6 +77,7 @@ func (r *request) audit(action string, token admin.Token, others ...slog.Attr) {
 
 var (
 	errForm        = pageError{http.StatusForbidden, "This form is not from your session", "Go back to the page, reload it and try again. Nothing was changed."}
+	errTooLarge    = pageError{http.StatusRequestEntityTooLarge, "This form is too large", "Nothing was changed. The console imports files of up to 1 MB. The commands keyseatd keys import and plans import take larger files."}
 	errCrossSite   = pageError{http.StatusForbidden, "This form is from another site", "Nothing was changed."}
 	errNotFound    = pageError{http.StatusNotFound, "There is nothing here", "The requested page does not exist."}
 	errUnavailable = pageError{http.StatusServiceUnavailable, "The console cannot answer now", "The database is away or slow, or the file of tokens cannot be read. Try again, and see the daemon's log."}

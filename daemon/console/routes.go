@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -125,7 +126,7 @@ func (c *Console) public(do handler) http.Handler {
 }
 
 // signedIn returns a handler for clients with a session whose token is still valid. It redirects other
-// clients to the sign-in page. A POST request must carry the session's form secret, else it gets errForm.
+// clients to the sign-in page. A POST request must carry the session's form secret.
 func (c *Console) signedIn(do handler) http.Handler {
 	return c.public(func(r *request) error {
 		if err := r.authenticate(); err != nil {
@@ -135,11 +136,26 @@ func (c *Console) signedIn(do handler) http.Handler {
 			r.redirect("/console/signin")
 			return nil
 		}
-		if r.req.Method == http.MethodPost && !r.session.isFormSecret(r.req.PostFormValue("form")) {
-			return errForm
+		if r.req.Method == http.MethodPost {
+			if err := r.checkForm(); err != nil {
+				return err
+			}
 		}
 		return do(r)
 	})
+}
+
+// checkForm parses the submitted form, and checks the session's secret in it. A form that is too large is not parsed, and
+// has no secret.
+func (r *request) checkForm() error {
+	err := errors.Join(r.req.ParseForm(), r.req.ParseMultipartForm(maxImportSize))
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return errTooLarge
+	}
+	if !r.session.isFormSecret(r.req.PostFormValue("form")) {
+		return errForm
+	}
+	return nil
 }
 
 // authenticate finds the session of the request and looks its token up again. If the token is no longer in the file of
