@@ -104,7 +104,7 @@ async function refresh() {
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const old of document.querySelectorAll("[data-live]")) {
     const fresh = page.querySelector(`[data-live="${old.dataset.live}"]`);
-    if (!fresh || old.contains(document.activeElement) || old.matches(":hover") || holdsSelection(old)) continue;
+    if (!fresh || old.contains(document.activeElement) || old.matches(":hover") || holdsSelection(old) || holdsInput(old)) continue;
     const open = [...old.querySelectorAll("details")].map((details) => details.open);
     localize(fresh);
     old.replaceWith(document.adoptNode(fresh));
@@ -116,6 +116,11 @@ async function refresh() {
 function holdsSelection(element) {
   const selection = getSelection();
   return !selection.isCollapsed && selection.containsNode(element, true);
+}
+
+// holdsInput reports whether the operator has changed a field of an element, for example selected a task.
+function holdsInput(element) {
+  return [...element.querySelectorAll("input")].some((field) => field.checked !== field.defaultChecked || field.value !== field.defaultValue);
 }
 
 const refreshInterval = 10_000; // milliseconds
