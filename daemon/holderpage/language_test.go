@@ -201,11 +201,14 @@ func TestOwnLanguage(t *testing.T) {
 	p := newPage(t, newAPI(t), files(
 		"texts.nl.html", `{{define "lead-title"}}Hallo{{end}}{{define "message-password_missing"}}Geen wachtwoord{{end}}{{define "country-TR"}}Turkije{{end}}`,
 		"texts.de.html", `{{define "lead-title"}}Moin{{end}}`,
+		"texts.pt-br.html", `{{define "lead-title"}}Oi{{end}}`,
 		"all.html", `{{define "foot"}}Shop{{end}}{{define "do-info"}}Look{{end}}`))
 	for target, want := range map[string][]string{
 		"/?lang=nl": {"<h1>Hallo</h1>", `lang="nl"`, ">Nederlands</a>", "<p>Shop</p>", "Turkije", "Geen wachtwoord", "Nothing was sent"},
 		"/?lang=de": {"<h1>Moin</h1>", ">Nederlands</a>", "<p>Shop</p>", "Look", "Es wurde nichts gesendet"},
 		"/?lang=en": {"<h1>Check or use your key</h1>", "<p>Shop</p>"},
+
+		"/?lang=pt-BR": {"<h1>Oi</h1>", `lang="pt-BR"`, "Nothing was sent"},
 	} {
 		w := send(t, p, "POST", target, strings.NewReader("do=upgrade&key=K"), formType)
 		for _, text := range want {
@@ -230,6 +233,7 @@ func TestFaultyFiles(t *testing.T) {
 		{"style.css", "</STYLE>", "style.css:1:"},
 		{"theme.css", "\n\n</style>", "theme.css:3:"},
 		{"texts.nonsense1234.html", "", "texts.nonsense1234.html: the middle of the name is not a language"},
+		{"texts..html", "", "texts..html: the middle of the name is not a language"},
 		{"readme.txt", "", "no file that the page uses"},
 	} {
 		_, err := holderpage.New(newAPI(t), holderpage.Options{Files: files(c.name, c.content)})

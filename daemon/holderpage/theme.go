@@ -101,7 +101,13 @@ func (t *theme) language(r *http.Request) *Language {
 }
 
 // languageFile matches the names of the files with the texts of one language, such as texts.de.html.
-var languageFile = regexp.MustCompile(`^texts\.(.+)\.html$`)
+var languageFile = regexp.MustCompile(`^texts\.(.*)\.html$`)
+
+// languageOf returns the language of a file whose name matches [languageFile]. For example, texts.pt-br.html and
+// texts.pt-BR.html have the same language.
+func languageOf(name string) (language.Tag, error) {
+	return language.Parse(languageFile.FindStringSubmatch(name)[1])
+}
 
 // findLanguages returns the languages that have a file, English first.
 func findLanguages(sources []fs.FS) ([]language.Tag, error) {
@@ -112,7 +118,7 @@ func findLanguages(sources []fs.FS) ([]language.Tag, error) {
 			return nil, err
 		}
 		for _, name := range names {
-			tag, err := language.Parse(languageFile.FindStringSubmatch(name)[1])
+			tag, err := languageOf(name)
 			if err != nil {
 				return nil, fmt.Errorf("%s: the middle of the name is not a language: use a tag such as in texts.nl.html", name)
 			}
@@ -150,13 +156,23 @@ func parseTemplates(sources []fs.FS, tag language.Tag, funcs template.FuncMap, o
 func filesFor(from fs.FS, tag language.Tag, english bool) (names []string, err error) {
 	all, err := fs.Glob(from, "*.html")
 	names = slices.DeleteFunc(slices.Clone(all), languageFile.MatchString)
-	own := "texts." + tag.String() + ".html"
-	for _, name := range []string{"texts.en.html", own} {
-		if slices.Contains(all, name) && (name == own || english) && !slices.Contains(names, name) {
+	if english && tag != language.English {
+		names = append(names, textFiles(all, language.English)...)
+	}
+	return append(names, textFiles(all, tag)...), err
+}
+
+// textFiles returns the names of the files with the texts of a language.
+func textFiles(all []string, tag language.Tag) (names []string) {
+	for _, name := range all {
+		if !languageFile.MatchString(name) {
+			continue
+		}
+		if found, err := languageOf(name); err == nil && found == tag {
 			names = append(names, name)
 		}
 	}
-	return names, err
+	return names
 }
 
 // readFile reads a file into text. If the file does not exist, text keeps its value.
