@@ -145,6 +145,12 @@ func (l *listing) link(r *request, name string, p adminstore.Position) (string, 
 	return l.Path + "?" + strings.TrimPrefix(l.Query+"&"+name+"="+url.QueryEscape(cursor), "&"), err
 }
 
+// ExportURL returns the URL that exports the whole list in a format, csv or json. A template must not join the parts of
+// the URL, because html/template would escape the separators of the query.
+func (l listing) ExportURL(format string) string {
+	return l.Path + "/export?" + strings.TrimPrefix(l.Query+"&format="+format, "&")
+}
+
 func (l *listing) field(name string) filterField {
 	if i := slices.IndexFunc(l.Fields, func(f filterField) bool { return f.Name == name }); i >= 0 {
 		return l.Fields[i]

@@ -3,6 +3,7 @@ package console_test
 import (
 	"encoding/json"
 	"fmt"
+	"html"
 	"net/url"
 	"regexp"
 	"strings"
@@ -183,5 +184,37 @@ func TestExport(t *testing.T) {
 	}
 	if list := text("/console/tasks/export?format=json"); !strings.Contains(list, "code-one-1") {
 		t.Error(list)
+	}
+}
+
+// TestExportLinks checks that the links below a list export the lines that pass its filters.
+func TestExportLinks(t *testing.T) {
+	s := newFixture(t, func(*console.Options) {})
+	s.importPlan("p", 1)
+	s.importKeys("code-one-1", "code-two-2", "code-three-3")
+	s.upgrade("code-one-1", "TASK1")
+	s.upgrade("code-two-2", "TASK2") // ends immediately, because no slot is free
+	cookie := s.signIn()
+	s.get(200, "/console/key?task=TASK1", cookie)
+	link := regexp.MustCompile(`href="(/console/\w+/export\?[^"]*)"`)
+	for path, want := range map[string]int{
+		"/console/keys":                                  3,
+		"/console/keys?status=active":                    1,
+		"/console/keys?status=failed_upgrade&country=US": 1,
+		"/console/tasks":                                 2,
+		"/console/tasks?state=open&country=US":           1,
+		"/console/activity":                              2,
+		"/console/activity?action=show_key&sort=oldest":  1,
+	} {
+		links := link.FindAllStringSubmatch(s.get(200, path, cookie), -1)
+		if len(links) != 2 {
+			t.Errorf("%s: %v", path, links)
+			continue
+		}
+		var rows []any
+		csv, list := s.get(200, html.UnescapeString(links[0][1]), cookie), s.get(200, html.UnescapeString(links[1][1]), cookie)
+		if err := json.Unmarshal([]byte(list), &rows); err != nil || len(rows) != want || strings.Count(csv, "\n") != 1+want {
+			t.Errorf("%s: %v\n%s\n%s", path, err, list, csv)
+		}
 	}
 }
