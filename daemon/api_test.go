@@ -155,6 +155,25 @@ func TestUnknownKeysAreLimitedPerMinute(t *testing.T) {
 	})
 }
 
+// TestRevokedKeyCountsInEveryCall checks that an upgrade and a renew of a revoked key count as unknown keys, as info does.
+func TestRevokedKeyCountsInEveryCall(t *testing.T) {
+	f := newFixture(t)
+	f.importKeys(keys.Key{Code: "R", Revoked: true})
+	for _, query := range []string{
+		"info=R", "upgrade=R&login=a@example.com&pwd=p&country=US", "renew=R&login=a@example.com&pwd=long+enough+1",
+	} {
+		var err error
+		f.api.UnknownKeyLimiter, err = ratelimit.New(1, nil, time.Now)
+		f.must(err)
+		if r := f.send("GET", "/API/?"+query, ""); r.Code != http.StatusOK || !strings.Contains(r.Body.String(), "This key was not found in our database") {
+			t.Errorf("%s: %d %s", query, r.Code, r.Body)
+		}
+		if r := f.send("GET", "/API/?"+query, ""); r.Code != http.StatusTooManyRequests {
+			t.Errorf("%s is answered past the limit: %d %s", query, r.Code, r.Body)
+		}
+	}
+}
+
 // A gatedStore is a store that calls a function before it reads keys.
 type gatedStore struct {
 	*memory.Store

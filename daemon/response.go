@@ -72,7 +72,9 @@ func taskResponse(kind tasks.Kind, err error) response {
 	case errors.Is(err, tasks.UnknownKey):
 		return notExist()
 	case errors.As(err, &refusal):
-		return errorResponse(http.StatusOK, refusal.Error())
+		resp := errorResponse(http.StatusOK, refusal.Error())
+		resp.keyUnknown = refusal == tasks.KeyGone
+		return resp
 	case errors.As(err, &limited):
 		return rateLimited(limited.RetryAfter)
 	}
