@@ -89,8 +89,8 @@ func (s *Server) Run(ctx context.Context) error {
 		go s.API.UnknownKeyLimiter.SendHeartbeats(working, s.Log)
 	}
 	err := s.Pool.Run(working, s.Drain)
-	if ctx.Err() == nil {
-		err = errors.Join(context.Cause(working), err)
+	if cause := context.Cause(working); !errors.Is(cause, context.Cause(ctx)) { // a listener failed before ctx ended
+		err = errors.Join(cause, err)
 	}
 	err = errors.Join(err, s.shutdown(context.WithoutCancel(ctx), public, admin))
 	for _, limited := range []*loglimit.Limiter{&s.API.refusedLog, &s.API.failedLog, &s.repeated} {

@@ -10,8 +10,10 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/keyseat/keyseat/adapters/simulator"
 	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/worker"
 	"github.com/keyseat/keyseat/keys"
@@ -130,6 +132,43 @@ func TestRequestsOverInFlightLimitGet503(t *testing.T) {
 	if r := f.send("GET", "/API/?info=K", ""); r.Code != 200 {
 		t.Errorf("afterwards: %d", r.Code)
 	}
+}
+
+// A brokenListener is a listener that fails when its channel is closed.
+type brokenListener chan struct{}
+
+func (l brokenListener) Accept() (net.Conn, error) {
+	<-l
+	return nil, errors.New("the network is away")
+}
+
+func (brokenListener) Close() error { return nil }
+
+func (brokenListener) Addr() net.Addr { return &net.TCPAddr{} }
+
+// TestRunReturnsErrorOfListener checks that the error of a listener is returned, even if the context ends while the
+// server still drains because of this error. The pool has a task whose connector call lasts until then.
+func TestRunReturnsErrorOfListener(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		f.importKeys(keys.Key{Code: "K"})
+		f.addPlan("p", "US", 1)
+		if got := f.send("POST", "/API/", upgradeK).Body.String(); got != sent {
+			t.Fatal(got)
+		}
+		f.engine.Connector = simulator.Connector{Delay: 10 * time.Second}
+		listener := make(brokenListener)
+		server := &daemon.Server{
+			API: f.api, Pool: worker.New(f.engine), Public: listener, Drain: 20 * time.Second, Log: slog.New(slog.DiscardHandler),
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		time.AfterFunc(time.Second, func() { close(listener) })
+		time.AfterFunc(2*time.Second, stop)
+		if err := server.Run(ctx); err == nil || !strings.Contains(err.Error(), "the network is away") {
+			t.Errorf("Run returned %v", err)
+		}
+	})
 }
 
 // TestUnparsableRequestsAreAnsweredInJSON sends requests that do not reach a handler.
