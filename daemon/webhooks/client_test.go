@@ -15,6 +15,7 @@ import (
 	standard "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/keyseat/keyseat/daemon/webhooks"
+	"github.com/keyseat/keyseat/internal/httpclient"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -159,6 +160,16 @@ func TestTimeout(t *testing.T) {
 	client := webhooks.Client(webhooks.Policy{Private: true})
 	client.Timeout = 30 * time.Millisecond
 	if a := webhooks.Send(t.Context(), client, endpoint(receiver.URL+"/canary"), event()); a.Status != 0 || !strings.HasPrefix(a.Note, "no answer within") {
+		t.Errorf("got %+v", a)
+	}
+}
+
+// TestNoConnection has a client that cannot connect in time. The note must not say that the endpoint did not answer.
+func TestNoConnection(t *testing.T) {
+	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("called") }))
+	defer receiver.Close()
+	client := &http.Client{Transport: httpclient.NewTransport(&net.Dialer{Timeout: time.Nanosecond}, 1, time.Minute)}
+	if a := webhooks.Send(t.Context(), client, endpoint(receiver.URL+"/canary"), event()); a.Status != 0 || a.Note != "no connection within 5s" {
 		t.Errorf("got %+v", a)
 	}
 }
