@@ -165,7 +165,8 @@ func Send(ctx context.Context, client *http.Client, to Endpoint, e Event) Respon
 	return Response{response.StatusCode, httpclient.RetryAfter(response.Header), ""}
 }
 
-// describe returns the text of a network error without the URL, of up to 200 bytes.
+// describe returns the text of a network error without the URL, of up to 200 bytes. It leaves out what net/http quotes
+// of the endpoint's response, because a response can repeat the URL.
 func describe(err error) string {
 	if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
 		err = wrapped.Err
@@ -179,7 +180,8 @@ func describe(err error) string {
 	if errors.Is(err, context.Canceled) {
 		return "cancelled, because the daemon stops"
 	}
-	note := strings.ToValidUTF8(err.Error(), "")
+	text, _, _ := strings.Cut(err.Error(), ` "`)
+	note := strings.ToValidUTF8(text, "")
 	return strings.ToValidUTF8(note[:min(len(note), 200)], "")
 }
 

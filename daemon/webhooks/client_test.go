@@ -1,6 +1,7 @@
 package webhooks_test
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
@@ -171,5 +172,33 @@ func TestNoConnection(t *testing.T) {
 	client := &http.Client{Transport: httpclient.NewTransport(&net.Dialer{Timeout: time.Nanosecond}, 1, time.Minute)}
 	if a := webhooks.Send(t.Context(), client, endpoint(receiver.URL+"/canary"), event()); a.Status != 0 || a.Note != "no connection within 5s" {
 		t.Errorf("got %+v", a)
+	}
+}
+
+// TestNoteQuotesNoResponse has a broken endpoint, which repeats the request in its response. The request contains the
+// path and the query of the URL, which are secret.
+func TestNoteQuotesNoResponse(t *testing.T) {
+	for _, before := range []string{"Unknown command ", "Content-Length: "} {
+		receiver, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			conn, err := receiver.Accept()
+			if err != nil {
+				return
+			}
+			in := bufio.NewReader(conn)
+			line, _ := in.ReadString('\n')
+			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n"+before+line+"\r\n\r\n")
+			_, _ = io.Copy(io.Discard, in) // until the client closes the connection
+			_ = conn.Close()
+		}()
+		to := endpoint("http://" + receiver.Addr().String() + "/canary?token=canary")
+		a := webhooks.Send(t.Context(), webhooks.Client(webhooks.Policy{Private: true}), to, event())
+		if a.OK() || a.Note == "" || strings.Contains(a.Note, "canary") {
+			t.Errorf("%s: %+v", before, a)
+		}
+		_ = receiver.Close()
 	}
 }
