@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -34,6 +35,7 @@ import (
 )
 
 func main() {
+	log.SetOutput(io.Discard) // net/http writes the text of a broken response there, which may repeat the secrets of its request
 	if err := protectMemory(); err != nil {
 		_, _ = fmt.Fprintf(os.Stderr, "keyseatd: warning: a core dump of this process may contain secrets: %v\n", err)
 	}
