@@ -145,16 +145,24 @@ func (s *Server) newServer(handler http.Handler) *http.Server {
 
 // An errorLog receives the messages of net/http about connections. Clients cause most of them, for
 // example with a broken TLS handshake, so they are logged at debug. A connection that cannot be
-// accepted is an error of this machine, and is logged as an error.
+// accepted is an error of this machine, and is logged as an error. A panic of a handler, such as the
+// page, is logged as an error too. The value of the panic is not logged, because it could contain submitted data.
 type errorLog struct{ *Server }
 
 func (l errorLog) Write(p []byte) (int, error) {
 	text := strings.TrimSpace(string(p))
-	if !strings.HasPrefix(text, "http: Accept error: ") {
+	failure := ""
+	switch {
+	case strings.HasPrefix(text, "http: Accept error: "):
+		failure = "cannot accept connections"
+	case strings.HasPrefix(text, "http: panic serving "), strings.HasPrefix(text, "http2: panic serving "):
+		_, stack, _ := strings.Cut(text, "\ngoroutine ")
+		failure, text = "a handler panicked", "goroutine "+stack
+	default:
 		l.Log.Debug(text)
 		return len(p), nil
 	}
-	l.repeated.LogState(context.Background(), l.Log, loglimit.Event{Level: slog.LevelError, Message: "cannot accept connections"}, errors.New(text))
+	l.repeated.LogState(context.Background(), l.Log, loglimit.Event{Level: slog.LevelError, Message: failure}, errors.New(text))
 	return len(p), nil
 }
 

@@ -2,6 +2,7 @@ package daemon_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,8 +22,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// serve runs a server with a limit on its connections, and returns its address.
-func (f fixture) serve(maxConns int) string {
+// serve runs a server with a limit on its connections, and returns its address. The functions set change its fields.
+func (f fixture) serve(maxConns int, set ...func(*daemon.Server)) string {
 	f.Helper()
 	var open net.ListenConfig
 	listener, err := open.Listen(f.Context(), "tcp", "127.0.0.1:0")
@@ -29,6 +31,9 @@ func (f fixture) serve(maxConns int) string {
 	server := &daemon.Server{
 		API: f.api, Pool: worker.New(f.engine), Public: listener, MaxConns: maxConns,
 		Ready: func(context.Context) error { return nil }, Drain: time.Second, Log: slog.New(slog.DiscardHandler),
+	}
+	for _, s := range set {
+		s(server)
 	}
 	ctx, stop := context.WithCancel(f.Context())
 	done := make(chan error, 1)
@@ -169,6 +174,42 @@ func TestRunReturnsErrorOfListener(t *testing.T) {
 			t.Errorf("Run returned %v", err)
 		}
 	})
+}
+
+// TestPanicOfPageIsLogged checks that a panic of a handler is logged as an error, with the place but without the value,
+// which could contain submitted data.
+func TestPanicOfPageIsLogged(t *testing.T) {
+	f := newFixture(t)
+	var log lockedBuffer
+	p := f.connect(f.serve(0, func(s *daemon.Server) {
+		s.Page = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a secret\nof two lines") })
+		s.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}))
+	p.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	if code, _ := p.receive(); code != 0 {
+		t.Errorf("answered %d", code)
+	}
+	if got := log.String(); !strings.Contains(got, "level=ERROR") || !strings.Contains(got, "TestPanicOfPageIsLogged") || strings.Contains(got, "secret") || strings.Contains(got, "two lines") {
+		t.Errorf("logged %s", got)
+	}
+}
+
+// A lockedBuffer is a buffer for several goroutines.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }
 
 // TestUnparsableRequestsAreAnsweredInJSON sends requests that do not reach a handler.
