@@ -19,6 +19,9 @@
 // safe.
 //
 // The store batches Snapshots, Find, Apply and Stock. Lease and Extend are batches already.
+//
+// The store does not count logins, even if the inner store does. So set the field Logins of an engine with this store,
+// for example to a counter of [NewLoginCounter]. Otherwise the engine has no limits on logins.
 package batchstore
 
 import (
