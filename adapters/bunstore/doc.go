@@ -1,7 +1,7 @@
 // Package bunstore keeps keys, tasks and plans in PostgreSQL or SQLite, through bun.
 //
-// A [Store] implements every port of a store: [tasks.Store], [adminstore.AdminStore], [outbox.Outbox],
-// [audit.Inspector], [archive.Archiver], [stats.TaskStats] and [activity.Store]. [Open] makes a Store from a URL. [New]
+// A [Store] implements every port of a store: [tasks.Store], [tasks.LoginCounter], [adminstore.AdminStore],
+// [outbox.Outbox], [audit.Inspector], [archive.Archiver], [stats.TaskStats] and [activity.Store]. [Open] makes a Store from a URL. [New]
 // makes a Store from a bun.DB of the program that embeds keyseat. [Store.In] joins a transaction of that program. The
 // names of all tables begin with keyseat_.
 //
