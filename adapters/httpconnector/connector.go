@@ -164,7 +164,7 @@ func (c *Connector) sanitize(ctx context.Context, o tasks.ConnectorRequest, r ta
 
 // Options are the settings of a [Connector]. The zero Options suit a service behind HTTPS that needs no token.
 type Options struct {
-	Token     tasks.Secret  // sent as Authorization: Bearer; "": no such header
+	Token     tasks.Secret  // sent as Authorization: Bearer, so without the newline of a file; "": no such header
 	Timeout   time.Duration // of one attempt, from the first dial to the last byte; 0: [DefaultTimeout]
 	Plaintext bool          // allow http:// to a host that is not loopback
 	NoProxy   bool          // ignore HTTP_PROXY, HTTPS_PROXY and NO_PROXY; no effect if Transport is set

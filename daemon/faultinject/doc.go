@@ -6,6 +6,8 @@
 //	KEYSEAT_CRASH=end.after:3   kill the process when the fourth end of a task is durable
 //	KEYSEAT_SKEW=FILE           add the duration in the file, such as -10m, to the wall clock
 //
+// An attempt panics if the login of its account begins with "panic".
+//
 // The name of a crash point is one of these steps, followed by .before or .after:
 //
 //	accept    the commit of a request whose task stays open
