@@ -103,6 +103,11 @@ func TestExplain(t *testing.T) {
 			want: "The lease of the daemon that worked on its upgrade has expired; the provider may have carried it out nevertheless. Another daemon takes over the upgrade. | " +
 				"Check that a daemon serves this database: only a daemon carries out tasks.",
 		},
+		"a lost lease without another attempt": {
+			key: keys.Key{Status: keys.InQueue}, task: open(func(t *tasks.Task) { t.LostLeases = 1 }),
+			want: "The provider was called once for its upgrade, and gave no final answer; the provider may have carried it out nevertheless. The next attempt is due at 2026-11-22T19:38:00Z. | " +
+				"Wait: every upgrade ends. | `keyseatd tasks retry T1` makes it due now.",
+		},
 		"attempted": {
 			key: keys.Key{Status: keys.InQueue}, task: open(func(t *tasks.Task) { t.Attempts, t.InDoubt = 3, true }),
 			history: events{event(tasks.EventAccepted, "T1", "elm", stock.Held, ""), event(tasks.EventRetried, "T1", "", "", "cut")},

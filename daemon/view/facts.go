@@ -55,7 +55,7 @@ func (f facts) leaseExpired() bool {
 }
 func (f facts) leased() bool        { return f.open() && !f.Task.LeasedUntil.IsZero() }
 func (f facts) overdue() bool       { return f.open() && f.Task.DueAt.Add(overdueAfter).Before(f.At) }
-func (f facts) attempted() bool     { return f.open() && f.Task.Attempts > 0 }
+func (f facts) attempted() bool     { return f.open() && f.Task.Attempts+f.Task.LostLeases > 0 }
 func (f facts) legacy() bool        { return f.Key.InfoShape() == keys.ByInvite }
 func (f facts) importedUsed() bool  { return f.Key.Status == keys.Active && f.Key.Used }
 func (f facts) inUse() bool         { return f.Key.Status == keys.Success }
