@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"net/http"
 	"net/url"
@@ -15,13 +16,19 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// Issue creates the keys of an order. An idempotency key has 1 to 255 bytes. For example, use the id of the webhook that
-// reported the order.
+// errIdempotencyKey is the error of an idempotency key with which net/http refuses the request.
+var errIdempotencyKey = errors.New("client: the idempotency key has a control character, which no header can carry")
+
+// Issue creates the keys of an order. An idempotency key has 1 to 255 bytes, and no control character. For example, use
+// the id of the webhook that reported the order.
 //
 // A second call with the same idempotency key creates no keys and returns the same codes, at any later time. The second
 // call may come from another process, or use another token of the same name. Therefore Issue repeats its request
 // automatically, and after any error you can call Issue again.
 func (a *Admin) Issue(ctx context.Context, idempotencyKey string, o Order) (Issue, error) {
+	if strings.ContainsFunc(idempotencyKey, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+		return Issue{}, errIdempotencyKey
+	}
 	return call[Issue](ctx, a, adminCall{
 		method: http.MethodPost, path: []string{"keys"}, body: o, repeatable: true,
 		header: http.Header{"Idempotency-Key": {idempotencyKey}},

@@ -116,6 +116,20 @@ func TestListReadsAllPages(t *testing.T) {
 	}
 }
 
+// TestIdempotencyKeyFitsIntoHeader checks that the error of a key with a control character says so. A program that gets
+// ErrNoResponse would repeat such a call without end.
+func TestIdempotencyKeyFitsIntoHeader(t *testing.T) {
+	a, _, _ := serve(t)
+	for _, key := range []string{"order-7\n", "order\x00", "\x7f"} {
+		_, err := a.Issue(t.Context(), key, client.Order{Count: 1, OrderID: "o"})
+		if err == nil || errors.Is(err, client.ErrNoResponse) || !strings.Contains(err.Error(), "idempotency key") {
+			t.Errorf("%q: %v", key, err)
+		}
+	}
+	_, err := a.Issue(t.Context(), "order 7 ü", client.Order{Count: 1, OrderID: "o"})
+	checkErr(t, "a space and a letter", err)
+}
+
 // TestOnlyIssueIsRepeated checks that an order is repeated, and that no other change is repeated.
 func TestOnlyIssueIsRepeated(t *testing.T) {
 	away := step{status: 503, header: "Retry-After: 0", body: `{"type":"urn:keyseat:problem:unavailable","title":"t","status":503,"detail":"d","code":"unavailable"}`}
