@@ -75,19 +75,18 @@ func (d Doctor) examineAgain(ctx context.Context, code keys.Code) ([]Finding, er
 	return d.classifyMissing(ctx, d.check(r))
 }
 
-// yieldAll yields the findings, or only the error if there is one. It returns false after an error, and if yield returned
+// yieldAll yields the findings, and then the error if there is one. It returns false after an error, and if yield returned
 // false.
 func yieldAll(found []Finding, err error, yield func(Finding, error) bool) bool {
-	if err != nil {
-		yield(Finding{}, err)
-		return false
-	}
 	for _, f := range found {
 		if !yield(f, nil) {
 			return false
 		}
 	}
-	return true
+	if err != nil {
+		yield(Finding{}, err)
+	}
+	return err == nil
 }
 
 // records returns all records, page by page.

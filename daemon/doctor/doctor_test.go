@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"testing"
@@ -226,6 +227,28 @@ func TestCountersWaitForSlotRepairs(t *testing.T) {
 	fx.finds(fx.doc.Repair(t.Context()), doctor.SlotHistory, doctor.PlanMoves, doctor.PlanTasks)
 	if all, err := fx.store.Plans(t.Context(), 0, 1); err != nil || all[0].Held != 1 {
 		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+// failingRecord is a store that cannot read a single record.
+type failingRecord struct{ *memory.Store }
+
+func (failingRecord) Record(context.Context, keys.Code) (audit.Record, error) {
+	return audit.Record{}, errors.New("the database is away")
+}
+
+// TestRepairBeforeAnErrorIsReported checks that a repair is reported if the doctor cannot continue after it.
+func TestRepairBeforeAnErrorIsReported(t *testing.T) {
+	fx := newFixture(t, 1)
+	fx.corrupt(code(0), func(_ tasks.Snapshot, c *tasks.Change) { c.Key.Status = keys.InQueue })
+	fx.doc.Store = failingRecord{fx.store}
+	var done []string
+	var failed error
+	for f, err := range fx.doc.Repair(t.Context()) {
+		done, failed = append(done, f.Done), err
+	}
+	if len(done) != 2 || done[0] == "" || failed == nil {
+		t.Errorf("%q, %v", done, failed)
 	}
 }
 
