@@ -138,6 +138,9 @@ func taskListing(f adminstore.TaskFilter) listing {
 	case f.Code != "":
 		l.args["key"] = string(f.Code)
 		l.ranges, l.own = []string{"t.code = @key"}, append(l.own, some...)
+		if f.State == adminstore.SuspectTask {
+			l.own = append(l.own, "t.slot = 'suspect'")
+		}
 	case f.State == adminstore.SuspectTask:
 		l.ranges, l.own = []string{"t.slot = 'suspect'"}, append(l.own, some...)
 	case f.Plan != "":

@@ -220,6 +220,8 @@ var taskFilters = []struct {
 	{adminstore.TaskFilter{Plan: "us-1", State: adminstore.OpenTask}, "a"},
 	{adminstore.TaskFilter{Plan: "de-1", Country: "DE"}, "0 c"},
 	{adminstore.TaskFilter{Code: "B"}, "B B"},
+	{adminstore.TaskFilter{Code: "B", State: adminstore.SuspectTask}, ""},
+	{adminstore.TaskFilter{Code: "b", State: adminstore.SuspectTask}, "b"},
 	{adminstore.TaskFilter{Code: "B", Plan: "us-1", Country: "US", State: adminstore.EndedTask}, "B B"},
 	{adminstore.TaskFilter{Code: "\x00"}, ""},
 }
