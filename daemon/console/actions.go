@@ -193,12 +193,12 @@ func allowed(decide func(tasks.Snapshot, string) (tasks.Change, error), v tasks.
 
 // A bulkForm has the buttons of a list page that act on several objects of the page.
 type bulkForm struct {
-	PageIDs string   // the ids of the page's objects, or the references to its keys, with commas between them
+	PageIDs []string // the ids of the page's objects, or the references to its keys
 	Bulk    []action // the action of each button; empty: the page has no such buttons
 }
 
 func (r *request) newBulkForm(noun string, ids []string, verbs map[string]bool) bulkForm {
-	return bulkForm{strings.Join(ids, ","), r.allowedActions(noun, verbs)}
+	return bulkForm{ids, r.allowedActions(noun, verbs)}
 }
 
 // A bulk is an action on several objects: the first request asks for confirmation, and the second performs the action.
@@ -242,7 +242,7 @@ func (r *request) bulkAction() error {
 	}
 	b := bulk{action: a, IDs: form["id"], Allowed: r.token.Role.Allows(a.role), Back: "/console/" + a.Noun + "s"}
 	if form.Get("all") != "" {
-		b.IDs = strings.Split(form.Get("page"), ",")
+		b.IDs = form["page"]
 	}
 	if a.Verb == "resolve" {
 		b.Outcomes = tasks.Outcomes(tasks.Upgrade) // resolve settles the slot of a task, and only an upgrade has a slot

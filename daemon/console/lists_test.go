@@ -120,6 +120,30 @@ func TestPagingBothWays(t *testing.T) {
 	}
 }
 
+// pageIDs returns the ids of all lines of a list.
+func pageIDs(list string) (all []string) {
+	for _, field := range regexp.MustCompile(`name="page" value="([^"]+)"`).FindAllStringSubmatch(list, -1) {
+		all = append(all, html.UnescapeString(field[1]))
+	}
+	return all
+}
+
+// TestBulkActionOnIDWithComma retires all plans of a page. The id of one of them has a comma, and its parts are the id of
+// a plan on another page.
+func TestBulkActionOnIDWithComma(t *testing.T) {
+	s := newFixture(t, func(*console.Options) {})
+	s.importPlan("us,7", 1)
+	cookie := s.signIn()
+	fields := values("form", s.formSecret(cookie), "noun", "plan", "verb", "retire", "all", "yes", "step", "act")
+	fields["page"] = pageIDs(s.get(200, "/console/plans", cookie))
+	s.importPlan("us", 1)
+	w := s.send("/console/bulk", cookie, fields)
+	s.expect(w.Body.String(), []string{"Done for 1."}, []string{"not done"})
+	if !s.plan("us,7").Retired || s.plan("us").Retired {
+		t.Errorf("%+v %+v", s.plan("us,7"), s.plan("us"))
+	}
+}
+
 // TestBulkActions revokes several keys after a question, and says what was not done.
 func TestBulkActions(t *testing.T) {
 	s := newFixture(t, func(*console.Options) {})
@@ -136,11 +160,13 @@ func TestBulkActions(t *testing.T) {
 		return w.Body.String()
 	}
 	list := s.get(200, "/console/keys", cookie)
-	references := regexp.MustCompile(`name="page" value="([^"]+)"`).FindStringSubmatch(list)[1]
-	question := send(200, values("noun", "key", "verb", "revoke", "all", "yes", "page", references))
+	references := pageIDs(list)
+	all := values("noun", "key", "verb", "revoke", "all", "yes")
+	all["page"] = references
+	question := send(200, all)
 	s.expect(question, []string{"Revoke 3 keys?", ">Cancel</a>"}, []string{"code-one-1"})
 	fields := hiddenFields(question)
-	fields["id"] = strings.Split(references, ",")
+	fields["id"] = references
 	s.expect(send(200, fields), []string{"<h1>Revoke 3 keys</h1>", "Done for 3."}, nil)
 	s.expect(send(200, values("noun", "task", "verb", "retry", "id", "nothing", "step", "act")), []string{"<h1>Retry 1 task</h1>", "Done for 0, not done for 1.", "nothing</span>: "}, nil)
 	if v, err := s.engine.Snapshot(t.Context(), "code-two-2"); err != nil || !v.Key.Revoked {
