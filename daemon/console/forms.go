@@ -46,7 +46,10 @@ func (r *request) submitOrder() error {
 	}
 	err := r.issueKeys(&o)
 	if e, is := errors.AsType[apiError](err); is {
-		o.ID, o.Error = "", e.Message()
+		o.Error = e.Message()
+		if e.Status < http.StatusInternalServerError {
+			o.ID = "" // nothing is issued; after other errors the keys may be issued, so a repetition needs the same ID
+		}
 		return r.showOrder(e.Status, o)
 	}
 	if err != nil {
