@@ -173,6 +173,26 @@ func TestStopWaitsForSentCalls(t *testing.T) {
 	})
 }
 
+// TestStopWithoutDrain checks that a stop that waits for nothing fails only if a task is in progress.
+func TestStopWithoutDrain(t *testing.T) {
+	for _, n := range []int{0, 1} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFixture(t)
+			f.addUpgrades(n)
+			f.engine.Connector = connector(func(context.Context, tasks.ConnectorRequest) tasks.ConnectorResult {
+				time.Sleep(time.Minute)
+				return success
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
+			defer cancel()
+			if err := worker.New(f.engine).Run(ctx, 0); (err != nil) != (n > 0) {
+				t.Errorf("%d tasks in progress: %v", n, err)
+			}
+			time.Sleep(time.Hour)
+		})
+	}
+}
+
 // TestTaskContinuesWhenItIsDue uses plans that are full. The task continues with the next plan
 // immediately, without waiting for a poll.
 func TestTaskContinuesWhenItIsDue(t *testing.T) {

@@ -241,6 +241,9 @@ func (p *Pool) waitDrained(cancelCalls context.CancelFunc, drain time.Duration) 
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if len(p.jobs) == 0 {
+		return nil
+	}
 	for _, j := range p.jobs {
 		j.cancel()
 	}
