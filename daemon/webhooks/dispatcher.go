@@ -47,6 +47,7 @@ type Dispatcher struct {
 	subscribedAt  time.Time     // when the dispatcher last subscribed the endpoints
 	subscribed    []string      // the names of the endpoints that it subscribed then
 	stockPolledAt time.Time     // when the dispatcher last recorded which countries are low
+	stockCleared  bool          // it recorded then that no country is low, because no endpoint wants that event
 	mu            sync.Mutex
 	states        map[string]*endpointState // keyed by the endpoint's name
 

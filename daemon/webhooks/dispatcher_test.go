@@ -102,6 +102,7 @@ type fixture struct {
 	low    map[stock.Country]int
 	rules  webhooks.RetryPolicy
 	polls  atomic.Int64
+	deaf   atomic.Bool // the endpoint wants no event
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -123,6 +124,9 @@ func (f *fixture) run() (stop func()) {
 	d := webhooks.New(f.store, func() ([]webhooks.Endpoint, error) {
 		e := endpoint(f.URL)
 		e.Low = f.low
+		if f.deaf.Load() {
+			e.Types = nil
+		}
 		return []webhooks.Endpoint{e}, nil
 	}, webhooks.Client(webhooks.Policy{Private: true}))
 	d.Retry, d.Poll, d.StockPoll, d.Stock = f.rules, 5*time.Millisecond, 5*time.Millisecond, f.stock
@@ -318,6 +322,21 @@ func TestStockLow(t *testing.T) {
 	f.until("forgotten", func() bool { return f.polls.Load() > before+1 })
 	size("US", 0)
 	f.wantEvents("stock.low FR", "stock.low US", "stock.low US")
+}
+
+// TestStockLowEndsWithItsSubscription checks that no delivery waits for an endpoint that does not want it any more. If the
+// endpoint wants it again, it gets an event for each country that is low then.
+func TestStockLowEndsWithItsSubscription(t *testing.T) {
+	f := newFixture(t)
+	f.low = map[stock.Country]int{"FR": 0} // the country has no plan
+	f.respondWith(func(string, map[string]any) int { return http.StatusBadGateway })
+	f.run()
+	f.until("an attempt", func() bool { return f.attempts() > 0 })
+	f.deaf.Store(true)
+	f.until("nothing waits", func() bool { return f.subscribers()[0].Waiting == 0 })
+	f.respondWith(nil)
+	f.deaf.Store(false)
+	f.wantEvents("stock.low FR")
 }
 
 // TestShutdownStoresResultOfCall checks that the result of a call in progress is written when the daemon

@@ -110,17 +110,21 @@ func (d *Dispatcher) subscribe(ctx context.Context, all []Endpoint) error {
 	if err := d.Outbox.Subscribe(ctx, names, subscriptionTTL); err != nil {
 		return err
 	}
-	d.subscribed, d.subscribedAt = names, time.Now()
+	d.subscribed, d.subscribedAt, d.stockCleared = names, time.Now(), false
 	return nil
 }
 
-// pollStock reads the stock and records, for each endpoint, the countries that are low.
-func (d *Dispatcher) pollStock(ctx context.Context, all []Endpoint) error {
+// pollStock reads the stock and records, for each endpoint, the countries that are low. If no endpoint wants [StockLow],
+// it reads nothing, and once records that no country is low, so that no queued delivery remains.
+func (d *Dispatcher) pollStock(ctx context.Context, all []Endpoint) (err error) {
 	wanted := slices.ContainsFunc(all, func(e Endpoint) bool { return e.Wants(StockLow) })
-	if !wanted || time.Since(d.stockPolledAt) < d.StockPoll {
+	if !wanted && d.stockCleared || time.Since(d.stockPolledAt) < d.StockPoll {
 		return nil
 	}
-	levels, err := d.Stock(ctx)
+	var levels []stock.Level
+	if wanted {
+		levels, err = d.Stock(ctx)
+	}
 	if err != nil {
 		return err
 	}
@@ -133,6 +137,6 @@ func (d *Dispatcher) pollStock(ctx context.Context, all []Endpoint) error {
 			return err
 		}
 	}
-	d.stockPolledAt = time.Now()
+	d.stockPolledAt, d.stockCleared = time.Now(), !wanted
 	return nil
 }
