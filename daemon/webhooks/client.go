@@ -171,10 +171,9 @@ func describe(err error) string {
 	if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
 		err = wrapped.Err
 	}
-	if at := (*net.OpError)(nil); errors.As(err, &at) && (at.Op == "dial" || at.Op == "proxyconnect") && httpclient.IsTimeout(err) {
-		return fmt.Sprintf("no connection within %v", dialTimeout)
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	at := (*net.OpError)(nil)
+	connects := errors.As(err, &at) && (at.Op == "dial" || at.Op == "proxyconnect") // such an error names the address
+	if errors.Is(err, context.DeadlineExceeded) && !connects {
 		return fmt.Sprintf("no answer within %v", callTimeout)
 	}
 	if errors.Is(err, context.Canceled) {
