@@ -1,13 +1,16 @@
 package webhooks_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -103,13 +106,14 @@ type fixture struct {
 	rules  webhooks.RetryPolicy
 	polls  atomic.Int64
 	deaf   atomic.Bool // the endpoint wants no event
+	log    *slog.Logger
 }
 
 func newFixture(t *testing.T) *fixture {
 	store := memory.New(time.Now)
 	rules := webhooks.DefaultRetryPolicy()
 	rules.Backoff, rules.MaxBackoff = time.Millisecond, 10*time.Millisecond
-	return &fixture{receiver: newReceiver(t), store: store, engine: daemon.NewEngine(store, nil, nil, tasks.DefaultRules()), rules: rules}
+	return &fixture{receiver: newReceiver(t), store: store, engine: daemon.NewEngine(store, nil, nil, tasks.DefaultRules()), rules: rules, log: slog.New(slog.DiscardHandler)}
 }
 
 // stock returns the stock and counts its calls.
@@ -130,7 +134,7 @@ func (f *fixture) run() (stop func()) {
 		return []webhooks.Endpoint{e}, nil
 	}, webhooks.Client(webhooks.Policy{Private: true}))
 	d.Retry, d.Poll, d.StockPoll, d.Stock = f.rules, 5*time.Millisecond, 5*time.Millisecond, f.stock
-	d.Key, d.Fingerprints = f.engine.Info, fingerprints
+	d.Key, d.Fingerprints, d.Log = f.engine.Info, fingerprints, f.log
 	ctx, cancel := context.WithCancel(context.WithoutCancel(f.Context()))
 	ended := make(chan struct{})
 	go func() {
@@ -360,6 +364,21 @@ func TestShutdownStoresResultOfCall(t *testing.T) {
 	f.wantEvents(issuedKey("A"))
 	if n := f.subscribers()[0].Waiting; n != 0 {
 		t.Errorf("%d deliveries wait", n)
+	}
+}
+
+// TestStopLogsCounts checks that the failures that were only counted are logged when the daemon stops.
+func TestStopLogsCounts(t *testing.T) {
+	f := newFixture(t)
+	var log bytes.Buffer
+	f.log = slog.New(slog.NewTextHandler(&log, nil))
+	f.respondWith(func(string, map[string]any) int { return http.StatusBadGateway })
+	stop := f.run()
+	f.issue("A")
+	f.until("some attempts", func() bool { return f.attempts() >= 3 })
+	stop()
+	if want := fmt.Sprintf("repeated=%d\n", f.attempts()-1); !strings.HasSuffix(log.String(), want) {
+		t.Errorf("logged %s, want %s", &log, want)
 	}
 }
 

@@ -17,6 +17,7 @@ func (d *Dispatcher) Run(ctx context.Context, drain time.Duration) {
 	callCtx, cancelCalls := context.WithCancel(context.WithoutCancel(ctx)) // calls in progress continue after ctx ends
 	defer cancelCalls()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(drain, cancelCalls) })()
+	defer d.repeated.Flush(callCtx)
 	var deliveries sync.WaitGroup
 	defer deliveries.Wait()
 	for ctx.Err() == nil {
