@@ -94,6 +94,6 @@ func (s *Store) ReleaseLogins(ctx context.Context, tests []tasks.LoginTest) erro
 	for _, t := range tests {
 		released.Add(t.Login, string(t.Code), t.Succeeded)
 	}
-	release := statement("release logins", query.Args{"released": released}, nil)
+	release := statement("release logins", query.Args{"released": released}, query.Discard)
 	return s.wrap("release logins", retry(ctx, func() error { return s.reader().runCached(ctx, release) }))
 }

@@ -24,6 +24,18 @@ func TestLogins(t *testing.T) {
 	}
 }
 
+// TestLoginsBehindPooler counts logins behind a pooler in transaction mode.
+func TestLoginsBehindPooler(t *testing.T) {
+	t.Parallel()
+	database := bounced(t, "transaction")
+	for _, form := range []string{"", "distributed:"} {
+		t.Run(form, func(t *testing.T) {
+			t.Parallel()
+			storetest.RunLogins(t, func(t testing.TB) tasks.LoginCounter { return open(t, form+database(t), bunstore.Options{}) })
+		})
+	}
+}
+
 // TestLoginCountsExpire ends windows by changing the table, and then deletes the expired counts.
 func TestLoginCountsExpire(t *testing.T) { onPostgres(t, loginCountsExpire) }
 
