@@ -1,10 +1,14 @@
 package bunstore_test
 
 import (
+	"context"
+	"database/sql"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/jackc/pgerrcode"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/adapters/pgtest"
@@ -86,6 +90,56 @@ func TestHistoryNumbersGoOn(t *testing.T) {
 		FROM keyseat_history h, pg_attribute a WHERE a.attrelid = 'keyseat_history'::regclass AND a.attname = 'seq'`
 	if err := db.QueryRowContext(t.Context(), look).Scan(&first, &identity, &usable); err != nil || first != 8 || identity != "" || !usable {
 		t.Errorf("the first number is %d, identity %q, usable %t, %v", first, identity, usable, err)
+	}
+}
+
+// TestHistoryNumbersGoOnAfterALastWrite runs the same migration while a transaction of an earlier version writes entries.
+// The transaction writes an entry before the migration waits for it, and another entry after that.
+func TestHistoryNumbersGoOnAfterALastWrite(t *testing.T) {
+	t.Parallel()
+	url := databases["postgres"](t)
+	db, files := raw(t, url), steps(t, url)
+	i := slices.IndexFunc(files, func(file string) bool { return strings.Contains(file, "history_sequence") })
+	earlier(t, db, files[:i], always)
+	plain, distributed := form(url)
+	s, err := bunstore.Open(t.Context(), plain, bunstore.Options{Distributed: distributed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	const entry = `INSERT INTO keyseat_history (code, change_id, n, at, cause, task_id, kind, outcome, plan_id, slot_from, slot_to, note)
+		VALUES ('old', $1, 0, now(), 'issued', '', '', '', '', '', '', '') RETURNING seq`
+	write := func(query func(context.Context, string, ...any) *sql.Row) (seq int) {
+		t.Helper()
+		if err := query(t.Context(), entry, id()).Scan(&seq); err != nil {
+			t.Fatal(err)
+		}
+		return seq
+	}
+	last := 0
+	for migrated := false; !migrated; { // on a slow machine, the wait of the migration may time out
+		tx, err := db.BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(tx.QueryRowContext)
+		done := make(chan error, 1)
+		go func() { done <- s.Migrate(t.Context()) }()
+		for waits := false; !waits && len(done) == 0; {
+			waits = waitsForLock(t, db)
+		}
+		last = write(tx.QueryRowContext)
+		if err := tx.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		err = <-done
+		if err != nil && !strings.Contains(err.Error(), pgerrcode.LockNotAvailable) {
+			t.Fatal(err)
+		}
+		migrated = err == nil
+	}
+	if next := write(db.QueryRowContext); next <= last {
+		t.Errorf("the number %d comes after %d", next, last)
 	}
 }
 

@@ -7,6 +7,8 @@ DO $$ BEGIN
 			RETURN;
 		END IF;
 	END IF;
+	-- No daemon may take a number of the identity column after the sequence has started.
+	LOCK TABLE keyseat_history IN ACCESS EXCLUSIVE MODE;
 	CREATE SEQUENCE IF NOT EXISTS keyseat_history_numbers;
 	PERFORM setval('keyseat_history_numbers', nextval(pg_get_serial_sequence('keyseat_history', 'seq')), false);
 	ALTER TABLE keyseat_history ALTER COLUMN seq DROP IDENTITY IF EXISTS;
