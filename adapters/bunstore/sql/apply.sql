@@ -2,16 +2,17 @@
 
 -- The statement locks keys, then tasks, then countries, because UNION ALL reads its arms in order. For each key it
 -- reads all tasks, which are few, and a CASE selects the open one and the one with the change's id. With OR instead of
--- CASE, PostgreSQL may read every open task of the table.
+-- CASE, PostgreSQL may read every open task of the table. Tasks are locked in the order of their bytes, as by Extend.
+-- Without COLLATE, the language of the database would sort the codes of the argument.
 -- name: lock
 WITH @about, @country,
 k AS MATERIALIZED (
 	SELECT k.code, k.version
-	FROM (SELECT code FROM about GROUP BY code ORDER BY code) a
+	FROM (SELECT code FROM about GROUP BY code ORDER BY code COLLATE "C") a
 	JOIN LATERAL (SELECT * FROM keyseat_keys k WHERE k.code = a.code FOR UPDATE) k ON true),
 t AS MATERIALIZED (
 	SELECT t.code, t.id, t.version, t.fence, t.ended_at
-	FROM (SELECT code, id FROM about GROUP BY code, id ORDER BY code, id) a
+	FROM (SELECT code, id FROM about GROUP BY code, id ORDER BY code COLLATE "C", id COLLATE "C") a
 	JOIN LATERAL (
 		SELECT * FROM keyseat_tasks t
 		WHERE t.code = a.code AND CASE WHEN t.ended_at IS NULL THEN true ELSE t.id = a.id END
