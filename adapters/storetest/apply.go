@@ -137,12 +137,17 @@ var applyCases = []testCase[fixture]{
 		f.want("status", f.snapshot("K").Key.Status, keys.InQueue)
 	}},
 	{"Apply/a change of a key only", func(f fixture) {
-		f.issue("K")
+		key := keys.Key{
+			Code: "K", Status: keys.Active, Used: true, Message: "why", Username: "user", VerifyAddress: "street", Invite: "invite",
+			Address: "address", OrderID: "o-1", PurchaseDate: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), UsedDate: time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC),
+		}
+		f.must(f.importKeys(key))
 		f.update(tasks.Revoke, "K")
-		f.want("revoked", f.snapshot("K").Key.Revoked, true)
-		f.want("version", f.snapshot("K").Key.Version, 2)
+		key.Version, key.Revoked = 2, true
+		f.want("revoked", f.snapshot("K").Key, key)
 		f.update(tasks.Restore, "K")
-		f.want("revoked", f.snapshot("K").Key.Revoked, false)
+		key.Version, key.Revoked = 3, false
+		f.want("restored", f.snapshot("K").Key, key)
 		f.update(tasks.Reset, "K")
 		f.want("version", f.snapshot("K").Key.Version, 4)
 		f.want("history", f.history("K"), "imported::> revoked::> restored::> reset::>")

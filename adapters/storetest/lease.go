@@ -42,6 +42,9 @@ var leaseCases = []testCase[fixture]{
 			f.want("version", v.Task.Version, 1)
 		}
 		f.want("viewed", f.snapshot("K").Task.LostLeases, 2)
+		f.want("returned", f.extend(f.lease().Task.Ref(), 0), nil)
+		f.update(tasks.RetryNow, "K")
+		f.want("lost before a retry", f.lease().Task.LostLeases, 3)
 	}},
 	{"Lease/a returned lease does not count as lost", func(f fixture) {
 		f.openUpgrade("K")

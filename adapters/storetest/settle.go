@@ -20,11 +20,17 @@ var settleCases = []testCase[fixture]{
 		f.want("slot", got.Task.Slot, stock.Spent)
 		f.want("slots", f.slots("p"), "0/0/1/0")
 		f.want("history", f.history("K"), "imported::> accepted:p:free>held ended:p:held>spent")
+		last := must(f.History(f.ctx, "K"))[2]
+		f.want("event", last, tasks.Event{
+			At: last.At, Type: tasks.EventEnded, Code: "K", Task: got.Task.ID, Kind: tasks.Upgrade, Outcome: tasks.Success,
+			Plan: "p", From: stock.Held, To: stock.Spent,
+		})
 	}},
 	{"Settle/another outcome releases the slot", func(f fixture) {
 		f.prepare(1, "K")
-		for range 2 {
+		for i := range 2 {
 			f.finish(tasks.Upgrade, "K", tasks.AccountLocked)
+			f.want("failed logins", f.snapshot("K").Key.FailedLogins, i+1)
 			f.want("message", f.snapshot("K").Key.Message, tasks.AccountLocked.Message(tasks.Upgrade))
 			f.want("slots", f.slots("p"), "1/0/0/0")
 		}
