@@ -146,13 +146,16 @@ func (r *request) doAction() error {
 }
 
 // act performs an action through the admin API. The argument target is the id of a plan or task, or the code of a key.
-// The argument outcome is only used to resolve a task.
+// The argument outcome is only used to resolve a task. An expired plan is not put back, because it would stay out of stock.
 func (r *request) act(a action, target, outcome string) error {
 	body := map[string]string{}
 	if a.Verb == "resolve" {
 		body["outcome"] = outcome
 	}
 	if a.Verb == "restock" {
+		if p, err := r.findPlan(target); err == nil && p.HasExpired(r.Now()) { // after an error the call below fails too
+			return apiError{http.StatusUnprocessableEntity, "The plan has expired", "edit it, and enter a later time, or none"}
+		}
 		return r.callAdmin(http.MethodPut, objectPath(a.Noun+"s", target), body, nil, nil) // an edit without new values, because every edit puts the plan back into stock
 	}
 	return r.callAdmin(http.MethodPost, objectPath(a.Noun+"s", target, a.Verb), body, nil, nil)

@@ -83,6 +83,17 @@ func TestPlanForm(t *testing.T) {
 	form = s.formSecret(cookie)
 	s.expect(s.get(200, "/console/plans", cookie), []string{`href="/console/plan/edit?id=p-1" aria-label="Put back plan p-1"`, ">expired<"}, nil)
 	s.expect(s.get(200, "/console/plan/edit?id=p-1", cookie), []string{"The plan has expired.", "2026-12-02T00:00:00Z", "1 High Street\nTown"}, nil)
+	s.importPlan("p-2", 1)
+	const reason = "The plan has expired: edit it, and enter a later time, or none."
+	for path, fields := range map[string]url.Values{
+		"/console/plan/restock": values("form", form, "id", "p-1"),
+		"/console/bulk":         values("form", form, "id", "p-1", "noun", "plan", "verb", "restock", "step", "act"),
+	} {
+		s.expect(s.send(path, cookie, fields).Body.String(), []string{reason}, nil)
+	}
+	both := values("form", form, "noun", "plan", "verb", "restock", "step", "act")
+	both["id"] = []string{"p-1", "p-2"}
+	s.expect(s.send("/console/bulk", cookie, both).Body.String(), []string{"Done for 1, not done for 1."}, nil)
 	save(303, "id", "p-1", "country", "US", "slots", "6")
 	if p := s.plan("p-1"); !p.Available(*s.now) || p.Size != 6 || p.Invite != "" {
 		t.Errorf("%+v", p)
