@@ -132,12 +132,13 @@ func (a *archiveCmd) Run(ctx context.Context, c stdio) error {
 		return usageError{fmt.Errorf("--before must be at least %d days ago: younger tasks may still change", taskarchive.MinAge/(24*time.Hour))}
 	}
 	return a.open(ctx, func(s *bunstore.Store) error {
+		bar := terminal.NewRowBar(c.err, "archiving")
 		run := archive.Run{
 			Store: s, Before: before, Folder: a.To, NewID: operatorEngine(s).NewID,
-			Healthy:  doctor.Doctor{Stale: staleLease}.Healthy,
-			Progress: terminal.NewRowBar(c.err, "archiving").Add,
+			Healthy: doctor.Doctor{Stale: staleLease}.Healthy, Progress: bar.Add,
 		}
 		result, err := run.Do(ctx)
+		bar.Clear()
 		c.audit(ctx, s, "archive", result.Keys)
 		return errors.Join(err, c.done(result.String(), "the files are in "+a.To))
 	})

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"runtime/pprof"
 	"strings"
 	"testing"
 
@@ -51,6 +53,29 @@ func TestProgressOfAnExport(t *testing.T) {
 		}
 	}
 	t.Error("nothing was shown")
+}
+
+// TestProgressOfAnArchive checks that an archive removes its progress bar before it prints the result, and that no
+// goroutine draws the bar again.
+func TestProgressOfAnArchive(t *testing.T) {
+	dir := t.TempDir()
+	sh := shell{t, dir, []string{"KEYSEAT_DATABASE=sqlite:" + dir + "/keyseat.db"}}
+	sh.feed("code\nann\n", "keys", "import", "-")
+	all := onTerminal(t, func(terminal *os.File) {
+		if status := run(t.Context(), []string{"archive", "--before", "2020-01-01", "--to", dir}, sh.env, nil, terminal, terminal); status != 0 {
+			t.Errorf("status %d", status)
+		}
+	})
+	if cleared := regexp.MustCompile(`archiving \([^\r]*\r +\rarchived 0 tasks `); !cleared.MatchString(all) {
+		t.Errorf("shown: %q", all)
+	}
+	var goroutines strings.Builder
+	if err := pprof.Lookup("goroutine").WriteTo(&goroutines, 1); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(goroutines.String(), "progressbar") {
+		t.Error("a goroutine draws the bar")
+	}
 }
 
 // TestTerminalWidth checks that every line of every list fits a narrow terminal. Values that users type

@@ -112,7 +112,8 @@ func newBar(w io.Writer, what string, size int64, more ...progressbar.Option) *B
 		progressbar.OptionSetWriter(w),
 		progressbar.OptionSetDescription(what),
 		progressbar.OptionThrottle(100*time.Millisecond),
-		progressbar.OptionSetWidth(20), // the whole bar fits into 80 columns
+		progressbar.OptionSetSpinnerChangeInterval(0), // otherwise a goroutine draws the bar again after Clear
+		progressbar.OptionSetWidth(20),                // the whole bar fits into 80 columns
 	)...)}
 }
 
