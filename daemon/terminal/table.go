@@ -23,11 +23,12 @@ type column struct {
 	width     int // in the current page
 }
 
-// parseColumns parses the header of a table. "NAME~" is a truncated column, and "NAME?" is an optional one.
+// parseColumns parses the header of a table. "NAME~" is a truncated column, "NAME?" is an optional one, and "NAME~?" is
+// both.
 func parseColumns(header string) (all []column) {
 	for name := range strings.FieldsSeq(header) {
 		all = append(all, column{
-			name: strings.TrimRight(name, "~?"), truncated: strings.HasSuffix(name, "~"), optional: strings.HasSuffix(name, "?"),
+			name: strings.TrimRight(name, "~?"), truncated: strings.Contains(name, "~"), optional: strings.HasSuffix(name, "?"),
 		})
 	}
 	return all

@@ -27,3 +27,25 @@ func TestTableFitsTheWidthOfTheTerminal(t *testing.T) {
 		}
 	}
 }
+
+// TestOptionalColumnShrinksFirst checks that a column that is both truncated and optional shrinks before a column is
+// hidden.
+func TestOptionalColumnShrinksFirst(t *testing.T) {
+	layout := Layout[[]string]{"CODE NAME~? PLAN?", slices.Clone[[]string]}
+	rows := func(yield func([]string, error) bool) {
+		_ = yield([]string{"code-1", "somebody with a long name", "plan-1"}, nil)
+	}
+	for width, want := range map[int]string{
+		30: "CODE    NAME            PLAN\ncode-1  somebody with…  plan-1\n",
+		20: "CODE    NAME\ncode-1  somebody wi…\n",
+		10: "CODE\ncode-1\n",
+	} {
+		var out strings.Builder
+		if err := printTable(&out, width, layout, rows); err != nil {
+			t.Fatal(err)
+		}
+		if out.String() != want {
+			t.Errorf("%d columns: got\n%swant\n%s", width, out.String(), want)
+		}
+	}
+}
