@@ -4,9 +4,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mattn/go-runewidth"
 )
 
+// useNarrowDots counts "…" as one column, because in a Chinese, Japanese or Korean locale it counts as two.
+func useNarrowDots() { runewidth.DefaultCondition.EastAsianWidth = false }
+
 func TestTableFitsTheWidthOfTheTerminal(t *testing.T) {
+	useNarrowDots()
 	layout := Layout[[]string]{"ID ADDRESS~ DUE?", slices.Clone[[]string]}
 	rows := func(yield func([]string, error) bool) {
 		_ = yield([]string{"plan-1", "a long street in 東京都", "2026-01-01"}, nil) && yield([]string{"plan-2", "", "-"}, nil)
@@ -31,6 +37,7 @@ func TestTableFitsTheWidthOfTheTerminal(t *testing.T) {
 // TestOptionalColumnShrinksFirst checks that a column that is both truncated and optional shrinks before a column is
 // hidden.
 func TestOptionalColumnShrinksFirst(t *testing.T) {
+	useNarrowDots()
 	layout := Layout[[]string]{"CODE NAME~? PLAN?", slices.Clone[[]string]}
 	rows := func(yield func([]string, error) bool) {
 		_ = yield([]string{"code-1", "somebody with a long name", "plan-1"}, nil)
