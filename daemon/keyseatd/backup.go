@@ -43,9 +43,8 @@ func (b *backupCmd) Run(ctx context.Context, c stdio) error {
 		return err
 	}
 	c.audit(ctx, nil, "backup", int(got.Keys)) // nil: no entry in the database, because its schema may be too old
-	_, err = fmt.Fprintf(c.out, "backed up %s to %s (%.1f MB)\nthe master keys are not in it: keep a copy of their file apart\n",
-		summary(got), b.File, float64(got.Size)/1e6)
-	return err
+	stored := fmt.Sprintf("backed up %s to %s (%.1f MB)", summary(got), b.File, float64(got.Size)/1e6)
+	return c.printStored(stored, "the backup is complete", stored, "the master keys are not in it: keep a copy of their file apart")
 }
 
 // onlySQLite returns a usage error if the database is not SQLite, or if the file is "-". A backup must be a named file,
@@ -77,16 +76,16 @@ func (r *restoreCmd) Run(ctx context.Context, c stdio) error {
 	}
 	path := strings.TrimPrefix(r.Database, sqlitePrefix)
 	kept, got, err := bunstore.Restore(ctx, r.File, path)
+	var stored []string
 	if kept != "" {
-		if _, printErr := fmt.Fprintf(c.out, "the old database is kept as %s\n", kept); printErr != nil {
-			return errors.Join(err, printErr)
-		}
+		stored = append(stored, "the old database is kept as "+kept)
 	}
+	if err == nil {
+		stored = append(stored, "restored "+summary(got)+" to "+path)
+		c.audit(ctx, nil, "restore", int(got.Keys)) // nil: no entry in the database, because its schema may be too old
+	}
+	err = errors.Join(err, c.printStored(strings.Join(stored, ", "), "`keyseatd doctor` examines the database", stored...))
 	if err != nil {
-		return err
-	}
-	c.audit(ctx, nil, "restore", int(got.Keys)) // nil: no entry in the database, because its schema may be too old
-	if _, err := fmt.Fprintf(c.out, "restored %s to %s\n", summary(got), path); err != nil {
 		return err
 	}
 	doctor := doctorCmd{databaseList: databaseList{databaseFlag: r.databaseFlag}, MasterKeyFile: r.MasterKeyFile}

@@ -59,6 +59,8 @@ func TestStoredButNotPrinted(t *testing.T) {
 				{"master-key prune " + master, "", "dropped from " + master + ": 1 keys", "no open task"},
 				{"admin-token add " + tokens + " --name web --role read", "", "the token of web is in " + tokens, "delete the last line that begins with web"},
 				{"archive --before 2020-01-01 --to " + sh.dir + "/archive", "", "archived 0 tasks", sh.dir + "/archive"},
+				{"backup " + sh.dir + "/copy.db", "", "to " + sh.dir + "/copy.db", "the backup is complete"},
+				{"restore " + sh.dir + "/copy.db", "", "the old database is kept as " + sh.dir + "/keyseat.db.before-", "keyseatd doctor"},
 			} {
 				if strings.HasPrefix(c.line, "master-key prune") {
 					sh.rest()
