@@ -33,7 +33,7 @@ type stdio struct {
 }
 
 // open opens a file to import. The path - stands for standard input. If standard error is a terminal, it shows the progress
-// of reading. When ctx ends, a read of standard input fails, even if no input arrives.
+// of reading. When ctx ends, a read of standard input or of a pipe fails, even if no input arrives.
 func (c stdio) open(ctx context.Context, path string) (io.ReadCloser, error) {
 	if path == "-" {
 		return c.withProgress(interruptible(ctx, c.in), -1), nil
@@ -48,6 +48,9 @@ func (c stdio) open(ctx context.Context, path string) (io.ReadCloser, error) {
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
+	}
+	if !info.Mode().IsRegular() {
+		return c.withProgress(interruptible(ctx, f), -1), nil
 	}
 	return c.withProgress(f, info.Size()), nil
 }
@@ -69,8 +72,8 @@ func (f progressFile) Close() error {
 	return f.file.Close()
 }
 
-// interruptible returns a reader of r whose reads fail when ctx ends. It is for standard input, because a blocked read
-// of a terminal cannot be cancelled.
+// interruptible returns a reader of r whose reads fail when ctx ends. It is for standard input and for pipes, because a
+// blocked read of them cannot be cancelled.
 func interruptible(ctx context.Context, r io.Reader) io.ReadCloser {
 	out, in := io.Pipe()
 	stop := context.AfterFunc(ctx, func() { _ = in.CloseWithError(ctx.Err()) }) // CloseWithError always returns nil

@@ -103,6 +103,7 @@ func TestInterruptedCommandLeavesNothing(t *testing.T) {
 		for _, args := range [][]string{
 			{"keys", "import", file},
 			{"keys", "import", "-"},
+			{"keys", "import", "/dev/stdin"},
 			{"keys", "import", "--dry-run", "-"},
 			{"plans", "import", "-"},
 		} {
