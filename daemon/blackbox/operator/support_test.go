@@ -120,16 +120,35 @@ func TestInterruptedCommandLeavesNothing(t *testing.T) {
 // exportAudit is the line about the codes that an export has printed.
 var exportAudit = regexp.MustCompile(`^\S+\tINFO\tcommand\t\{"action": "keys export", "actor": "\S+@\S+ \(CLI\)", "count": \d+\}\n`)
 
-// interrupt runs a command with an endless standard input. Its output is read only after Ctrl-C.
+// interrupt runs a command with an endless standard input. Its output is read only after Ctrl-C. If the signal comes
+// before the program has begun, interrupt runs the command again, and waits longer.
 func interrupt(s *harness.Shop, args ...string) {
 	s.Helper()
-	cmd, stderr := s.Command(args...), new(harness.LogBuffer)
+	pause := 300 * time.Millisecond // probably in the middle; the promise holds at any moment
+	code, stderr, took := interruptAfter(s, pause, args...)
+	for ; code == -1 && pause < 10*time.Second; pause *= 4 {
+		code, stderr, took = interruptAfter(s, 4*pause, args...)
+	}
+	said := exportAudit.ReplaceAllString(stderr, "") // codes were printed before the interruption
+	if code != 1 || said != "keyseatd: interrupted\n" {
+		s.Errorf("%v: status %d, %q", args, code, stderr)
+	}
+	if took > 10*time.Second {
+		s.Errorf("%v took %v to end", args, took)
+	}
+}
+
+// interruptAfter interrupts a command after a pause. It returns the exit status, which is -1 if the signal itself has
+// ended the process, and the time that the command took to end.
+func interruptAfter(s *harness.Shop, pause time.Duration, args ...string) (code int, stderr string, took time.Duration) {
+	s.Helper()
+	cmd, logs := s.Command(args...), new(harness.LogBuffer)
 	in, silent, err := os.Pipe()
 	if err != nil {
 		s.Fatal(err)
 	}
 	defer func() { _, _ = in.Close(), silent.Close() }() // nothing was written to it
-	cmd.Stdin, cmd.Stderr = in, stderr
+	cmd.Stdin, cmd.Stderr = in, logs
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		s.Fatal(err)
@@ -137,16 +156,10 @@ func interrupt(s *harness.Shop, args ...string) {
 	if err := cmd.Start(); err != nil {
 		s.Fatal(err)
 	}
-	time.Sleep(300 * time.Millisecond) // probably in the middle; the promise holds at any moment
+	time.Sleep(pause)
 	start := time.Now()
 	_ = cmd.Process.Signal(os.Interrupt)
 	_, _ = io.Copy(io.Discard, out)
-	_ = cmd.Wait()                                            // the status is checked next
-	said := exportAudit.ReplaceAllString(stderr.String(), "") // codes were printed before the interruption
-	if code := cmd.ProcessState.ExitCode(); code != 1 || said != "keyseatd: interrupted\n" {
-		s.Errorf("%v: status %d, %q", args, code, stderr.String())
-	}
-	if took := time.Since(start); took > 10*time.Second {
-		s.Errorf("%v took %v to end", args, took)
-	}
+	_ = cmd.Wait() // the caller checks the status
+	return cmd.ProcessState.ExitCode(), logs.String(), time.Since(start)
 }
