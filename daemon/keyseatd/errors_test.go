@@ -91,15 +91,21 @@ func TestEveryCommandWithoutADatabase(t *testing.T) {
 	}
 }
 
-// closedPort returns an address without a listener.
+// closedPort returns an address on which no program listens until the test ends. It is the address of the client's end
+// of a connection, so that no other program can listen on it.
 func closedPort(t *testing.T) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }() // the listener was never used
-	return l.Addr().String()
+	t.Cleanup(func() { _ = l.Close() }) // only the connection is needed
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn.LocalAddr().String()
 }
 
 // TestSQLiteErrors checks the errors for existing but unusable files.

@@ -138,14 +138,20 @@ func (s *Shop) CheckDoctor() {
 	}
 }
 
-// ClosedPort returns an address on loopback on which no program listens.
+// ClosedPort returns an address on loopback on which no program listens until the test ends. It is the address of the
+// client's end of a connection, so that no other program can listen on it.
 func ClosedPort(s *Shop) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // Listen does not block
 	if err != nil {
 		s.Fatal(err)
 	}
-	defer func() { _ = l.Close() }() // only the address is needed
-	return l.Addr().String()
+	s.Cleanup(func() { _ = l.Close() })             // only the connection is needed
+	conn, err := net.Dial("tcp", l.Addr().String()) //nolint:noctx // it is on this machine
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() { _ = conn.Close() })
+	return conn.LocalAddr().String()
 }
 
 // A Result is the output and the exit status of a command.
