@@ -3,6 +3,7 @@ package attacks_test
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -53,13 +54,14 @@ func TestMemoryIsNotDumped(t *testing.T) {
 	}
 }
 
+// copyProgram copies a program in a process of its own. If this process had the copy open for writing, a process that
+// another test starts meanwhile could inherit the open file, and the system refuses to run such a file.
 func copyProgram(t *testing.T, from, to string) {
 	t.Helper()
-	program, err := os.ReadFile(from)
-	if err == nil {
-		err = os.WriteFile(to, program, 0o755) //nolint:gosec // another user runs it
+	if out, err := exec.CommandContext(t.Context(), "cp", from, to).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
-	if err != nil {
+	if err := os.Chmod(to, 0o755); err != nil { //nolint:gosec // another user runs it
 		t.Fatal(err)
 	}
 }
