@@ -110,7 +110,7 @@ func (sh shell) rows(args ...string) (rows []map[string]any) {
 
 var (
 	// auditLines are the lines about codes in an output, and about changes.
-	auditLines = regexp.MustCompile(`(?m)^\S+\tINFO\tcommand\t\{"action": "[a-z -]+", "actor": "\S+@\S+ \(CLI\)", "count": \d+\}\n`)
+	auditLines = regexp.MustCompile(`(?m)^\S+\tINFO\tcommand\t\{"action": "[a-z -]+", "actor": "[^"]+@\S+ \(CLI\)", "count": \d+\}\n`)
 
 	times = regexp.MustCompile(`20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
 	ids   = regexp.MustCompile(`\b[A-Z2-7]{26}\b`)

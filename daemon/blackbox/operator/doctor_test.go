@@ -18,7 +18,7 @@ type finding struct {
 }
 
 // repairAudit matches the audit line of a repair.
-var repairAudit = regexp.MustCompile(`^\S+\tINFO\tcommand\t\{"action": "doctor --repair", "actor": "\S+@\S+ \(CLI\)", "count": \d+\}\n$`)
+var repairAudit = regexp.MustCompile(`^\S+\tINFO\tcommand\t\{"action": "doctor --repair", "actor": "[^"]+@\S+ \(CLI\)", "count": \d+\}\n$`)
 
 // doctor returns the findings, and checks that the exit status matches them.
 func doctor(s *harness.Shop, flags ...string) []finding {

@@ -118,7 +118,7 @@ func TestInterruptedCommandLeavesNothing(t *testing.T) {
 }
 
 // exportAudit is the line about the codes that an export has printed.
-var exportAudit = regexp.MustCompile(`^\S+\tINFO\tcommand\t\{"action": "keys export", "actor": "\S+@\S+ \(CLI\)", "count": \d+\}\n`)
+var exportAudit = regexp.MustCompile(`^\S+\tINFO\tcommand\t\{"action": "keys export", "actor": "[^"]+@\S+ \(CLI\)", "count": \d+\}\n`)
 
 // interrupt runs a command with an endless standard input. Its output is read only after Ctrl-C. If the signal comes
 // before the program has begun, interrupt runs the command again, and waits longer.
