@@ -161,7 +161,7 @@ func TestProgram(t *testing.T) {
 		{"keys show", 2, "", "keyseatd: expected"},
 	} {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], strings.Fields(c.line)...)
-		cmd.Dir, cmd.Env = dir, append(os.Environ(), asProgram+"=1")
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), asProgram+"=1", "KEYSEAT_DATABASE=sqlite:keyseat.db")
 		var out, err strings.Builder
 		cmd.Stdout, cmd.Stderr = &out, &err
 		_ = cmd.Run() // the exit status is checked below
