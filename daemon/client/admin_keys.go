@@ -6,6 +6,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,7 +45,7 @@ type KeyFilter = adminstore.KeyFilter
 // sequence.
 func (a *Admin) Keys(ctx context.Context, f KeyFilter) iter.Seq2[Key, error] {
 	q := url.Values{}
-	set(q, "status", f.Statuses...)
+	setList(q, "status", f.Statuses)
 	setBool(q, "used", f.Used)
 	setBool(q, "revoked", f.Revoked)
 	if f.OrderID != nil {
@@ -57,13 +58,18 @@ func (a *Admin) Keys(ctx context.Context, f KeyFilter) iter.Seq2[Key, error] {
 	return listAll[Key](ctx, a, "keys", q)
 }
 
-// set sets a parameter to the values that are not "", with commas between them.
-func set[S ~string](q url.Values, name string, values ...S) {
+// set sets a parameter to a value that is not "".
+func set[S ~string](q url.Values, name string, value S) {
+	if value != "" {
+		q.Set(name, string(value))
+	}
+}
+
+// setList sets a parameter to values, with commas between them. It sets no parameter for an empty list.
+func setList[S ~string](q url.Values, name string, values []S) {
 	var texts []string
 	for _, v := range values {
-		if v != "" {
-			texts = append(texts, string(v))
-		}
+		texts = append(texts, string(v))
 	}
 	if len(texts) > 0 {
 		q.Set(name, strings.Join(texts, ","))
@@ -104,11 +110,15 @@ func (a *Admin) Reset(ctx context.Context, code keys.Code) (Key, error) {
 }
 
 // Tasks lists the tasks that match the filter, oldest first. The codes are masked unless the token has the role export.
-// Tasks reads page by page during the iteration. The first error ends the sequence.
+// Tasks reads page by page during the iteration. The first error ends the sequence. The error is [QueryInvalid] if the
+// filter selects open tasks and also another outcome.
 func (a *Admin) Tasks(ctx context.Context, f adminstore.TaskFilter) iter.Seq2[Task, error] {
+	if f.State == adminstore.AnyTask && slices.Equal(f.Outcomes, []tasks.Outcome{""}) {
+		f.State, f.Outcomes = adminstore.OpenTask, nil
+	}
 	q := url.Values{}
 	set(q, "state", f.State)
-	set(q, "outcome", f.Outcomes...)
+	setList(q, "outcome", f.Outcomes)
 	set(q, "country", f.Country)
 	set(q, "plan", f.Plan)
 	set(q, "key", f.Code)

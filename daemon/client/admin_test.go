@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keyseat/keyseat/adapters/keyring"
 	"github.com/keyseat/keyseat/adapters/memory"
 	"github.com/keyseat/keyseat/adapters/simulator"
 	"github.com/keyseat/keyseat/daemon"
@@ -113,6 +114,30 @@ func TestListReadsAllPages(t *testing.T) {
 	for _, err := range a.Keys(t.Context(), client.KeyFilter{}) {
 		checkErr(t, "the first key", err)
 		break // and read no further pages
+	}
+}
+
+// TestOutcomeOfOpenTasks checks that a filter with the outcome of open tasks does not select all tasks.
+func TestOutcomeOfOpenTasks(t *testing.T) {
+	writer, a, store := serve(t)
+	issue, err := writer.Issue(t.Context(), "hook", client.Order{Count: 2, OrderID: "o"})
+	checkErr(t, "issue", err)
+	checkErr(t, "plan", writer.EditPlan(t.Context(), "p", client.PlanEdit{Country: new("US"), Slots: new(1)}))
+	engine := daemon.NewEngine(store, simulator.Connector{}, keyring.New([keyring.KeySize]byte{1}), tasks.DefaultRules())
+	for _, code := range issue.Codes { // the second task ends immediately, because no slot is free
+		account := tasks.Account{Login: tasks.NewSecret("a@example.com"), Password: tasks.NewSecret("a password 1")}
+		checkErr(t, "accept", engine.Accept(t.Context(), tasks.Request{Kind: tasks.Upgrade, Code: code, Country: "US", Account: account}))
+	}
+	var found []keys.Code
+	for task, err := range a.Tasks(t.Context(), adminstore.TaskFilter{Outcomes: []tasks.Outcome{""}}) {
+		checkErr(t, "tasks", err)
+		found = append(found, task.Code)
+	}
+	if !slices.Equal(found, issue.Codes[:1]) {
+		t.Errorf("%q, not the open task of %s", found, issue.Codes[0])
+	}
+	for _, err := range a.Tasks(t.Context(), adminstore.TaskFilter{Outcomes: []tasks.Outcome{"", tasks.OutOfStock}}) {
+		checkErr(t, "open and ended tasks", err, client.QueryInvalid)
 	}
 }
 
