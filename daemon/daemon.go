@@ -61,9 +61,9 @@ var NoUnknownKeyLimit = new(ratelimit.Limiter)
 // fingerprint key. If several processes must make the same fingerprints, set the field Fingerprints of each engine.
 //
 // If the store is a [tasks.LoginCounter], the engine limits how often a login may be tested at the provider. A store
-// around another one usually is no LoginCounter: then set the field Logins of the engine to the inner store, or there
-// is no such limit. The engine hashes logins with the sealer's method Hash, which [keyring.Ring] has. For a sealer without that method, it hashes them with
-// a random key of this engine.
+// around another one usually is not a LoginCounter. Then there is no such limit, unless you set the field Logins of the
+// engine to the inner store. The engine hashes logins with the sealer's method Hash, which [keyring.Ring] has. For a
+// sealer without that method, it hashes them with a random key of this engine.
 func NewEngine(store tasks.Store, connector tasks.Connector, sealer tasks.Sealer, rules tasks.Rules) tasks.Engine {
 	logins, _ := store.(tasks.LoginCounter)
 	return tasks.Engine{

@@ -28,10 +28,10 @@
 // [Engine.Work] combines Call and Settle in one call, for a simple worker. The daemon calls Call and Settle separately,
 // because Call for the next task can start while Settle stores the result of the last task.
 //
-// A store has a second port, which the suite in adapters/storetest tests too: adminstore.AdminStore, for an operator's
-// lists and imports. It can implement further ports, which are in packages below this one:
+// A store has a second port, adminstore.AdminStore, for an operator's lists and imports. The suite in adapters/storetest
+// tests both. A store can implement further ports. All but the first one are packages below this one:
 //
-//   - [LoginCounter], in this package, for the limits on tests of logins;
+//   - [LoginCounter] for the limits on tests of logins;
 //   - outbox.Outbox for deliveries to subscribers;
 //   - audit.Inspector for checks and repairs;
 //   - stats.TaskStats for monitoring;

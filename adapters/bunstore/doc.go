@@ -1,9 +1,9 @@
 // Package bunstore keeps keys, tasks and plans in PostgreSQL or SQLite, through bun.
 //
 // A [Store] implements every port of a store: [tasks.Store], [tasks.LoginCounter], [adminstore.AdminStore],
-// [outbox.Outbox], [audit.Inspector], [archive.Archiver], [stats.TaskStats] and [activity.Store]. [Open] makes a Store from a URL. [New]
-// makes a Store from a bun.DB of the program that embeds keyseat. [Store.In] joins a transaction of that program. The
-// names of all tables begin with keyseat_.
+// [outbox.Outbox], [audit.Inspector], [archive.Archiver], [stats.TaskStats] and [activity.Store]. [Open] makes a Store
+// from a URL. [New] makes a Store from a bun.DB of the program that embeds keyseat. [Store.In] joins a transaction of
+// that program. The names of all tables begin with keyseat_.
 //
 //	Snapshots, Find, Stock  ──▶ one statement
 //	Keys, Tasks, Search     ──▶ one statement for the time, then those for the page
