@@ -187,6 +187,9 @@ func (p *Pool) report(ctx context.Context, r tasks.Report) {
 		p.Log.LogAttrs(ctx, slog.LevelInfo, "ended", append(attrs, outcome, slog.String("slot", string(r.Task.Slot)))...)
 	case r.Result.Effect == tasks.Pending:
 		p.Log.LogAttrs(ctx, slog.LevelDebug, "the provider is still at work", append(attrs, slog.Time("due", r.Task.DueAt))...)
+	case r.Result.Effect == tasks.Settled: // the plan is faulty, and the task continues with another plan
+		reason := string(r.Result.Outcome)
+		p.logRepeated(ctx, slog.LevelWarn, "attempt failed, the task stays open", reason, append(attrs, slog.String("outcome", reason), slog.Time("due", r.Task.DueAt))...)
 	default:
 		p.logRepeated(ctx, slog.LevelWarn, "attempt failed, the task stays open", r.Result.Note, append(attrs, slog.Time("due", r.Task.DueAt))...)
 	}

@@ -1,9 +1,12 @@
 package worker_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -169,6 +172,25 @@ func TestStopWaitsForSentCalls(t *testing.T) {
 		s := f.snapshot("slow")
 		if !s.Task.LeasedUntil.IsZero() || !s.Task.InDoubt || s.Task.CountedAttempts != 1 || !s.Task.Open() {
 			t.Errorf("the slow one is left as %+v", s.Task)
+		}
+	})
+}
+
+// TestFaultyPlanIsLogged checks that the line about a task that continues with its next plan has the outcome of the first
+// plan, because nothing else in the log says why.
+func TestFaultyPlanIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		f.addPlan("p", 1)
+		f.addPlan("q", 1)
+		f.importKeys("K")
+		var log bytes.Buffer
+		stop := f.run(simulator.Connector{}, func(p *worker.Pool) { p.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+		f.upgrade("K", "plan_full@example.com")
+		time.Sleep(time.Minute)
+		f.must(stop())
+		if line, _, _ := strings.Cut(log.String(), "\n"); !strings.Contains(line, "the task stays open") || !strings.Contains(line, "outcome=plan_full") {
+			t.Errorf("logged %s", line)
 		}
 	})
 }
