@@ -74,10 +74,16 @@ func source(c *kong.Context, flag *kong.Flag, f configFile, env environment) str
 	return "default"
 }
 
+// brokenURL matches a value that is not a URL but may contain a password: "host=db password=…", or "user:…@host".
+var brokenURL = regexp.MustCompile(`(?i)password\s*=|:\S*@`)
+
 // displayValue returns a flag's value without secrets.
 func displayValue(flag *kong.Flag) string {
 	switch value := flag.Target.Interface().(type) {
 	case string:
+		if brokenURL.MatchString(value) && !strings.Contains(value, "://") && !strings.HasPrefix(value, sqlitePrefix) {
+			return redacted
+		}
 		return redactURL(value)
 	case textList:
 		return redactURL(strings.Join(value, ","))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -26,6 +27,21 @@ func TestRedacted(t *testing.T) {
 	} {
 		if got := redactURL(value); got != want || strings.Contains(got, "cret=") && !strings.Contains(got, "***") {
 			t.Errorf("%s shows as %s, not %s", value, got, want)
+		}
+	}
+}
+
+// TestConfigHidesPasswordsOfBrokenURLs checks that a database's address without "://" is not shown if it may contain a
+// password.
+func TestConfigHidesPasswordsOfBrokenURLs(t *testing.T) {
+	sh := shell{T: t, dir: t.TempDir()}
+	for value, want := range map[string]string{
+		"host=db user=u password=s3cret": "***", "host=db PASSWORD = 's3cret'": "***", "u:s3cret@h/d": "***", "postgres:/u:s3cret@h/d": "***",
+		"keyseat.db": "keyseat.db", "sqlite:me@work/k.db": "sqlite:me@work/k.db",
+	} {
+		out, said, _ := sh.run("", "config", "--connector=sim", "--database", value)
+		if shown := regexp.MustCompile(`(?m)^database +(.*?)  +flag$`).FindStringSubmatch(out); shown == nil || shown[1] != want || strings.Contains(said, "s3cret") {
+			t.Errorf("%s: %q, %s", value, shown, said)
 		}
 	}
 }
