@@ -81,7 +81,7 @@ func sortedDatabase(t *testing.T) string {
 	t.Helper()
 	url := pgtest.URL(t)
 	var able bool
-	const known = `SELECT current_setting('server_version_num')::int >= 150000 AND EXISTS (SELECT FROM pg_collation WHERE collprovider = 'i')`
+	const known = `SELECT current_setting('server_version_num')::int >= 150000 AND EXISTS (SELECT FROM pg_collation WHERE collname = 'en-x-icu')`
 	if err := raw(t, url).QueryRowContext(t.Context(), known).Scan(&able); err != nil {
 		t.Fatal(err)
 	}
