@@ -29,4 +29,12 @@ func TestCounterForgets(t *testing.T) {
 	now = now.Add(time.Hour)
 	want("z", "A", "1 2") // x is forgotten
 	want("x", "B", "1 1")
+	now = now.Add(time.Hour) // the next call deletes the expired counts
+	want("z", "A", "1 2")
+	now = now.Add(30 * time.Minute)
+	want("late", "C", "1 1")
+	now = now.Add(30 * time.Minute)
+	want("z", "A", "1 2")
+	now = now.Add(30 * time.Minute) // ends a window between two deletions
+	want("late", "C", "1 1")
 }
