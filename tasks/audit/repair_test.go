@@ -15,6 +15,7 @@ func TestRepairStatus(t *testing.T) {
 	success := tasks.Task{ID: "T", Kind: tasks.Upgrade, Outcome: tasks.Success, EndedAt: now}
 	ended, reset := tasks.Event{Type: tasks.EventEnded, Task: "T"}, tasks.Event{Type: tasks.EventReset}
 	released := tasks.Event{Type: tasks.EventReleased, Task: "T"}
+	resolved := tasks.Event{Type: tasks.EventResolved, Task: "an earlier task"}
 	for _, c := range []struct {
 		name   string
 		tasks  []tasks.Task
@@ -26,6 +27,7 @@ func TestRepairStatus(t *testing.T) {
 		{"its task", []tasks.Task{success}, []tasks.Event{ended}, keys.Key{Task: "T", Status: keys.FailedUpgrade, Used: true}, keys.Success, true},
 		{"its reset", []tasks.Task{success}, []tasks.Event{ended, reset}, keys.Key{Task: "T", Status: keys.Success}, keys.Active, false},
 		{"a release changes neither", []tasks.Task{success}, []tasks.Event{ended, reset, released}, keys.Key{Task: "T", Status: keys.Success}, keys.Active, false},
+		{"an earlier task changes neither", []tasks.Task{success}, []tasks.Event{ended, reset, resolved}, keys.Key{Task: "T", Status: keys.Success}, keys.Active, false},
 		{"a reset before the task", []tasks.Task{success}, []tasks.Event{reset, ended}, keys.Key{Task: "T", Status: keys.Success}, keys.Success, true},
 		{"its status", nil, nil, keys.Key{Status: keys.Failed}, keys.Failed, true},
 		{"nothing", nil, nil, keys.Key{Status: "eaten", Used: true}, keys.Active, true},
