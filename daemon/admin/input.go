@@ -167,7 +167,7 @@ func (c *call) parseQuery(known ...string) *query {
 	for name, texts := range values {
 		switch {
 		case !slices.Contains(known, name):
-			q.fail("a parameter is not known here")
+			q.fail("a parameter is not one of these: " + strings.Join(known, " "))
 		case len(texts) > 1 && !slices.Contains(listParams, name):
 			q.fail(name + " is given twice")
 		case !utf8.ValidString(strings.Join(texts, "")):

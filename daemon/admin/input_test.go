@@ -94,6 +94,11 @@ func TestBadInput(t *testing.T) {
 	if r := s.send("DELETE", "/keys", ""); r.header.Get("Allow") != "GET, HEAD, POST" {
 		t.Errorf("Allow: %s", r.header.Get("Allow"))
 	}
+	for target, names := range map[string]string{"/keys?Status=active": "after before limit sort status used", "/search?text=a": "these: q"} {
+		if r := s.send("GET", target, ""); !strings.Contains(r.body, names) {
+			t.Errorf("%s does not name the known parameters: %s", target, r.body)
+		}
+	}
 	var plans struct{ Plans []struct{ Slots int } }
 	s.get("/plans", &plans)
 	if len(plans.Plans) != 1 || plans.Plans[0].Slots != 2 {
