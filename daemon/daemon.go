@@ -60,15 +60,29 @@ var NoUnknownKeyLimit = new(ratelimit.Limiter)
 // NewEngine returns an engine with the real clock, real randomness and real waiting. The engine gets a random
 // fingerprint key. If several processes must make the same fingerprints, set the field Fingerprints of each engine.
 //
-// If the store is a [tasks.LoginCounter], the engine limits how often a login may be tested at the provider. A store
-// around another one usually is not a LoginCounter. Then there is no such limit, unless you set the field Logins of the
-// engine to the inner store. The engine hashes logins with the sealer's method Hash, which [keyring.Ring] has. For a
-// sealer without that method, it hashes them with a random key of this engine.
+// If the store is a [tasks.LoginCounter], the engine limits how often a login may be tested at the provider. If a store
+// wraps another one and has a method Unwrap() tasks.Store, NewEngine also looks for a LoginCounter inside. Without one,
+// there is no such limit, unless you set the field Logins of the engine. The engine hashes logins with the sealer's
+// method Hash, which [keyring.Ring] has. For a sealer without that method, it hashes them with a random key of this
+// engine.
 func NewEngine(store tasks.Store, connector tasks.Connector, sealer tasks.Sealer, rules tasks.Rules) tasks.Engine {
-	logins, _ := store.(tasks.LoginCounter)
 	return tasks.Engine{
-		Store: store, Logins: logins, LoginHash: loginHash(sealer), Connector: connector, Sealer: sealer, Rules: rules,
+		Store: store, Logins: loginCounter(store), LoginHash: loginHash(sealer), Connector: connector, Sealer: sealer, Rules: rules,
 		Fingerprints: NewFingerprintKey(), NewID: rand.Text, Now: time.Now, Jitter: mathrand.Float64, Pause: clock.Sleep,
+	}
+}
+
+// loginCounter returns the outermost store that counts logins, or nil.
+func loginCounter(store tasks.Store) tasks.LoginCounter {
+	for {
+		if counter, is := store.(tasks.LoginCounter); is {
+			return counter
+		}
+		wrapper, is := store.(interface{ Unwrap() tasks.Store })
+		if !is {
+			return nil
+		}
+		store = wrapper.Unwrap()
 	}
 }
 

@@ -6,9 +6,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/keyseat/keyseat/adapters/batchstore"
+	"github.com/keyseat/keyseat/adapters/memory"
 	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/metrics"
 	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
 )
 
 // TestRegisterMountsBothPaths checks that a mux answers at /API and at /API/, because a redirect from one to the other
@@ -31,6 +36,17 @@ func TestRegisterMountsBothPaths(t *testing.T) {
 	mux.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/API/x", nil))
 	if w.Code != 404 || !strings.HasPrefix(w.Body.String(), `{"status":"error"`) {
 		t.Errorf("below /API/: %d %s", w.Code, w.Body)
+	}
+}
+
+// TestWrappedStoreCountsLogins checks that an engine limits logins even if its store is wrapped.
+func TestWrappedStoreCountsLogins(t *testing.T) {
+	store := memory.New(time.Now)
+	wrapped := metrics.New("").Store(batchstore.New(store, batchstore.Options{}))
+	for _, s := range []tasks.Store{store, wrapped} {
+		if engine := daemon.NewEngine(s, nil, nil, tasks.DefaultRules()); engine.Logins != tasks.LoginCounter(store) {
+			t.Errorf("%T: the logins are counted by %v", s, engine.Logins)
+		}
 	}
 }
 

@@ -20,8 +20,8 @@
 //
 // The store batches Snapshots, Find, Apply and Stock. Lease and Extend are batches already.
 //
-// The store does not count logins, even if the inner store does. So set the field Logins of an engine with this store,
-// for example to a counter of [NewLoginCounter]. Otherwise the engine has no limits on logins.
+// The store does not count logins. An engine of daemon.NewEngine counts them with the inner store, one call for each
+// login. To batch these calls too, set the field Logins of the engine to a counter of [NewLoginCounter].
 package batchstore
 
 import (
@@ -100,6 +100,9 @@ func New(inner tasks.Store, o Options) *Store {
 	s.snapshots.RetryIndividually, s.finds.RetryIndividually = o.RetryReads, o.RetryReads
 	return s
 }
+
+// Unwrap returns the inner store.
+func (s *Store) Unwrap() tasks.Store { return s.inner }
 
 func newBatcher[Q, R any](o Options, name string, call func(context.Context, []Q) ([]R, error), maxInFlight int) *batch.Batcher[Q, R] {
 	observed := func(ctx context.Context, items []Q) ([]R, error) {

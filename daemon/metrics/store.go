@@ -28,6 +28,9 @@ type measuredStore struct {
 	*Recorder
 }
 
+// Unwrap lets daemon.NewEngine find what else the inner store implements.
+func (m measuredStore) Unwrap() tasks.Store { return m.inner }
+
 func (m *Recorder) timed(call string) func(*error) {
 	start := time.Now()
 	return func(err *error) {

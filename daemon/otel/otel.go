@@ -6,8 +6,6 @@
 //	api := &daemon.API{Engine: engine, Observe: t.ObserveRequest, Wake: pool.Wake}
 //	handler := t.Handler(api) // mount it at /API and at /API/
 //
-// If the store counts logins, also set engine.Logins to it, because the decorators hide that.
-//
 // These are the spans of an upgrade. Each column is a trace, because the attempt begins after the response:
 //
 //	POST /API/                       attempt ◀──link── store.apply (ended)

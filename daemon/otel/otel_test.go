@@ -108,6 +108,16 @@ func serve(t *testing.T, tracer *otel.Tracer, connector tasks.Connector) http.Ha
 	return mux
 }
 
+// TestTracedStoreCountsLogins checks that an engine limits logins even if its store is traced.
+func TestTracedStoreCountsLogins(t *testing.T) {
+	tracer, _ := newTracer(t)
+	store := memory.New(time.Now)
+	batches := batchstore.New(tracer.Batches(store), batchstore.Options{})
+	if engine := daemon.NewEngine(tracer.Store(batches), nil, nil, tasks.DefaultRules()); engine.Logins != tasks.LoginCounter(store) {
+		t.Errorf("the logins are counted by %v", engine.Logins)
+	}
+}
+
 func send(t *testing.T, api http.Handler, method, target string, form url.Values, header ...string) string {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, target, strings.NewReader(form.Encode()))

@@ -21,6 +21,9 @@ type tracedStore struct {
 	*Tracer
 }
 
+// Unwrap lets daemon.NewEngine find what else the inner store implements.
+func (s tracedStore) Unwrap() tasks.Store { return s.inner }
+
 func (s tracedStore) start(ctx context.Context, call string, size int, o ...trace.SpanStartOption) (context.Context, trace.Span) {
 	return s.tracer.Start(ctx, "store."+call, append(o, trace.WithAttributes(sizeOf(size)))...)
 }
@@ -115,6 +118,9 @@ type tracedBatches struct {
 	tasks.Store
 	*Tracer
 }
+
+// Unwrap lets daemon.NewEngine find what else the inner store implements.
+func (s tracedBatches) Unwrap() tasks.Store { return s.Store }
 
 // startBatch starts the span of a batch. The span of a batch of one item is a child of its caller's span. The span of a
 // larger batch and the spans of its callers have links to each other.
