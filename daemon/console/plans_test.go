@@ -143,7 +143,7 @@ func TestPlansNeedWrite(t *testing.T) {
 	}
 }
 
-// TestPlansOutOfStock checks that the overview lists an expired plan with the slots that nobody can buy.
+// TestPlansOutOfStock checks that the overview and the list of plans show the slots of an expired plan as idle.
 func TestPlansOutOfStock(t *testing.T) {
 	s := newFixture(t, func(*console.Options) {})
 	s.importPlan("p", 7)
@@ -151,10 +151,12 @@ func TestPlansOutOfStock(t *testing.T) {
 		t.Fatal(err)
 	}
 	*s.now = s.now.Add(time.Minute)
-	page := s.get(200, "/", s.signIn())
-	_, row, _ := strings.Cut(page, `<th scope="row" class="code">p</th>`)
-	row, _, _ = strings.Cut(row, "</tr>")
-	s.expect(row, []string{">expired<", `<td class="n">7</td>`}, nil)
+	cookie := s.signIn()
+	for path, cells := range map[string]string{"/": `<td class="n">7</td>`, "/console/plans": `<td class="n">7</td><td class="n">7</td>`} {
+		_, row, _ := strings.Cut(s.get(200, path, cookie), `<th scope="row" class="code">p</th>`)
+		row, _, _ = strings.Cut(row, "</tr>")
+		s.expect(row, []string{">expired<", cells + "<td><time"}, nil) // the idle slots, and in the list of plans then all slots
+	}
 }
 
 // TestStock checks that the overview shows the ten emptiest countries with their marks, and links to the others.
