@@ -1,10 +1,13 @@
 package safefile_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -120,6 +123,42 @@ func TestNames(t *testing.T) {
 	if accepted(t, inside) {
 		t.Error("a file with another name in an open folder is accepted")
 	}
+}
+
+// TestOpenReplacedKeepsTheMode checks that a file of mode 0400 can be overwritten by its owner, and keeps its mode.
+func TestOpenReplacedKeepsTheMode(t *testing.T) {
+	t.Parallel()
+	path := newFile(t, filepath.Join(newFolder(t), "secret"), 0o400)
+	done := make(chan error, 1)
+	go func() { done <- overwriteAsOwner(path) }()
+	must(t, <-done)
+	text, err := os.ReadFile(path)
+	must(t, err)
+	info, err := os.Stat(path)
+	must(t, err)
+	if info.Mode() != 0o400 || string(text) != strings.Repeat("\x00", len("secret")) {
+		t.Errorf("mode %o, %q", info.Mode(), text)
+	}
+}
+
+// overwriteAsOwner overwrites a file with the rights of a user other than root, because root needs no change of the
+// mode. The caller's goroutine must end with this call, since its thread keeps those rights.
+func overwriteAsOwner(path string) error {
+	if os.Geteuid() == 0 {
+		const nobody = 65534
+		if err := os.Chown(path, nobody, nobody); err != nil {
+			return err
+		}
+		runtime.LockOSThread() // so that the thread ends with the goroutine
+		if err := unix.Setfsuid(nobody); err != nil {
+			return err
+		}
+	}
+	f, err := safefile.OpenReplaced(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(safefile.Overwrite(f), f.Close())
 }
 
 // TestWorkingFolder checks that a relative path is relative to the working folder.

@@ -99,7 +99,8 @@ func OpenReplaced(path string) (*os.File, error) {
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if errors.Is(err, fs.ErrPermission) && os.Chmod(path, info.Mode().Perm()|0o200) == nil { // the file has mode 0400: its owner may change the mode, and then open it
-		return os.OpenFile(path, os.O_WRONLY, 0)
+		f, err = os.OpenFile(path, os.O_WRONLY, 0)
+		_ = os.Chmod(path, info.Mode().Perm()) // an open file stays writable; the first change of the mode worked
 	}
 	return f, err
 }
