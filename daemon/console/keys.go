@@ -36,11 +36,16 @@ func (r *request) newKeyRow(v tasks.Snapshot) (keyRow, error) {
 var yesNo = []option{{"", "any"}, {"yes", "yes"}, {"no", "no"}}
 
 // parseYesNo parses the value of a field with the options yesNo. It returns nil for the option "any".
-func parseYesNo(text string) *bool {
-	if text == "" {
+func (l *listing) parseYesNo(name string) *bool {
+	switch f := l.field(name); f.Value {
+	case "":
+		return nil
+	case "yes", "no":
+		return new(f.Value == "yes")
+	default:
+		l.fail(f.Label + " must be yes or no.")
 		return nil
 	}
-	return new(text == "yes")
 }
 
 // selectKeys returns the list of the keys that the query selects, the newest first.
@@ -53,7 +58,7 @@ func (r *request) selectKeys() (s selection[tasks.Snapshot]) {
 		countryField, planField,
 		filterField{Name: "bought_after", Label: "Bought after", Hint: "2026-11-29"})
 	f := adminstore.KeyFilter{
-		Used: parseYesNo(s.value("used")), Revoked: parseYesNo(s.value("revoked")), Plan: s.value("plan"),
+		Used: s.parseYesNo("used"), Revoked: s.parseYesNo("revoked"), Plan: s.value("plan"),
 		Country: s.country(), Statuses: valuesOf(&s.listing, "status", keys.Statuses()),
 		BoughtAfter: s.time("bought_after", csvfile.ParseTime),
 	}

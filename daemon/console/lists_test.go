@@ -86,6 +86,8 @@ func TestTaskTabsAndFilters(t *testing.T) {
 	for _, query := range []string{"?country=USA", "?outcome=nothing", "?since=tomorrow"} {
 		s.expect(s.get(400, "/console/tasks"+query, cookie), []string{"The filter is not valid"}, nil)
 	}
+	s.expect(s.get(400, "/console/keys?used=true", cookie), []string{"Used must be yes or no."}, nil)
+	s.get(400, "/console/keys/export?revoked=1", cookie)
 	s.get(404, "/console/tasks?state=nothing", cookie)
 	s.expect(s.get(200, "/console/tasks?state=failed&country=DE", cookie), []string{`href="/console/tasks?state=failed">Clear</a>`, "No task is failed and passes the filter."}, nil)
 	s.expect(s.get(200, "/", cookie), []string{
