@@ -29,7 +29,7 @@ type measuredStore struct {
 }
 
 // Unwrap lets daemon.NewEngine find what else the inner store implements.
-func (m measuredStore) Unwrap() tasks.Store { return m.inner }
+func (s measuredStore) Unwrap() tasks.Store { return s.inner }
 
 func (m *Recorder) timed(call string) func(*error) {
 	start := time.Now()
