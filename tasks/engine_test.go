@@ -234,6 +234,25 @@ func TestAccountArrives(t *testing.T) {
 	})
 }
 
+// TestUpgradeHasNoNewAccount tests that an upgrade drops the fields of a renew, and that a renew trims its new address.
+func TestUpgradeHasNoNewAccount(t *testing.T) {
+	for kind, want := range map[tasks.Kind][2]string{tasks.Upgrade: {"", ""}, tasks.Renew: {"new@example.com", strongPassword}} {
+		s := open(t)
+		s.key(keys.Key{Status: keys.Active, Used: kind == tasks.Renew})
+		s.plan("elm", "US", 1)
+		q := s.request(kind)
+		q.Country, q.Account.NewEmail, q.Account.NewPassword = "\u200bus ", tasks.NewSecret(" new@example.com\u200b"), tasks.NewSecret(strongPassword)
+		if err := s.Accept(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+		s.work(s.lease())
+		got := s.orders[0].Account
+		if email, password := got.NewEmail.Reveal(), got.NewPassword.Reveal(); email != want[0] || password != want[1] || s.orders[0].Country != "US" {
+			t.Errorf("%s: %q, %q, %s", kind, email, password, s.orders[0].Country)
+		}
+	}
+}
+
 // unsure is a store that returns leases together with an error, because the leases may not have been committed.
 type unsure struct{ tasks.Store }
 
