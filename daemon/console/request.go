@@ -210,11 +210,17 @@ func (s *session) isFormSecret(form string) bool {
 }
 
 func (c *Console) startSession(token string) *session {
-	now := c.Now()
-	started := &session{id: rand.Text(), formSecret: rand.Text(), token: tasks.NewSecret(token), startedAt: now}
-	started.lastUsed.Store(&now)
+	started := c.newSession(token)
 	c.sessions.Add(sha256.Sum256([]byte(started.id)), started)
 	return started
+}
+
+// newSession returns a session that no later request finds, until it is stored.
+func (c *Console) newSession(token string) *session {
+	now := c.Now()
+	s := &session{id: rand.Text(), formSecret: rand.Text(), token: tasks.NewSecret(token), startedAt: now}
+	s.lastUsed.Store(&now)
+	return s
 }
 
 // findSession returns the session with the given id. It returns nil if the session does not exist or has expired. If

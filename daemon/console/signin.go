@@ -49,14 +49,19 @@ func (r *request) proxyToken() (admin.Token, error) {
 }
 
 // authenticateByProxy finds or starts the session of the operator that a trusted proxy names. It returns false if no
-// proxy names an operator.
+// proxy names an operator. The refresh of an open page starts no session, because it is no sign-in of a person.
 func (r *request) authenticateByProxy() (bool, error) {
 	token, err := r.proxyToken()
 	if err != nil || token.Role == "" {
 		return false, err
 	}
 	found := r.cookieSession()
-	if found == nil || found.proxyUser != token.Name {
+	switch {
+	case found != nil && found.proxyUser == token.Name:
+	case r.isRefresh(): // an open page signs nobody in: the session of this response is not stored
+		found = r.newSession("")
+		found.proxyUser = token.Name
+	default:
 		found = r.startSession("")
 		found.proxyUser = token.Name
 		r.setCookie(found.id, int(sessionMaxAge.Seconds()))

@@ -10,9 +10,12 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/console"
+	"github.com/keyseat/keyseat/tasks/activity"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // TestProxyUsers checks that an operator signs in by the headers of a trusted proxy only, with the role of a group, and
@@ -98,5 +101,53 @@ func TestProxyUsers(t *testing.T) {
 	}
 	if !strings.Contains(log.String(), `"action":"sign in","token":"proxy:ann@example.com"`) {
 		t.Error(log.String())
+	}
+}
+
+// TestRefreshSignsNobodyIn checks that an open page, which loads itself again, makes no sign-in of an operator whom a
+// proxy names, after the session has ended. The next request by a person is a sign-in.
+func TestRefreshSignsNobodyIn(t *testing.T) {
+	s := newFixture(t, func(o *console.Options) {
+		o.Proxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+		o.ProxyUsers = console.ProxyUsers{UserHeader: "X-Forwarded-User", Roles: []console.GroupRole{{Group: "*", Role: admin.Write}}}
+	})
+	cookie := ""
+	open := func(refresh bool) {
+		t.Helper()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		r.Header.Set("X-Forwarded-User", "ann")
+		r.Header.Set("Cookie", cookie)
+		if refresh {
+			r.Header.Set("Keyseat-Refresh", "true")
+		}
+		w := httptest.NewRecorder()
+		s.console.ServeHTTP(w, r)
+		if set, _, _ := strings.Cut(w.Header().Get("Set-Cookie"), ";"); set != "" {
+			cookie = set
+		}
+		if w.Code != http.StatusOK {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	}
+	signIns := func() int {
+		t.Helper()
+		all, err := s.store.Activity(t.Context(), activity.Filter{Actor: "proxy:ann", Action: activity.SignIn}, adminstore.Page{Limit: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all.Entries)
+	}
+	open(false)
+	for range 24 {
+		*s.now = s.now.Add(time.Hour)
+		open(true)
+	}
+	if n := signIns(); n != 1 {
+		t.Errorf("%d sign-ins after a day of refreshes, want 1", n)
+	}
+	open(false)
+	open(false)
+	if n := signIns(); n != 2 {
+		t.Errorf("%d sign-ins after the person has returned, want 2", n)
 	}
 }
