@@ -115,4 +115,7 @@ var actions = map[string]activity.Action{
 	"plans restock":   activity.EditPlan,
 	"find":            activity.Search,
 	"doctor --repair": activity.Repair,
+	"webhooks replay": activity.ReplayWebhooks,
+	"webhooks resume": activity.ResumeWebhooks,
+	"webhooks forget": activity.ForgetWebhooks,
 }

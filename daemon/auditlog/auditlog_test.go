@@ -57,7 +57,8 @@ func TestActions(t *testing.T) {
 	names := []string{
 		"sign in", "sign out", "show key", "export keys", "export tasks", "import keys", "import plans", // the console
 		"keys generate", "keys import", "keys export", "keys list", "keys revoke", "keys restore", "keys reset", "tasks list", "tasks retry",
-		"tasks resolve", "plans import", "plans retire", "plans release", "plans restock", "find", "doctor --repair", "archive", // commands
+		"tasks resolve", "plans import", "plans retire", "plans release", "plans restock", "find", "doctor --repair", "archive",
+		"webhooks replay", "webhooks resume", "webhooks forget", // commands
 	}
 	for _, route := range admin.Routes() {
 		if !slices.Contains([]string{"openapi.json", "public-openapi.json", "plans", "stock", "activity"}, strings.TrimPrefix(route, "GET /admin/v1/")) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/adapters/memory"
 	"github.com/keyseat/keyseat/tasks/activity"
 	"github.com/keyseat/keyseat/tasks/adminstore"
@@ -51,6 +52,34 @@ func TestActivity(t *testing.T) {
 			sh.Error(out)
 		}
 		sh.fails(2, "--action", "", "activity", "--action", "nothing")
+	})
+}
+
+// TestWebhookCommandsAreAudited checks that each command that changes the deliveries of an endpoint leaves a line and an
+// entry with its actor, because no history names the actor. A refused command leaves none.
+func TestWebhookCommandsAreAudited(t *testing.T) {
+	onEveryDatabase(t, func(sh shell) {
+		sh.ok("keys", "generate", "--count", "2")
+		database := databaseFlag{Database: strings.TrimPrefix(sh.env[0], "KEYSEAT_DATABASE="), DatabaseDistributed: len(sh.env) > 1}
+		err := database.create(t.Context(), func(s *bunstore.Store) error {
+			return s.Subscribe(t.Context(), []string{"shop"}, time.Hour)
+		})
+		if err != nil {
+			sh.Fatal(err)
+		}
+		for _, line := range []string{"webhooks replay shop --since 1h", "webhooks resume shop", "webhooks forget shop", "webhooks forget shop"} {
+			_, stderr, code := sh.run("", strings.Fields(line)...)
+			if action := strings.Join(strings.Fields(line)[:2], " "); code == 0 != strings.Contains(stderr, `"action": "`+action+`", "actor": "`+actor()+`"`) {
+				sh.Errorf("%s: %d %s", line, code, stderr)
+			}
+		}
+		var got []string
+		for _, row := range sh.rows("activity")[1:] {
+			got = append(got, fmt.Sprint(row["actor"], " ", row["action"], " ", row["count"]))
+		}
+		if want := []string{actor() + " replay_webhooks 2", actor() + " resume_webhooks 1", actor() + " forget_webhooks 1"}; !slices.Equal(got, want) {
+			sh.Errorf("%q\nwant\n%q", got, want)
+		}
 	})
 }
 

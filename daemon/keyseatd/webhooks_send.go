@@ -47,7 +47,9 @@ func (w *webhooksReplay) Run(ctx context.Context, c stdio) error {
 		if err := w.selectKey(ctx, s, &r); err != nil {
 			return err
 		}
-		n, err = s.Replay(ctx, r)
+		if n, err = s.Replay(ctx, r); err == nil {
+			c.audit(ctx, s, "webhooks replay", n)
+		}
 		return err
 	})
 	if err != nil {
@@ -120,22 +122,29 @@ type endpointArg struct {
 	Endpoint string `arg:"" help:"The endpoint's name."`
 }
 
-// update calls the function change with the endpoint's name. Then it prints the text of the argument stored.
-func (e endpointArg) update(ctx context.Context, c stdio, change func(*bunstore.Store, context.Context, string) error, stored string) error {
-	err := e.change(ctx, c, stored, hintEndpoints, func(s *bunstore.Store) error { return change(s, ctx, e.Endpoint) })
+// update calls the function change with the endpoint's name, and records the action in the audit log. Then it prints
+// the text of the argument stored.
+func (e endpointArg) update(ctx context.Context, c stdio, action string, change func(*bunstore.Store, context.Context, string) error, stored string) error {
+	err := e.change(ctx, c, stored, hintEndpoints, func(s *bunstore.Store) error {
+		err := change(s, ctx, e.Endpoint)
+		if err == nil {
+			c.audit(ctx, s, action, 1)
+		}
+		return err
+	})
 	return endpointError(e.Endpoint, err)
 }
 
 type webhooksResume struct{ endpointArg }
 
 func (w *webhooksResume) Run(ctx context.Context, c stdio) error {
-	return w.update(ctx, c, (*bunstore.Store).Resume, "the endpoint receives events again")
+	return w.update(ctx, c, "webhooks resume", (*bunstore.Store).Resume, "the endpoint receives events again")
 }
 
 type webhooksForget struct{ endpointArg }
 
 func (w *webhooksForget) Run(ctx context.Context, c stdio) error {
-	return w.update(ctx, c, (*bunstore.Store).Unsubscribe, "the endpoint is forgotten")
+	return w.update(ctx, c, "webhooks forget", (*bunstore.Store).Unsubscribe, "the endpoint is forgotten")
 }
 
 type webhooksTest struct {

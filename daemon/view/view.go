@@ -205,7 +205,7 @@ type ActivityEntry struct {
 	Task    string          `json:"task"`
 	Plan    string          `json:"plan"`
 	OrderID string          `json:"order_id"`
-	Count   int             `json:"count"` // the number of keys, tasks or plans that were changed, or of keys whose codes were shown
+	Count   int             `json:"count"` // the number of keys, tasks, plans or endpoints that were changed, or of keys whose codes were shown
 	Error   string          `json:"error"` // "": the action succeeded
 }
 

@@ -22,7 +22,7 @@ type Entry struct {
 	Task    string // the id of a task
 	Plan    string // the id of a plan
 	OrderID string
-	Count   int    // the number of keys, tasks or plans that were changed, or of keys whose codes were shown
+	Count   int    // the number of keys, tasks, plans or endpoints that were changed, or of keys whose codes were shown
 	Error   string // why the action was refused or failed; "": it succeeded
 }
 
@@ -53,6 +53,10 @@ const (
 	Search      Action = "search"
 	Archive     Action = "archive"
 	Repair      Action = "repair"
+
+	ReplayWebhooks Action = "replay_webhooks"
+	ResumeWebhooks Action = "resume_webhooks"
+	ForgetWebhooks Action = "forget_webhooks"
 )
 
 // Actions lists the actions.
@@ -60,7 +64,7 @@ func Actions() []Action {
 	return []Action{
 		SignIn, SignOut, IssueKeys, ImportKeys, ExportKeys, ListKeys, ShowKey, RevokeKey, RestoreKey, ResetKey,
 		ExportTasks, ListTasks, ShowTask, RetryTask, ResolveTask, ReleaseTask, ImportPlans, EditPlan, RetirePlan,
-		Search, Archive, Repair,
+		Search, Archive, Repair, ReplayWebhooks, ResumeWebhooks, ForgetWebhooks,
 	}
 }
 

@@ -613,7 +613,7 @@ export interface components {
          * @description what an operator did
          * @enum {string}
          */
-        Action: "sign_in" | "sign_out" | "issue_keys" | "import_keys" | "export_keys" | "list_keys" | "show_key" | "revoke_key" | "restore_key" | "reset_key" | "export_tasks" | "list_tasks" | "show_task" | "retry_task" | "resolve_task" | "release_task" | "import_plans" | "edit_plan" | "retire_plan" | "search" | "archive" | "repair";
+        Action: "sign_in" | "sign_out" | "issue_keys" | "import_keys" | "export_keys" | "list_keys" | "show_key" | "revoke_key" | "restore_key" | "reset_key" | "export_tasks" | "list_tasks" | "show_task" | "retry_task" | "resolve_task" | "release_task" | "import_plans" | "edit_plan" | "retire_plan" | "search" | "archive" | "repair" | "replay_webhooks" | "resume_webhooks" | "forget_webhooks";
         ActivityEntry: {
             id: string;
             at: components["schemas"]["Time"];
@@ -627,7 +627,7 @@ export interface components {
             task: string;
             plan: string;
             order_id: string;
-            /** @description of the keys, tasks or plans that were changed, or whose codes were shown */
+            /** @description of the keys, tasks, plans or endpoints that were changed, or whose codes were shown */
             count: number;
             /** @description why the action was refused or failed; empty: it succeeded */
             error: string;
