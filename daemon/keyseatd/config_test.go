@@ -1,9 +1,13 @@
 package main
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/keyseat/keyseat/daemon/ratelimit"
 )
 
 // TestRedacted checks that only those parts of a URL are shown that cannot be secret.
@@ -119,5 +123,17 @@ func TestConfigShowsItsSources(t *testing.T) {
 	}
 	if _, shown := got["output"]; shown || len(got) < 20 {
 		t.Errorf("%v", got)
+	}
+}
+
+// TestTrustedNetworks checks that an IPv4 address is in a trusted network in each of its forms.
+func TestTrustedNetworks(t *testing.T) {
+	for _, network := range []string{"10.1.2.3", "::ffff:10.1.2.3", "10.0.0.0/8", "10.9.9.9/8", "::ffff:10.0.0.0/104", "::ffff:0.0.0.0/96"} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		r.RemoteAddr = "10.1.2.3:1234"
+		r.Header.Set("X-Forwarded-For", "203.0.113.9")
+		if got := ratelimit.ClientAddress(r, parsePrefixes([]string{network})).String(); got != "203.0.113.9" {
+			t.Errorf("behind the proxy %s, the client is %s", network, got)
+		}
 	}
 }

@@ -174,6 +174,9 @@ func (s *serveCmd) unknownKeyLimiter(store *bunstore.Store) (*ratelimit.Limiter,
 func parsePrefixes(texts []string) (all []netip.Prefix) {
 	for _, text := range texts {
 		if p, err := netip.ParsePrefix(text); err == nil {
+			if bits := p.Bits() - 96; bits >= 0 && p.Addr().Is4In6() { // clients of such a network count as IPv4
+				p = netip.PrefixFrom(p.Addr().Unmap(), bits)
+			}
 			all = append(all, p.Masked())
 		} else if a, err := netip.ParseAddr(text); err == nil {
 			all = append(all, netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()))
