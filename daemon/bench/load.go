@@ -43,7 +43,8 @@ func (l load) on(ctx context.Context, addr string) (sample, error) {
 	return l.run(ctx, clients)
 }
 
-// run lets all clients send requests simultaneously, and collects their latencies.
+// run lets all clients send requests simultaneously, and collects their latencies. It returns an error if there is no
+// response, because a ratio to a rate of 0 means nothing.
 func (l load) run(ctx context.Context, clients []*client) (sample, error) {
 	due := l.schedule(ctx)
 	latencies, errs := make([][]time.Duration, len(clients)), make([]error, len(clients))
@@ -57,7 +58,11 @@ func (l load) run(ctx context.Context, clients []*client) (sample, error) {
 	if err := errors.Join(ctx.Err(), cmp.Or(errs...)); err != nil {
 		return sample{}, err
 	}
-	return newSample(latencies, took), nil
+	got := newSample(latencies, took)
+	if got.n == 0 {
+		return got, fmt.Errorf("%w: no response, because no request was left", errUnexpected)
+	}
+	return got, nil
 }
 
 // sendRequests sends requests one after another, and returns their latencies. It stops at the time end, when the

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -44,5 +45,23 @@ func TestPeerWithoutLine(t *testing.T) {
 	case <-p.ended:
 	case <-time.After(10 * time.Second):
 		t.Error("the peer still runs")
+	}
+}
+
+// TestNoRequestLeft checks that a measurement without a response is an error, and not a rate of 0.
+func TestNoRequestLeft(t *testing.T) {
+	for requests, want := range map[int]error{0: errUnexpected, 1: nil} {
+		conn, server := net.Pipe()
+		go new(provider).serve(server)
+		left := requests
+		next := func(r *request) bool {
+			r.raw, left = []byte("POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n"), left-1
+			return left >= 0
+		}
+		got, err := load{conns: 1, length: time.Minute, next: next}.run(t.Context(), []*client{{conn: conn, buf: make([]byte, 4096)}})
+		_ = conn.Close()
+		if !errors.Is(err, want) || got.n != requests {
+			t.Errorf("with %d requests: %d responses, %v", requests, got.n, err)
+		}
 	}
 }
