@@ -68,6 +68,11 @@ func (a *auditor) Lease(ctx context.Context, worker string, n int, ttl time.Dura
 	defer a.mu.Unlock()
 	views, err := a.inner.Lease(ctx, worker, n, ttl)
 	for _, v := range views {
+		before := v.Task.Ref()
+		before.Fence--
+		if left := time.Until(a.until[before]); left > 10*time.Millisecond {
+			a.faults.add("lease", "task %s was leased again %v before the end of its lease", v.Task.ID, left)
+		}
 		a.leases[leaseKey{worker, v.Task.ID}] = v.Task.Ref()
 		a.until[v.Task.Ref()] = time.Now().Add(ttl)
 	}
@@ -156,6 +161,7 @@ func (a *auditor) checkChange(c tasks.Change, before, after audit.Record, verdic
 	}
 	if c.Task != nil && c.Task.Version > 0 {
 		a.checkFence(c, before.Task(c.Task.ID))
+		a.until[c.Task.Ref()] = time.Now() // a change ends the lease
 	}
 	for _, e := range c.Events {
 		if e.Task != "" && (e.At.After(time.Now().Add(maxClockLead)) || e.At.Before(after.Task(e.Task).CreatedAt)) {

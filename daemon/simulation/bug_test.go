@@ -32,6 +32,7 @@ var bugs = []bug{
 	{name: "idempotency key per attempt", connector: func(c tasks.Connector) tasks.Connector { return keyPerAttempt{c} }},
 	{name: "secret erased in a second transaction", above: func(l *process, s tasks.Store) tasks.Store { return lateErasingStore{s, l.world} }},
 	{name: "wall-clock lease", wall: true},
+	{name: "task leased twice", below: func(s *memory.Store) tasks.Store { return doubleLeasingStore{s} }},
 }
 
 // An unfencedStore is a bug: it accepts a change with an old fence and an old version, unless the function fenced
@@ -200,4 +201,20 @@ func (t lateErasingStore) Apply(ctx context.Context, changes []tasks.Change) ([]
 	erased.Version, erased.Sealed = erased.Version+1, nil
 	_, _ = t.Store.Apply(ctx, []tasks.Change{{ID: c.ID + "-erase", Task: &erased, Events: c.Events[:0]}})
 	return errs, nil
+}
+
+// A doubleLeasingStore is a bug: it leases open tasks that another worker has leased.
+type doubleLeasingStore struct{ *memory.Store }
+
+func (d doubleLeasingStore) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
+	running, err := d.Tasks(ctx, adminstore.TaskFilter{State: adminstore.RunningTask}, adminstore.Page{Limit: n})
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range running.Entries {
+		if _, err := d.Extend(ctx, []tasks.Ref{v.Task.Ref()}, 0); err != nil {
+			return nil, err
+		}
+	}
+	return d.Store.Lease(ctx, worker, n, ttl)
 }
