@@ -33,6 +33,7 @@ var bugs = []bug{
 	{name: "secret erased in a second transaction", above: func(l *process, s tasks.Store) tasks.Store { return lateErasingStore{s, l.world} }},
 	{name: "wall-clock lease", wall: true},
 	{name: "task leased twice", below: func(s *memory.Store) tasks.Store { return doubleLeasingStore{s} }},
+	{name: "renew always succeeds", above: func(_ *process, s tasks.Store) tasks.Store { return renewingStore{s} }},
 }
 
 // An unfencedStore is a bug: it accepts a change with an old fence and an old version, unless the function fenced
@@ -217,4 +218,21 @@ func (d doubleLeasingStore) Lease(ctx context.Context, worker string, n int, ttl
 		}
 	}
 	return d.Store.Lease(ctx, worker, n, ttl)
+}
+
+// A renewingStore is a bug: it ends every renew as a success, whatever the provider has answered.
+type renewingStore struct{ tasks.Store }
+
+func (r renewingStore) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
+	var all []tasks.Change
+	for _, c := range changes {
+		if c.Task != nil && c.Task.Kind == tasks.Renew && !c.Task.Open() {
+			t, k := *c.Task, c.Key.Apply(keys.Renewed, "Key Renewed")
+			t.Outcome = tasks.Success
+			c.Task, c.Key, c.Events = &t, &k, append([]tasks.Event(nil), c.Events...)
+			c.Events[len(c.Events)-1].Outcome = tasks.Success
+		}
+		all = append(all, c)
+	}
+	return r.Store.Apply(ctx, all)
 }

@@ -88,11 +88,22 @@ func (w *world) checkEffects() {
 		}
 	}
 	for _, t := range w.all() {
+		w.checkOutcome(t)
 		e := w.provider.member(t.ID + domain)
 		member := e != nil && !e.left && t.Kind == tasks.Upgrade
 		if member && t.Slot != stock.Spent && t.Slot != stock.Suspect || !member && t.Slot == stock.Spent {
 			w.faults.add("I5", "task %s has a member at the provider: %v, and its slot is %s", t.ID, member, t.Slot)
 		}
+	}
+}
+
+// checkOutcome checks that the outcome of a task is the provider's answer to the last request. Two outcomes need no
+// answer: a system error, and a lack of stock before the first request.
+func (w *world) checkOutcome(t tasks.Task) {
+	answer := w.provider.answerTo(t)
+	unsent := answer == nil && t.Outcome == tasks.OutOfStock
+	if t.Outcome != tasks.SystemError && !unsent && (answer == nil || answer.Outcome != t.Outcome) {
+		w.faults.add("I5", "task %s has ended as %s, and the provider's answer was %v", t.ID, t.Outcome, answer)
 	}
 }
 

@@ -160,6 +160,16 @@ func (p *provider) member(login string) *entry {
 	return nil
 }
 
+// answerTo returns the answer to the last request of a task, or nil if there is none.
+func (p *provider) answerTo(t tasks.Task) *tasks.ConnectorResult {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if e := p.ledger[tasks.ConnectorRequest{Task: t.ID, Ordinal: t.Ordinal}.IdempotencyKey()]; e != nil {
+		return e.answer
+	}
+	return nil
+}
+
 // leave removes a member from its plan.
 func (p *provider) leave(login string) {
 	if e := p.member(login); e != nil {
