@@ -65,11 +65,12 @@ func (l load) run(ctx context.Context, clients []*client) (sample, error) {
 	return got, nil
 }
 
-// sendRequests sends requests one after another, and returns their latencies. It stops at the time end, when the
-// generator has no further request, or when the channel due is closed.
+// sendRequests sends requests one after another, and returns their latencies. It stops when the generator has no further
+// request. A closed loop also stops at the time end, and an open loop when the channel due is closed and empty. So an open
+// loop also sends the requests that were due before the end, while no connection was free.
 func (l load) sendRequests(c *client, end time.Time, due <-chan time.Time) (took []time.Duration, err error) {
 	r := &request{}
-	for now := time.Now(); now.Before(end) && l.next(r); {
+	for now := time.Now(); (due != nil || now.Before(end)) && l.next(r); {
 		start := now
 		if due != nil {
 			var more bool

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,17 +52,42 @@ func TestPeerWithoutLine(t *testing.T) {
 // TestNoRequestLeft checks that a measurement without a response is an error, and not a rate of 0.
 func TestNoRequestLeft(t *testing.T) {
 	for requests, want := range map[int]error{0: errUnexpected, 1: nil} {
-		conn, server := net.Pipe()
-		go new(provider).serve(server)
 		left := requests
 		next := func(r *request) bool {
-			r.raw, left = []byte("POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n"), left-1
-			return left >= 0
+			left--
+			return left >= 0 && emptyRequest(r)
 		}
-		got, err := load{conns: 1, length: time.Minute, next: next}.run(t.Context(), []*client{{conn: conn, buf: make([]byte, 4096)}})
-		_ = conn.Close()
+		got, err := load{conns: 1, length: time.Minute, next: next}.run(t.Context(), []*client{pipeClient(t)})
 		if !errors.Is(err, want) || got.n != requests {
 			t.Errorf("with %d requests: %d responses, %v", requests, got.n, err)
 		}
 	}
+}
+
+// TestLateRequestsAreSent checks that an open loop sends each request that was due, even after the end of the load.
+func TestLateRequestsAreSent(t *testing.T) {
+	due, now := make(chan time.Time, 3), time.Now()
+	for range cap(due) {
+		due <- now.Add(-time.Hour)
+	}
+	close(due)
+	took, err := load{next: emptyRequest}.sendRequests(pipeClient(t), now, due)
+	if err != nil || len(took) != cap(due) || slices.Min(took) < time.Hour {
+		t.Errorf("got the latencies %v, %v", took, err)
+	}
+}
+
+// pipeClient returns a client of a provider that answers.
+func pipeClient(t *testing.T) *client {
+	t.Helper()
+	conn, server := net.Pipe()
+	go new(provider).serve(server)
+	t.Cleanup(func() { _ = conn.Close() }) // ends the provider too
+	return &client{conn: conn, buf: make([]byte, 4096)}
+}
+
+// emptyRequest is a [generator] of requests without a body.
+func emptyRequest(r *request) bool {
+	r.raw = []byte("POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n")
+	return true
 }
