@@ -21,6 +21,7 @@ const (
 	keyPoll       = 5 * time.Second   // how often a daemon checks its file of master keys
 	rotationEvery = time.Minute       // how often a daemon records the key that it encrypts with, and reads the records of the other daemons
 	sealingTTL    = 5 * rotationEvery // how long a record is valid; long enough to survive failures of the database
+	stepTimeout   = 2 * rotationEvery // the timeout of the record and of a rotation, because a broken connection may never answer; shorter than sealingTTL
 	rotationDelay = time.Hour         // the time from the start of a daemon to its first rotation, in which the other daemons record their files
 )
 
@@ -69,9 +70,11 @@ func (k *keyRotation) run(ctx context.Context) {
 
 // step records the key that encrypts new secrets, and rotates the keys if a rotation is due.
 func (k *keyRotation) step(ctx context.Context) {
+	short, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
 	all, err := k.ring.Keys()
 	if err == nil {
-		err = k.store.RecordSealing(ctx, k.place, all[0].ID, sealingTTL)
+		err = k.store.RecordSealing(short, k.place, all[0].ID, sealingTTL)
 	}
 	if err != nil {
 		k.report(ctx, "cannot record the master key in use", err.Error())
@@ -80,7 +83,7 @@ func (k *keyRotation) step(ctx context.Context) {
 	k.recorded, k.at = all[0].ID, time.Now()
 	var daemons []bunstore.Sealing
 	if !k.store.Embedded() { // an SQLite file has one daemon at a time, so no other daemon is running
-		daemons, err = k.store.Sealings(ctx)
+		daemons, err = k.store.Sealings(short)
 	}
 	if err != nil {
 		k.report(ctx, "cannot read the master keys in use", err.Error())
@@ -117,7 +120,9 @@ func (k *keyRotation) rotate(ctx context.Context, all []keyring.KeyInfo, daemons
 	if !k.store.Embedded() && r.Now.Sub(k.started) < min(rotationDelay, k.period) {
 		return
 	}
-	done, err := rotateMasterKeys(ctx, k.store, k.file, k.period)
+	short, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
+	done, err := rotateMasterKeys(short, k.store, k.file, k.period)
 	switch {
 	case err != nil:
 		k.report(ctx, "this daemon cannot rotate its master keys: rotate by a timer, with `keyseatd master-key rotate`", err.Error())

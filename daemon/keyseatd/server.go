@@ -198,7 +198,9 @@ func newMetrics(store *bunstore.Store, log *slog.Logger) *metrics.Recorder {
 // free slots up to date when plans expire.
 func deductExpired(ctx context.Context, store *bunstore.Store, log *slog.Logger) {
 	for clock.Sleep(ctx, time.Minute) == nil {
-		if err := store.DeductExpired(ctx); err != nil && ctx.Err() == nil {
+		short, cancel := context.WithTimeout(ctx, time.Minute) // a broken connection may never answer
+		err := store.DeductExpired(short)
+		if cancel(); err != nil && ctx.Err() == nil {
 			log.WarnContext(ctx, "cannot deduct expired plans from the sums of their countries", "error", err)
 		}
 	}

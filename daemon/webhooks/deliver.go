@@ -26,7 +26,7 @@ func (d *Dispatcher) deliverDue(ctx, callCtx context.Context, e Endpoint, s *end
 			n = 1
 		}
 		leasedAt := time.Now()
-		due, err := d.Outbox.LeaseDeliveries(ctx, e.Name, rand.Text(), n, leaseTTL)
+		due, err := d.lease(ctx, e, n)
 		d.logState(ctx, "cannot lease webhooks", e.Name, err)
 		if len(due) > 0 || s.failing {
 			d.busy.Store(true)
@@ -40,6 +40,12 @@ func (d *Dispatcher) deliverDue(ctx, callCtx context.Context, e Endpoint, s *end
 			return
 		}
 	}
+}
+
+func (d *Dispatcher) lease(ctx context.Context, e Endpoint, n int) ([]outbox.QueuedDelivery, error) {
+	ctx, cancel := context.WithTimeout(ctx, outboxTimeout)
+	defer cancel()
+	return d.Outbox.LeaseDeliveries(ctx, e.Name, rand.Text(), n, leaseTTL)
 }
 
 // deliverAll sends the next event of each leased delivery, all simultaneously. It returns whether at least

@@ -22,6 +22,7 @@ const (
 	subscribeEvery  = time.Hour           // how often the dispatcher subscribes its endpoints again
 	subscriptionTTL = 30 * 24 * time.Hour // how long a subscription lasts; the outbox keeps events for this time while no daemon runs
 	leaseTTL        = 30 * time.Second    // how long a lease lasts; longer than a call and the writing of its result take
+	outboxTimeout   = 15 * time.Second    // the timeout of one call of the outbox, because a broken connection may never answer
 	ackReserve      = 10 * time.Second    // the part of a lease that is reserved for writing the result
 	idleFactor      = 4                   // after polls without events, the pause between polls grows to this multiple of Poll
 )

@@ -107,13 +107,14 @@ type fixture struct {
 	polls  atomic.Int64
 	deaf   atomic.Bool // the endpoint wants no event
 	log    *slog.Logger
+	outbox outbox.Outbox // of the dispatchers
 }
 
 func newFixture(t *testing.T) *fixture {
 	store := memory.New(time.Now)
 	rules := webhooks.DefaultRetryPolicy()
 	rules.Backoff, rules.MaxBackoff = time.Millisecond, 10*time.Millisecond
-	return &fixture{receiver: newReceiver(t), store: store, engine: daemon.NewEngine(store, nil, nil, tasks.DefaultRules()), rules: rules, log: slog.New(slog.DiscardHandler)}
+	return &fixture{receiver: newReceiver(t), store: store, outbox: store, engine: daemon.NewEngine(store, nil, nil, tasks.DefaultRules()), rules: rules, log: slog.New(slog.DiscardHandler)}
 }
 
 // stock returns the stock and counts its calls.
@@ -125,7 +126,7 @@ func (f *fixture) stock(ctx context.Context) ([]stock.Level, error) {
 // run starts a dispatcher. It ends when stop is called, or at the end of the test.
 func (f *fixture) run() (stop func()) {
 	f.Helper()
-	d := webhooks.New(f.store, func() ([]webhooks.Endpoint, error) {
+	d := webhooks.New(f.outbox, func() ([]webhooks.Endpoint, error) {
 		e := endpoint(f.URL)
 		e.Low = f.low
 		if f.deaf.Load() {
@@ -149,6 +150,75 @@ func (f *fixture) run() (stop func()) {
 	f.Cleanup(stop)
 	f.until("subscribed", func() bool { return len(f.subscribers()) == 1 })
 	return stop
+}
+
+// A brokenOutbox is an outbox whose first call of each method would never return if its context had no deadline, as on
+// a connection that transmits nothing any more.
+type brokenOutbox struct {
+	outbox.Outbox
+	t      *testing.T
+	mu     sync.Mutex
+	called map[string]bool
+}
+
+func (o *brokenOutbox) call(ctx context.Context, method string) error {
+	_, has := ctx.Deadline()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !has {
+		o.t.Errorf("%s has no deadline", method)
+	}
+	if o.called[method] {
+		return nil
+	}
+	o.called[method] = true
+	return context.DeadlineExceeded
+}
+
+func (o *brokenOutbox) Subscribe(ctx context.Context, names []string, ttl time.Duration) error {
+	if err := o.call(ctx, "Subscribe"); err != nil {
+		return err
+	}
+	return o.Outbox.Subscribe(ctx, names, ttl)
+}
+
+func (o *brokenOutbox) Route(ctx context.Context, types []tasks.EventType, limit int) (int, error) {
+	if err := o.call(ctx, "Route"); err != nil {
+		return 0, err
+	}
+	return o.Outbox.Route(ctx, types, limit)
+}
+
+func (o *brokenOutbox) LeaseDeliveries(ctx context.Context, subscriber, worker string, n int, ttl time.Duration) ([]outbox.QueuedDelivery, error) {
+	if err := o.call(ctx, "LeaseDeliveries"); err != nil {
+		return nil, err
+	}
+	return o.Outbox.LeaseDeliveries(ctx, subscriber, worker, n, ttl)
+}
+
+func (o *brokenOutbox) CompleteDelivery(ctx context.Context, q outbox.QueuedDelivery, entry *outbox.Delivery) error {
+	if err := o.call(ctx, "CompleteDelivery"); err != nil {
+		return err
+	}
+	return o.Outbox.CompleteDelivery(ctx, q, entry)
+}
+
+func (o *brokenOutbox) SetLowStock(ctx context.Context, subscriber string, countries []stock.Country, since int64) error {
+	if err := o.call(ctx, "SetLowStock"); err != nil {
+		return err
+	}
+	return o.Outbox.SetLowStock(ctx, subscriber, countries, since)
+}
+
+// TestCallsOfOutboxEnd checks that each call of the outbox has a deadline, and that deliveries go on after it.
+func TestCallsOfOutboxEnd(t *testing.T) {
+	f := newFixture(t)
+	f.outbox = &brokenOutbox{Outbox: f.store, t: t, called: map[string]bool{}}
+	f.low = map[stock.Country]int{"US": 1}
+	f.must(f.store.EditPlans(t.Context(), []stock.PlanEdit{stock.NewPlanEdit("p", "US", 1)}))
+	f.run()
+	f.issue("K")
+	f.until("delivered", func() bool { return len(f.acceptedEvents()) >= 2 })
 }
 
 func (f *fixture) subscribers() []outbox.Subscriber {

@@ -66,7 +66,7 @@ func (d *Dispatcher) poll(ctx context.Context, all []Endpoint) error {
 // another poll, so that deliveries do not wait for long.
 func (d *Dispatcher) route(ctx context.Context) error {
 	for i := 0; len(d.subscribed) == 0 || i < maxRouteCalls; i++ {
-		n, err := d.Outbox.Route(ctx, EventTypes(), routeBatch)
+		n, err := d.routeOnce(ctx)
 		if err != nil || n == 0 {
 			return err
 		}
@@ -74,6 +74,12 @@ func (d *Dispatcher) route(ctx context.Context) error {
 	}
 	d.Wake()
 	return nil
+}
+
+func (d *Dispatcher) routeOnce(ctx context.Context) (routed int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, outboxTimeout)
+	defer cancel()
+	return d.Outbox.Route(ctx, EventTypes(), routeBatch)
 }
 
 // start starts to deliver to an endpoint in a goroutine. It does nothing if another goroutine already delivers to the
@@ -108,6 +114,8 @@ func (d *Dispatcher) subscribe(ctx context.Context, all []Endpoint) error {
 	if slices.Equal(names, d.subscribed) && time.Since(d.subscribedAt) < subscribeEvery {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, outboxTimeout)
+	defer cancel()
 	if err := d.Outbox.Subscribe(ctx, names, subscriptionTTL); err != nil {
 		return err
 	}
@@ -122,6 +130,8 @@ func (d *Dispatcher) pollStock(ctx context.Context, all []Endpoint) (err error) 
 	if !wanted && d.stockCleared || time.Since(d.stockPolledAt) < d.StockPoll {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, outboxTimeout)
+	defer cancel()
 	var levels []stock.Level
 	if wanted {
 		levels, err = d.Stock(ctx)
