@@ -125,14 +125,17 @@ func (s *Store) importPostgres(ctx context.Context, b adminstore.ImportBatch, fr
 	})
 }
 
+// noTimeouts removes the time limits of a transaction. Only PostgreSQL 17 and later have a transaction_timeout.
+const noTimeouts = `SELECT set_config(name, '0', true) FROM pg_settings WHERE name IN
+	('lock_timeout', 'statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout')`
+
 // beginImport removes the time limits of the transaction, because an import waits for other imports, and its keys may
 // arrive slowly. It records the batch.
 //
 // Imports take turns, because two imports of the same codes could deadlock on each other's rows. Issued keys need not
 // wait, because their codes are new: no other batch has them.
 func (s session) beginImport(ctx context.Context, b adminstore.ImportBatch) error {
-	_, err := s.exec(ctx, `SELECT set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true),
-		set_config('idle_in_transaction_session_timeout', '0', true)`, nil)
+	_, err := s.exec(ctx, noTimeouts, nil)
 	if err == nil {
 		err = s.recordBatch(ctx, b)
 	}

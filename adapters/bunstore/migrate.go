@@ -89,9 +89,7 @@ func (s *Store) withMigrationLock(ctx context.Context, do func(ctx context.Conte
 	isolation := &sql.TxOptions{Isolation: sql.LevelReadCommitted}
 	return s.write.RunInTx(ctx, isolation, func(ctx context.Context, tx bun.Tx) error {
 		for _, sql := range []string{
-			`SET LOCAL idle_in_transaction_session_timeout = 0`,
-			`SET LOCAL statement_timeout = 0`,
-			`SET LOCAL lock_timeout = 0`,
+			noTimeouts,
 			`SELECT one FROM keyseat_migrating FOR UPDATE`,
 			`SET LOCAL lock_timeout = '2s'`, // otherwise a migration that waits for a table would make all other users of the table wait too
 		} {
