@@ -34,6 +34,7 @@ var bugs = []bug{
 	{name: "wall-clock lease", wall: true},
 	{name: "task leased twice", below: func(s *memory.Store) tasks.Store { return doubleLeasingStore{s} }},
 	{name: "renew always succeeds", above: func(_ *process, s tasks.Store) tasks.Store { return renewingStore{s} }},
+	{name: "older task resolves the key", below: func(s *memory.Store) tasks.Store { return resolvingStore{s} }},
 }
 
 // An unfencedStore is a bug: it accepts a change with an old fence and an old version, unless the function fenced
@@ -231,6 +232,25 @@ func (r renewingStore) Apply(ctx context.Context, changes []tasks.Change) ([]err
 			t.Outcome = tasks.Success
 			c.Task, c.Key, c.Events = &t, &k, append([]tasks.Event(nil), c.Events...)
 			c.Events[len(c.Events)-1].Outcome = tasks.Success
+		}
+		all = append(all, c)
+	}
+	return r.Store.Apply(ctx, all)
+}
+
+// A resolvingStore is a bug: if an operator resolves a task, the key changes, even if it has a later task.
+type resolvingStore struct{ *memory.Store }
+
+func (r resolvingStore) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
+	var all []tasks.Change
+	for _, c := range changes {
+		if c.Key == nil && c.Task != nil && c.Events[0].Type == tasks.EventResolved {
+			v, err := r.Snapshots(ctx, []keys.Code{c.Code()})
+			if err != nil {
+				return nil, err
+			}
+			k := c.Task.KeyAfter(v[0].Key, v[0].At, tasks.ConnectorResult{})
+			c.Key = &k
 		}
 		all = append(all, c)
 	}
