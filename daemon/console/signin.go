@@ -81,21 +81,20 @@ func (r *request) showSignIn(status int, message string) error {
 }
 
 // signIn starts a session for a valid token. The number of wrong tokens is limited per client address. Tokens are too
-// long to guess, so this limit only reduces the load and the log lines of repeated attempts.
+// long to guess, so this limit only reduces the log lines of repeated attempts. A valid token is always accepted, because
+// several operators may have the same address.
 func (r *request) signIn() error {
-	client := r.client()
-	if wait := r.guesses.Blocked(client); wait > 0 {
-		r.w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
-		return r.showSignIn(http.StatusTooManyRequests, "Too many wrong tokens were sent from your address. Try again in a minute.")
-	}
 	text := keys.Trim(r.req.PostFormValue("token"))
 	token, err := r.Tokens.Find(text)
 	if err != nil {
 		return err
 	}
 	if token.Role == "" {
+		if wait := r.guesses.Record(r.req.Context(), r.client()); wait > 0 {
+			r.w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+			return r.showSignIn(http.StatusTooManyRequests, "Too many wrong tokens were sent from your address. Try again in a minute.")
+		}
 		r.logDenied()
-		r.guesses.Record(r.req.Context(), client)
 		return r.showSignIn(http.StatusForbidden, "Unknown token.")
 	}
 	r.audit("sign in", token)
