@@ -128,7 +128,7 @@ func TestConfigShowsItsSources(t *testing.T) {
 
 // TestTrustedNetworks checks that an IPv4 address is in a trusted network in each of its forms.
 func TestTrustedNetworks(t *testing.T) {
-	for _, network := range []string{"10.1.2.3", "::ffff:10.1.2.3", "10.0.0.0/8", "10.9.9.9/8", "::ffff:10.0.0.0/104", "::ffff:0.0.0.0/96"} {
+	for _, network := range []string{"10.1.2.3", "::ffff:10.1.2.3", "10.0.0.0/8", "10.9.9.9/8", "10.0.0.0/08", "::ffff:10.0.0.0/104", "::ffff:0.0.0.0/96"} {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 		r.RemoteAddr = "10.1.2.3:1234"
 		r.Header.Set("X-Forwarded-For", "203.0.113.9")

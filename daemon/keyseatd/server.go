@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -173,11 +174,11 @@ func (s *serveCmd) unknownKeyLimiter(store *bunstore.Store) (*ratelimit.Limiter,
 // parsePrefixes parses addresses and networks. The caller has validated them.
 func parsePrefixes(texts []string) (all []netip.Prefix) {
 	for _, text := range texts {
-		if p, err := netip.ParsePrefix(text); err == nil {
-			if bits := p.Bits() - 96; bits >= 0 && p.Addr().Is4In6() { // clients of such a network count as IPv4
-				p = netip.PrefixFrom(p.Addr().Unmap(), bits)
-			}
-			all = append(all, p.Masked())
+		// Like the validation, ParseCIDR accepts 10.0.0.0/08. It returns ::ffff:10.0.0.0/104 as an IPv4 network.
+		if _, network, err := net.ParseCIDR(text); err == nil {
+			address, _ := netip.AddrFromSlice(network.IP)
+			bits, _ := network.Mask.Size()
+			all = append(all, netip.PrefixFrom(address, bits))
 		} else if a, err := netip.ParseAddr(text); err == nil {
 			all = append(all, netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()))
 		}
