@@ -174,11 +174,9 @@ func (s *serveCmd) unknownKeyLimiter(store *bunstore.Store) (*ratelimit.Limiter,
 // parsePrefixes parses addresses and networks. The caller has validated them.
 func parsePrefixes(texts []string) (all []netip.Prefix) {
 	for _, text := range texts {
-		// Like the validation, ParseCIDR accepts 10.0.0.0/08. It returns ::ffff:10.0.0.0/104 as an IPv4 network.
+		// Like the validation, ParseCIDR accepts 10.0.0.0/08. The text of the network ::ffff:10.0.0.0/104 is 10.0.0.0/8.
 		if _, network, err := net.ParseCIDR(text); err == nil {
-			address, _ := netip.AddrFromSlice(network.IP)
-			bits, _ := network.Mask.Size()
-			all = append(all, netip.PrefixFrom(address, bits))
+			all = append(all, netip.MustParsePrefix(network.String()))
 		} else if a, err := netip.ParseAddr(text); err == nil {
 			all = append(all, netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()))
 		}
