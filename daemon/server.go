@@ -226,7 +226,8 @@ func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
 		writeText(w, http.StatusServiceUnavailable, "stopping")
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+	// The check goes on if the client stops waiting, as probes do after a second. So the log has the reason of the database.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), readyTimeout)
 	defer cancel()
 	err := s.Ready(ctx)
 	s.repeated.LogState(ctx, s.Log, loglimit.Event{Level: slog.LevelWarn, Message: "not ready"}, err)

@@ -194,6 +194,45 @@ func TestPanicOfPageIsLogged(t *testing.T) {
 	}
 }
 
+// TestImpatientProbeLogsReason checks that a probe that stops waiting does not end the check of the database. The log
+// must have the reason why the daemon is not ready.
+func TestImpatientProbeLogsReason(t *testing.T) {
+	f := newFixture(t)
+	var log lockedBuffer
+	begun, ended := make(chan struct{}), make(chan struct{})
+	open := new(net.ListenConfig)
+	admin, err := open.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	f.must(err)
+	f.serve(0, func(s *daemon.Server) {
+		s.Admin, s.Log = admin, slog.New(slog.NewTextHandler(&log, nil))
+		s.Ready = func(ctx context.Context) error {
+			close(begun)
+			defer close(ended)
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(time.Second):
+				return errors.New("the disk is full")
+			}
+		}
+	})
+	probe, err := net.Dial("tcp", admin.Addr().String()) //nolint:noctx // the address is on loopback
+	f.must(err)
+	_, err = io.WriteString(probe, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+	f.must(err)
+	<-begun
+	f.must(probe.Close())
+	<-ended
+	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(log.String(), "not ready"); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("logged %s", log.String())
+		}
+	}
+	if got := log.String(); !strings.Contains(got, "the disk is full") {
+		t.Errorf("logged %s", got)
+	}
+}
+
 // A lockedBuffer is a buffer for several goroutines.
 type lockedBuffer struct {
 	mu   sync.Mutex
