@@ -42,6 +42,9 @@ var seededFaults = []struct {
 		n.Body = strings.Replace(n.Body, harness.UpgradeSent, harness.ErrorBody(harness.UpgradeOpen), 1)
 	})},
 	{"a request without an answer is one task at most", "without a request", editJournal(func(n *journalEntry) { n.Call = strings.TrimPrefix(n.Call, "renew") })},
+	{"a task ends as the provider has answered", "another failure", editDatabase(`UPDATE keyseat_tasks SET outcome = 'account_locked' WHERE outcome = 'wrong_address'`)},
+	{"a task ends as the provider has answered", "no success", editDatabase(`UPDATE keyseat_tasks SET outcome = 'success' WHERE outcome = 'wrong_address'`)},
+	{"a task ends as the provider has answered", "a renew without an answer", editLedger(`"kind":"renew","login":`, `"kind":"upgrade","login":`)},
 	{"every task ends in time", "open", editDatabase(`UPDATE keyseat_tasks SET ended_at = NULL`)},
 	{"every task ends in time", "late", editDatabase(`UPDATE keyseat_tasks SET ended_at = ended_at + 1000000000`)},
 	{"info follows the life of a key", "gone", editJournal(func(n *journalEntry) { n.Body = strings.Replace(n.Body, `"active"`, `"not_exist"`, 1) })},

@@ -1,6 +1,8 @@
 package faults_test
 
 import (
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -48,6 +50,28 @@ func (e *evidence) oneUpgradePerUse(report violation) {
 			case t.kind == "renew" && success:
 				used = ""
 			}
+		}
+	}
+}
+
+// outcomesAreAnswers compares the outcome of each task with the answers that the provider has recorded for it. A task
+// without a success there has none. Two outcomes need no such answer: a task runs out of stock after a fault of its plan,
+// and it ends as a system error if the answers do not arrive.
+func (e *evidence) outcomesAreAnswers(report violation) {
+	answers := map[string]map[string]bool{}
+	for _, lines := range e.effects {
+		d := lines[0].Effect
+		if answers[d.Task] == nil {
+			answers[d.Task] = map[string]bool{}
+		}
+		answers[d.Task][string(d.Kind)+" "+string(d.Outcome)] = true
+	}
+	for _, t := range e.tasks {
+		all := answers[t.id]
+		switch {
+		case t.ended == 0 || t.outcome == "out_of_stock" || t.outcome == "system_error":
+		case !all[t.kind+" "+t.outcome]:
+			report("the provider answered %v: %+v", slices.Collect(maps.Keys(all)), t)
 		}
 	}
 }

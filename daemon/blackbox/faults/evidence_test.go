@@ -94,6 +94,7 @@ var promises = []promise{
 	{"a use of a key is one successful upgrade", (*evidence).oneUpgradePerUse},
 	{"an accepted request is one task, with what was submitted", (*evidence).acceptedIsOneTask},
 	{"a request without an answer is one task at most", (*evidence).unansweredIsOneTaskAtMost},
+	{"a task ends as the provider has answered", (*evidence).outcomesAreAnswers},
 	{"every task ends in time", (*evidence).everyTaskEnds},
 	{"info follows the life of a key", (*evidence).infoFollowsTransitions},
 	{"a task has no more writes than leases, and none after its end", (*evidence).writesHaveLeases},
