@@ -75,6 +75,7 @@
 //	The console shows what is stored, and changes it only after a confirmation and by the admin API.
 //		operator.TestConsoleActions operator.TestConsoleOverview operator.TestConsoleScreenshots
 //		operator.TestConsoleWithoutScript operator.TestConsoleOverPlainHTTP
+//		operator.TestConsoleRefreshKeepsInput
 //	A console session belongs to one token, and forms of other sites are refused.
 //		operator.TestConsoleSessions operator.TestConsoleReadOnlyToken operator.TestConsoleOrigins
 //		operator.TestConsoleNeedsTokenFile
@@ -184,4 +185,5 @@
 //		attacks.TestPlaintextMustBeAllowed
 //	A canary's credentials are found nowhere.
 //		attacks.TestSecretsLeaveNoTrace attacks.TestConsoleShowsNoSecret attacks.TestCanaryFindsLoggedURL
+//		attacks.TestUnsolicitedResponseIsNotLogged
 package blackbox
