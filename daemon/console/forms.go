@@ -14,7 +14,6 @@ import (
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/keys"
-	"github.com/keyseat/keyseat/stock"
 )
 
 // An order is a request to issue keys. Each order is carried out once, because its ID is the idempotency
@@ -127,15 +126,6 @@ func (r *request) renderPlanForm(status int, f planForm) error {
 		title = "Plan " + f.ID
 	}
 	return r.render(status, page{"plan", title, "plans", f})
-}
-
-// findPlan reads the plan with the given id. It returns the zero Plan if no plan has this id.
-func (r *request) findPlan(id string) (stock.Plan, error) {
-	found, err := r.AdminStore.PlansByID(r.req.Context(), []string{id})
-	if err != nil || len(found) == 0 {
-		return stock.Plan{}, err
-	}
-	return found[0], nil
 }
 
 // savePlan adds or edits a plan through the admin API. The admin API also puts the plan into stock.

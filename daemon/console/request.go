@@ -22,6 +22,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/ratelimit"
 	"github.com/keyseat/keyseat/internal/httpclient"
+	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -195,6 +196,15 @@ func (r *request) callAdmin(method, path string, body any, into any, header http
 // objectPath returns the path of an object in the admin API, or of an operation on it.
 func objectPath(noun, id string, verb ...string) string {
 	return strings.Join(append([]string{"/admin/v1", noun, url.PathEscape(id)}, verb...), "/")
+}
+
+// findPlan reads the plan with the given id. It returns the zero Plan if no plan has this id.
+func (r *request) findPlan(id string) (stock.Plan, error) {
+	found, err := r.AdminStore.PlansByID(r.req.Context(), []string{id})
+	if err != nil || len(found) == 0 {
+		return stock.Plan{}, err
+	}
+	return found[0], nil
 }
 
 // The limits of sessions. If there are more than maxSessions, the least recently used one ends.
