@@ -211,7 +211,7 @@ func TestImpatientProbeLogsReason(t *testing.T) {
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
-			case <-time.After(time.Second):
+			case <-time.After(300 * time.Millisecond):
 				return errors.New("the disk is full")
 			}
 		}
