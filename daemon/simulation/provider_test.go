@@ -160,7 +160,7 @@ func (p *provider) member(login string) *entry {
 	return nil
 }
 
-// answerTo returns the answer to the last request of a task, or nil if there is none.
+// answerTo returns the answer to the last request of a task, or nil if the provider received no request of it.
 func (p *provider) answerTo(t tasks.Task) *tasks.ConnectorResult {
 	p.mu.Lock()
 	defer p.mu.Unlock()

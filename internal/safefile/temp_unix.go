@@ -100,7 +100,7 @@ func OpenReplaced(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if errors.Is(err, fs.ErrPermission) && os.Chmod(path, info.Mode().Perm()|0o200) == nil { // the file has mode 0400: its owner may change the mode, and then open it
 		f, err = os.OpenFile(path, os.O_WRONLY, 0)
-		_ = os.Chmod(path, info.Mode().Perm()) // an open file stays writable; the first change of the mode worked
+		_ = os.Chmod(path, info.Mode().Perm()) // as before; f stays writable. An error is unlikely, because the first change worked
 	}
 	return f, err
 }
